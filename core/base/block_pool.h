@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A fixed number of equal blocks: memory that is bounded, and never allocated once the pool stands.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "core/base/bytes.h"
+
+namespace mailrace::core {
+
+/// Blocks of one size, handed out last-in first-out so that the hot ones stay in the cache. Address
+/// space is reserved at construction; memory is used only once a block was first handed out.
+/// Belongs to one worker; not thread-safe.
+class BlockPool {
+ public:
+  /// block_bytes   size of a block, a multiple of 64
+  /// block_count   how many there are; take() fails when all are out
+  BlockPool(size_t block_bytes, size_t block_count);
+  BlockPool(const BlockPool&) = delete;
+  BlockPool& operator=(const BlockPool&) = delete;
+  ~BlockPool();
+
+  /// A block with undefined contents, or nullptr when all are out. It goes back by give().
+  std::byte* take() noexcept;
+
+  /// Takes a block back. Requires: it came from take() of this pool and was not given yet.
+  void give(std::byte* block) noexcept;
+
+  size_t block_bytes() const noexcept { return block_bytes_; }
+  size_t block_count() const noexcept { return block_count_; }
+  size_t free_count() const noexcept { return block_count_ - fresh_ + free_count_; }
+
+ private:
+  size_t block_bytes_;
+  size_t block_count_;
+  std::byte* base_ = nullptr;
+  size_t fresh_ = 0;       // blocks below this index were handed out at least once
+  size_t free_count_ = 0;  // length of the free list
+  std::byte* free_ = nullptr;
+};
+
+}  // namespace mailrace::core

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Port: the files under the spool.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/bytes.h"
+#include "core/base/result.h"
+
+namespace mailrace::core {
+
+/// A file opened through a FileIo; negative: none.
+struct FileHandle {
+  int32_t index = -1;
+  bool is_open() const noexcept { return index >= 0; }
+};
+
+/// One operation under way. Owned by who asks; must live, and not move, until `done` was called.
+struct FileOp {
+  /// result   what the system call would return: >= 0, or -errno
+  /// Called exactly once, never from within the call that started the operation.
+  void (*done)(FileOp& op, int result) = nullptr;
+  void* context = nullptr;  // for `done`
+};
+
+/// Implemented by net/ring_file (on a worker's ring), tools/lib/posix_file (blocking, for tools and
+/// recovery) and the simulated disk of the tests. One thread only.
+class FileIo {
+ public:
+  virtual ~FileIo() = default;
+
+  /// Creates `path` for writing; it must not exist. done(result): FileHandle::index or -errno.
+  /// path   borrowed until done
+  virtual void create(FileOp& op, const char* path) = 0;
+
+  /// Reserves octets 0..bytes on the disk and makes the file that long; unwritten octets read as
+  /// zeros. done(0 or -errno).
+  virtual void allocate(FileOp& op, FileHandle file, uint64_t bytes) = 0;
+
+  /// Writes `pieces` back to back from `offset`. done(octets written or -errno); fewer octets than
+  /// asked for is a failure to the caller.
+  /// pieces   borrowed with the memory they name until done
+  /// synced   done only after what was written is on stable storage (RWF_DSYNC)
+  virtual void write(FileOp& op, FileHandle file, std::span<const iovec> pieces, uint64_t offset,
+                     bool synced) = 0;
+
+  /// Makes all that was written to `file` stable, length included (fsync). done(0 or -errno).
+  virtual void sync(FileOp& op, FileHandle file) = 0;
+
+  /// Makes the names in directory `path` stable. done(0 or -errno). path   borrowed until done
+  virtual void sync_directory(FileOp& op, const char* path) = 0;
+
+  /// Cuts the file to `bytes`. done(0 or -errno).
+  virtual void truncate(FileOp& op, FileHandle file, uint64_t bytes) = 0;
+
+  /// Closes; the handle is dead from here on. Nothing is reported: who cares has synced.
+  virtual void close(FileHandle file) = 0;
+};
+
+}  // namespace mailrace::core
