@@ -2,15 +2,16 @@
 // The free list runs through the first octets of the free blocks.
 #include "core/base/block_pool.h"
 
+#include "core/base/check.h"
+
 #include <cstring>
 #include <new>
-
-#include "core/base/check.h"
 
 namespace mailrace::core {
 namespace {
 
-constexpr size_t kBlockAlignment = 4096;  // a page, so that blocks can be handed to the kernel whole
+constexpr size_t kBlockAlignment =
+    4096;  // a page, so that blocks can be handed to the kernel whole
 
 }  // namespace
 
@@ -20,10 +21,10 @@ BlockPool::BlockPool(size_t block_bytes, size_t block_count)
   MAILRACE_CHECK(block_count > 0);
   // One large allocation comes from the kernel untouched: pages cost nothing until a block is used.
   base_ = static_cast<std::byte*>(
-      ::operator new(block_bytes * block_count, std::align_val_t{kBlockAlignment}));
+      ::operator new (block_bytes* block_count, std::align_val_t{kBlockAlignment}));
 }
 
-BlockPool::~BlockPool() { ::operator delete(base_, std::align_val_t{kBlockAlignment}); }
+BlockPool::~BlockPool() { ::operator delete (base_, std::align_val_t{kBlockAlignment}); }
 
 std::byte* BlockPool::take() noexcept {
   if (free_ != nullptr) {

@@ -2,11 +2,11 @@
 // A fixed number of equal blocks: memory that is bounded, and never allocated once the pool stands.
 #pragma once
 
+#include "core/base/bytes.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
-
-#include "core/base/bytes.h"
 
 namespace mailrace::core {
 

@@ -2,12 +2,12 @@
 // Strings of fixed capacity: no growth, no allocation.
 #pragma once
 
+#include "core/base/check.h"
+
 #include <array>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
-
-#include "core/base/check.h"
 
 namespace mailrace::core {
 

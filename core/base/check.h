@@ -10,9 +10,10 @@ namespace mailrace::core {
 }  // namespace mailrace::core
 
 /// On in every build: what must be true whatever the peer or the disk does.
-#define MAILRACE_CHECK(expression)                                      \
-  (static_cast<bool>(expression) ? static_cast<void>(0)                 \
-                                 : ::mailrace::core::check_failed(__FILE__, __LINE__, #expression))
+#define MAILRACE_CHECK(expression) \
+  (static_cast<bool>(expression)   \
+       ? static_cast<void>(0)      \
+       : ::mailrace::core::check_failed(__FILE__, __LINE__, #expression))
 
 /// For loops over octets: on in debug builds only.
 #ifdef NDEBUG

@@ -7,7 +7,7 @@
 
 namespace mailrace::core {
 
-// --- SMTP: RFC 5321 section 4.5.3.1 gives minima, extensions add to them --------------------------
+// --- SMTP: RFC 5321 section 4.5.3.1 gives minima, extensions add to them -------------------------
 
 inline constexpr size_t kLocalPartBytesMax = 64;  // 4.5.3.1.1
 inline constexpr size_t kDomainBytesMax = 255;    // 4.5.3.1.2
@@ -36,8 +36,22 @@ inline constexpr uint64_t kMessageBytesCeiling = 1ull << 40;
 
 /// Mail parameters behind one MAIL or RCPT.
 inline constexpr uint32_t kParametersMax = 16;
+/// RFC 1870 section 4: digits in the value of SIZE=.
+inline constexpr size_t kSizeDigitsMax = 20;
 
-// --- sessions on a worker -------------------------------------------------------------------------
+/// IPv6 with an IPv4 tail, all groups written out.
+inline constexpr size_t kIpAddressTextBytesMax = 45;
+
+inline constexpr size_t kTextLineBytesMax = 1000;  // 4.5.3.1.6, with its CRLF; for lines we write
+
+/// The Received field, its three lines one by one: client, server, recipient and date; and the
+/// longest address that we write is 39 octets. See core/message/trace.h.
+inline constexpr size_t kReceivedFieldBytesMax = (15 + kHeloBytesMax + 8 + 39 + 4) +
+                                                 (4 + kDomainBytesMax + 17 + 6 + 4 + 13 + 2) +
+                                                 (6 + kPathBytesMax - 2 + 3 + 31 + 2);
+static_assert(kReceivedFieldBytesMax <= kTextLineBytesMax);  // so each of its lines is, too
+
+// --- sessions on a worker ------------------------------------------------------------------------
 
 /// Sessions served at a time; past it a connection hears 421 4.3.2 and is closed.
 inline constexpr uint32_t kSessionsPerWorkerMax = 16384;
@@ -59,9 +73,10 @@ inline constexpr size_t kTransactionBlocksShared = 4096;
 inline constexpr size_t kStashBytesMax = 256 << 10;
 inline constexpr size_t kStashBytesPerWorkerMax = 64 << 20;
 
-inline constexpr int64_t kCommandTimeoutS = 300;     // 4.5.3.2.7
-inline constexpr int64_t kDataBlockTimeoutS = 180;   // 4.5.3.2.5
-inline constexpr int64_t kLingerTimeoutS = 5;        // after our last reply, for the peer's end
+inline constexpr int64_t kCommandTimeoutS = 300;    // 4.5.3.2.7
+inline constexpr int64_t kDataBlockTimeoutS = 180;  // 4.5.3.2.5
+inline constexpr int64_t kLingerTimeoutS = 5;       // after our last reply, for the peer's end
+inline constexpr int64_t kGoodbyeTimeoutMs = 250;   // after 221, before we close first
 inline constexpr int64_t kDrainTimeoutDefaultS = 30;
 
 inline constexpr uint32_t kErrorsPerSessionMax = 20;  // then 421 4.7.0 (7.8 permits it)
@@ -69,12 +84,14 @@ inline constexpr uint32_t kErrorsPerSessionMax = 20;  // then 421 4.7.0 (7.8 per
 inline constexpr uint32_t kWorkersMax = 1024;
 inline constexpr uint32_t kListenersMax = 16;
 inline constexpr uint32_t kDomainsMax = 1u << 20;
+/// A config file may list that many domains by name.
+inline constexpr size_t kConfigFileBytesMax = 64 << 20;
 
-// --- the ring -------------------------------------------------------------------------------------
+// --- the ring ------------------------------------------------------------------------------------
 
 /// Provided receive buffers of a worker: few and hot, see net/ENGINE.md.
-inline constexpr size_t kReceiveBufferBytes = 64 << 10;
-inline constexpr uint32_t kReceiveBufferCount = 32;
+inline constexpr size_t kReceiveBufferBytes = 32 << 10;
+inline constexpr uint32_t kReceiveBufferCount = 128;
 static_assert((kReceiveBufferCount & (kReceiveBufferCount - 1)) == 0);
 static_assert(kStashBytesMax >= kReceiveBufferBytes);
 
@@ -82,7 +99,7 @@ inline constexpr uint32_t kSubmissionEntries = 1024;
 inline constexpr uint32_t kCompletionEntries = 32768;
 static_assert(kCompletionEntries >= 2 * kSessionsPerWorkerMax);
 
-// --- spool ----------------------------------------------------------------------------------------
+// --- spool ---------------------------------------------------------------------------------------
 
 /// Mail data is gathered in chunks; a full chunk is a record or more. Larger ones cost memory per
 /// open mail, smaller ones headers: 32 octets in 16 KiB are 0.2 %.
@@ -112,5 +129,38 @@ inline constexpr size_t kWritesInFlightMax = 4;
 
 /// Mails that a reader may have open at once while it puts records together.
 inline constexpr size_t kReaderOpenMailsMax = kOpenMailsMax;
+/// What a reader takes from the disk at once.
+inline constexpr size_t kReaderBufferBytes = 1 << 20;
+/// Zeros behind a bad record that a reader of a live spool looks through for whole records; more
+/// than a crash can leave out between two writes.
+inline constexpr uint64_t kReaderSearchZerosMax = 64ull << 20;
+static_assert(kReaderSearchZerosMax > kWritesInFlightMax * kWriteChunksMax * kChunkBytes);
+/// Bodies that a search checks in vain before it gives up: mail data can be made to look like
+/// headers, and must not make a search quadratic.
+inline constexpr uint64_t kReaderSearchBodyBytesMax = 1ull << 30;
+/// The newest segments of a worker: the ones that writes may be under way to, and the one made
+/// ahead. Only these may have a tail that is torn or still growing.
+inline constexpr size_t kUnfinishedSegmentsMax = kWritesInFlightMax + 2;
+/// Findings that a report keeps; further ones are only counted.
+inline constexpr size_t kFindingsMax = 1024;
+
+// --- mailrace load -------------------------------------------------------------------------------
+
+/// Replies of other servers: longer lines than 4.5.3.1.5 allows are seen.
+inline constexpr size_t kRemoteReplyLineBytesMax = 4096;
+static_assert(kRemoteReplyLineBytesMax >= kReplyLineBytesMax);
+inline constexpr uint32_t kRemoteReplyLinesMax = 256;
+
+inline constexpr uint32_t kLoadConnectionsMax = 65535;
+inline constexpr uint64_t kLoadMessageBytesMin = 256;  // the header section alone is nearly that
+inline constexpr uint64_t kLoadMessageBytesMax = 1ull << 30;
+/// One send: progress is seen, and timed, in pieces of this size.
+inline constexpr size_t kLoadSendBytesMax = 16 << 20;
+/// Small and few, since replies are.
+inline constexpr size_t kLoadReceiveBufferBytes = 4096;
+inline constexpr uint32_t kLoadReceiveBufferCount = 256;
+static_assert((kLoadReceiveBufferCount & (kLoadReceiveBufferCount - 1)) == 0);
+inline constexpr int64_t kLoadReplyTimeoutS = 60;
+inline constexpr int64_t kLoadDurationDefaultS = 10;
 
 }  // namespace mailrace::core

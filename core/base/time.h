@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Points and spans of time. Engines are given the time; only drivers read a clock (core/port/clock.h).
+// Points and spans of time. Engines are given the time; only drivers read a clock
+// (core/port/clock.h).
 #pragma once
 
 #include <compare>

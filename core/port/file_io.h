@@ -2,15 +2,15 @@
 // Port: the files under the spool.
 #pragma once
 
+#include "core/base/bytes.h"
+#include "core/base/result.h"
+
 #include <sys/uio.h>
 
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "core/base/bytes.h"
-#include "core/base/result.h"
 
 namespace mailrace::core {
 

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Each text is a 16-bit length and its octets; none straddles two blocks.
+#include "core/base/text_chain.h"
+
+#include "core/base/check.h"
+
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace mailrace::core {
+
+TextChain::TextChain(TextChain&& other) noexcept
+    : pool_(other.pool_),
+      first_(std::exchange(other.first_, nullptr)),
+      last_(std::exchange(other.last_, nullptr)),
+      count_(std::exchange(other.count_, 0)) {}
+
+TextChain& TextChain::operator=(TextChain&& other) noexcept {
+  if (this == &other) return *this;
+  clear();
+  pool_ = other.pool_;
+  first_ = std::exchange(other.first_, nullptr);
+  last_ = std::exchange(other.last_, nullptr);
+  count_ = std::exchange(other.count_, 0);
+  return *this;
+}
+
+size_t TextChain::entry_bytes_max() const noexcept {
+  return pool_->block_bytes() - sizeof(Block) - sizeof(uint16_t);
+}
+
+std::optional<std::string_view> TextChain::append(std::string_view text) noexcept {
+  MAILRACE_CHECK(text.size() <= entry_bytes_max());
+  MAILRACE_CHECK(text.size() <= UINT16_MAX);
+  const size_t needed = sizeof(uint16_t) + text.size();
+  if (last_ == nullptr || sizeof(Block) + last_->used + needed > pool_->block_bytes()) {
+    std::byte* const memory = pool_->take();
+    if (memory == nullptr) return std::nullopt;
+    Block* const block = new (memory) Block{nullptr, 0};
+    (last_ == nullptr ? first_ : last_->next) = block;
+    last_ = block;
+  }
+  char* const at = reinterpret_cast<char*>(last_ + 1) + last_->used;
+  const uint16_t size = uint16_t(text.size());
+  std::memcpy(at, &size, sizeof size);
+  if (!text.empty()) std::memcpy(at + sizeof size, text.data(), text.size());
+  last_->used += needed;
+  ++count_;
+  return std::string_view(at + sizeof size, text.size());
+}
+
+void TextChain::drop_last(std::string_view text) noexcept {
+  MAILRACE_CHECK(count_ > 0);
+  const char* const end = reinterpret_cast<const char*>(last_ + 1) + last_->used;
+  MAILRACE_CHECK(text.data() + text.size() == end);
+  last_->used -= sizeof(uint16_t) + text.size();
+  if (--count_ == 0) clear();
+}
+
+void TextChain::clear() noexcept {
+  while (first_ != nullptr) {
+    Block* const next = first_->next;
+    pool_->give(reinterpret_cast<std::byte*>(first_));
+    first_ = next;
+  }
+  last_ = nullptr;
+  count_ = 0;
+}
+
+}  // namespace mailrace::core

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A growing list of short texts in blocks of a pool.
+#pragma once
+
+#include "core/base/block_pool.h"
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace mailrace::core {
+
+/// Texts appended one after the other; each keeps its address until the chain is cleared. Memory is
+/// whole blocks of the pool, none while the chain is empty.
+class TextChain {
+ public:
+  /// pool   must outlive the chain
+  explicit TextChain(BlockPool& pool) noexcept : pool_(&pool) {}
+  TextChain(TextChain&& other) noexcept;
+  TextChain& operator=(TextChain&& other) noexcept;
+  TextChain(const TextChain&) = delete;
+  TextChain& operator=(const TextChain&) = delete;
+  ~TextChain() { clear(); }
+
+  /// Copies `text` to the end.
+  ///
+  /// text      at most entry_bytes_max() octets
+  /// returns   the copy, valid until clear(); nothing if the pool has no block left
+  std::optional<std::string_view> append(std::string_view text) noexcept;
+
+  /// Takes the last text off. Requires: `text` is what the last append() returned.
+  void drop_last(std::string_view text) noexcept;
+
+  /// Gives all blocks back to the pool.
+  void clear() noexcept;
+
+  uint32_t count() const noexcept { return count_; }
+  size_t entry_bytes_max() const noexcept;
+
+  /// Calls visit(std::string_view) for each text in order, until it returns false.
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    for (const Block* block = first_; block != nullptr; block = block->next) {
+      const char* at = texts(block);
+      const char* const end = at + block->used;
+      while (at < end) {
+        uint16_t size;
+        __builtin_memcpy(&size, at, sizeof size);
+        at += sizeof size;
+        if (!visit(std::string_view(at, size))) return;
+        at += size;
+      }
+    }
+  }
+
+ private:
+  struct Block {
+    Block* next;
+    size_t used;  // octets behind this header
+  };
+
+  static const char* texts(const Block* block) noexcept {
+    return reinterpret_cast<const char*>(block + 1);
+  }
+
+  BlockPool* pool_;
+  Block* first_ = nullptr;
+  Block* last_ = nullptr;
+  uint32_t count_ = 0;
+};
+
+}  // namespace mailrace::core

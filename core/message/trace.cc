@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Writes the Received field from text that the client chose, so every octet of it is looked at.
+#include "core/message/trace.h"
+
+#include "core/base/check.h"
+#include "core/base/limits.h"
+#include "core/base/queue_id.h"
+#include "core/message/date.h"
+
+namespace mailrace::core {
+namespace {
+
+std::string_view keyword(TransferProtocol protocol) noexcept {
+  switch (protocol) {
+    case TransferProtocol::smtp:
+      return "SMTP";
+    case TransferProtocol::esmtp:
+      return "ESMTP";
+    case TransferProtocol::esmtps:
+      return "ESMTPS";
+  }
+  return "ESMTP";  // not a value of the enumeration
+}
+
+// '?' may stand in a word unquoted, so what was a strange name is still one word to those who parse
+// the field, as long as before; and no host name has one, so a reader sees that there was more.
+constexpr char kReplacement = '?';
+
+constexpr bool is_host_octet(char c) noexcept {
+  return is_alnum(c) || c == '-' || c == '.' || c == '_';
+}
+
+// A parenthesis would open a comment, a semicolon end the clauses, a quote or backslash change the
+// meaning of what follows, a CR or LF begin a line.
+void add_helo(TextBuilder& target, std::string_view helo) noexcept {
+  if (helo.size() >= 2 && helo.front() == '[' && helo.back() == ']') {
+    target.add('[');
+    for (const char c : helo.substr(1, helo.size() - 2)) {
+      target.add(is_host_octet(c) || c == ':' ? c : kReplacement);
+    }
+    target.add(']');
+    return;
+  }
+  if (helo.empty()) target.add(kReplacement);
+  for (const char c : helo) target.add(is_host_octet(c) ? c : kReplacement);
+}
+
+// A path has been parsed, and is safe between its brackets. This is for callers that forgot.
+void add_path(TextBuilder& target, std::string_view mailbox) noexcept {
+  target.add('<');
+  for (const char c : mailbox) target.add(c >= ' ' && c <= '~' ? c : kReplacement);
+  target.add('>');
+}
+
+}  // namespace
+
+void add_received_field(TextBuilder& target, const ReceivedField& field) noexcept {
+  MAILRACE_CHECK(field.helo.size() <= kHeloBytesMax);
+  MAILRACE_CHECK(field.hostname.size() <= kDomainBytesMax);
+  MAILRACE_CHECK(field.for_path.size() + 2 <= kPathBytesMax);
+
+  target.add("Received: from ");
+  add_helo(target, field.helo);
+  target.add(field.peer.is_v4 ? " ([" : " ([IPv6:");
+  add_ip_address(target, field.peer);
+  target.add("])\r\n\tby ").add(field.hostname);
+  target.add(" (mailrace) with ").add(keyword(field.protocol));
+  target.add(" id ").add(format_queue_id(field.queue_id).view());
+  if (field.for_path.empty()) {
+    target.add(";\r\n\t");
+  } else {
+    target.add("\r\n\tfor ");
+    add_path(target, field.for_path);
+    target.add("; ");
+  }
+  add_mail_date(target, field.time);
+  target.add("\r\n");
+}
+
+}  // namespace mailrace::core

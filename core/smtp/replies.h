@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Every reply of the server: code, enhanced code, text, source.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace mailrace::core {
+
+enum class ReplyId : uint8_t {
+  greeting,
+  helo_ok,
+  ehlo_ok,
+  mail_ok,
+  rcpt_ok,
+  start_mail_data,
+  mail_accepted,
+  reset_ok,
+  noop_ok,
+  goodbye,
+  help,
+  cannot_verify,
+  service_closing,
+  too_many_sessions,
+  out_of_memory,
+  timed_out,
+  too_many_errors,
+  spool_failed,
+  spool_full,
+  too_many_recipients,
+  too_many_open,
+  unknown_verb,
+  line_too_long,
+  line_malformed,
+  syntax_of_arguments,
+  argument_unexpected,
+  argument_missing,
+  helo_name_malformed,
+  reverse_path_malformed,
+  forward_path_malformed,
+  parameter_malformed,
+  not_implemented,
+  helo_first,
+  mail_first,
+  rcpt_first,
+  mail_again,
+  relay_denied,
+  bare_newline,
+  reverse_path_non_ascii,
+  mail_too_large,
+  forward_path_non_ascii,
+  no_valid_recipients,
+  parameter_unknown,
+};
+
+/// RFC 3463; class 0: the reply has none.
+struct EnhancedCode {
+  uint8_t status_class = 0;
+  uint8_t subject = 0;
+  uint8_t detail = 0;
+};
+
+struct ReplyRow {
+  ReplyId id;
+  uint16_t code;
+  EnhancedCode enhanced;
+  std::string_view text;  // '%' stands for the argument
+  std::string_view source;
+};
+
+// Enhanced codes are on every reply but greeting, EHLO, HELO and 354 (RFC 2034 section 4); codes
+// without a source of their own are RFC 5321 section 4.2.
+inline constexpr ReplyRow kReplies[] = {
+    {ReplyId::greeting, 220, {}, "% ESMTP mailrace", "RFC 5321 4.2, 4.3.1"},
+    {ReplyId::helo_ok, 250, {}, "%", "RFC 5321 4.1.1.1"},
+    {ReplyId::ehlo_ok, 250, {}, "%", "RFC 5321 4.1.1.1"},
+    {ReplyId::mail_ok, 250, {2, 1, 0}, "sender ok", "RFC 5321 4.1.1.2"},
+    {ReplyId::rcpt_ok, 250, {2, 1, 5}, "recipient ok", "RFC 5321 4.1.1.3"},
+    {ReplyId::start_mail_data, 354, {}, "end mail data with <CR><LF>.<CR><LF>", "RFC 5321 4.1.1.4"},
+    {ReplyId::mail_accepted, 250, {2, 0, 0}, "accepted as %", "RFC 5321 4.1.1.4, 6.1"},
+    {ReplyId::reset_ok, 250, {2, 0, 0}, "reset", "RFC 5321 4.1.1.5"},
+    {ReplyId::noop_ok, 250, {2, 0, 0}, "ok", "RFC 5321 4.1.1.9"},
+    {ReplyId::goodbye, 221, {2, 0, 0}, "closing connection", "RFC 5321 4.1.1.10"},
+    {ReplyId::help,
+     214,
+     {2, 0, 0},
+     "EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP",
+     "RFC 5321 4.1.1.8"},
+    {ReplyId::cannot_verify,
+     252,
+     {2, 5, 0},
+     "cannot verify, send mail and see",
+     "RFC 5321 3.5.3, 7.3"},
+    {ReplyId::service_closing, 421, {4, 3, 2}, "shutting down, try again", "RFC 5321 3.8"},
+    {ReplyId::too_many_sessions, 421, {4, 3, 2}, "too many sessions, try again", "RFC 5321 3.8"},
+    {ReplyId::out_of_memory, 421, {4, 3, 1}, "out of memory, try again", "RFC 5321 3.8"},
+    {ReplyId::timed_out, 421, {4, 4, 2}, "timed out", "RFC 5321 4.5.3.2"},
+    {ReplyId::too_many_errors, 421, {4, 7, 0}, "too many errors", "RFC 5321 7.8"},
+    {ReplyId::spool_failed, 451, {4, 3, 0}, "cannot store mail now, try again", "RFC 5321 6.1"},
+    {ReplyId::spool_full, 452, {4, 3, 1}, "out of storage, try again", "RFC 5321 6.1"},
+    {ReplyId::too_many_recipients, 452, {4, 5, 3}, "too many recipients", "RFC 5321 4.5.3.1.10"},
+    {ReplyId::too_many_open, 452, {4, 3, 1}, "too busy, try again", "RFC 5321 4.5.3.1.10"},
+    {ReplyId::unknown_verb, 500, {5, 5, 1}, "command not known", "RFC 5321 4.2.4"},
+    {ReplyId::line_too_long, 500, {5, 5, 2}, "line too long", "RFC 5321 4.5.3.1.9"},
+    {ReplyId::line_malformed,
+     500,
+     {5, 5, 2},
+     "only CRLF ends a line, no control characters",
+     "RFC 5321 2.3.8, 4.1.2"},
+    {ReplyId::syntax_of_arguments, 501, {5, 5, 4}, "syntax error in arguments", "RFC 5321 4.3.2"},
+    {ReplyId::argument_unexpected, 501, {5, 5, 4}, "no argument allowed", "RFC 5321 4.3.2"},
+    {ReplyId::argument_missing, 501, {5, 5, 4}, "argument missing", "RFC 5321 4.3.2"},
+    {ReplyId::helo_name_malformed,
+     501,
+     {5, 5, 4},
+     "not a host name or address literal",
+     "RFC 5321 4.1.4"},
+    {ReplyId::reverse_path_malformed, 501, {5, 1, 7}, "not a reverse-path", "RFC 5321 4.1.2"},
+    {ReplyId::forward_path_malformed, 501, {5, 1, 3}, "not a forward-path", "RFC 5321 4.1.2"},
+    {ReplyId::parameter_malformed,
+     501,
+     {5, 5, 4},
+     "syntax error in parameters",
+     "RFC 5321 4.1.1.11"},
+    {ReplyId::not_implemented, 502, {5, 5, 1}, "command not implemented", "RFC 5321 4.2.4"},
+    {ReplyId::helo_first, 503, {5, 5, 1}, "EHLO or HELO first", "RFC 5321 4.1.4"},
+    {ReplyId::mail_first, 503, {5, 5, 1}, "MAIL first", "RFC 5321 4.1.4"},
+    {ReplyId::rcpt_first, 503, {5, 5, 1}, "RCPT first", "RFC 5321 4.1.4"},
+    {ReplyId::mail_again, 503, {5, 5, 1}, "a transaction is open", "RFC 5321 4.1.4"},
+    {ReplyId::relay_denied, 550, {5, 7, 1}, "not our domain, no relaying", "RFC 5321 3.6.2, 7.9"},
+    {ReplyId::bare_newline, 550, {5, 6, 11}, "bare CR or LF in mail data", "RFC 5321 2.3.8"},
+    {ReplyId::reverse_path_non_ascii, 550, {5, 6, 7}, "address needs SMTPUTF8", "RFC 6531 3.5"},
+    {ReplyId::mail_too_large, 552, {5, 3, 4}, "mail exceeds the size limit", "RFC 1870 6"},
+    {ReplyId::forward_path_non_ascii, 553, {5, 6, 7}, "address needs SMTPUTF8", "RFC 6531 3.5"},
+    {ReplyId::no_valid_recipients, 554, {5, 5, 1}, "no valid recipients", "RFC 5321 3.3"},
+    {ReplyId::parameter_unknown, 555, {5, 5, 4}, "parameter not known", "RFC 5321 4.1.1.11"},
+};
+inline constexpr size_t kReplyCount = sizeof kReplies / sizeof kReplies[0];
+
+static_assert([] {
+  for (size_t i = 0; i < kReplyCount; ++i) {
+    const ReplyRow& row = kReplies[i];
+    if (size_t(row.id) != i) return false;
+    // The class of the enhanced code is the code's first digit (RFC 2034 section 4).
+    if (row.enhanced.status_class != 0 && row.enhanced.status_class != row.code / 100) return false;
+  }
+  return true;
+}());
+
+constexpr const ReplyRow& reply_row(ReplyId id) noexcept { return kReplies[size_t(id)]; }
+
+}  // namespace mailrace::core

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Replies on their way out: lines in a fixed buffer.
+#pragma once
+
+#include "core/base/bytes.h"
+#include "core/base/limits.h"
+#include "core/smtp/replies.h"
+
+#include <cstddef>
+#include <string_view>
+
+namespace mailrace::core {
+
+/// Reply lines in the order in which they are sent, in memory that somebody lends. What was sent is
+/// taken off by consume(); octets never move while a send may read them.
+class ReplyBuffer {
+ public:
+  ReplyBuffer() = default;
+
+  /// Lends `memory` (kReplyBufferBytes octets) until detach().
+  void attach(std::byte* memory) noexcept { memory_ = reinterpret_cast<char*>(memory); }
+  bool attached() const noexcept { return memory_ != nullptr; }
+  /// Takes the memory back. Requires: empty().
+  std::byte* detach() noexcept;
+
+  /// Whether any reply fits. A session stops taking input while it does not.
+  bool has_room() const noexcept { return end_ + kReplyBytesMax <= kReplyBufferBytes; }
+
+  /// Appends one reply line. Requires: has_room().
+  ///
+  /// argument   stands for '%' in the row's text; printable ASCII without line ends, cut if the
+  ///            line would exceed kReplyLineBytesMax
+  void add(ReplyId id, std::string_view argument = {}) noexcept;
+
+  /// Appends a reply that was put together before, line ends included.
+  void add_lines(std::string_view lines) noexcept;
+
+  bool empty() const noexcept { return begin_ == end_; }
+  /// What is to be sent; valid until the next add() or consume().
+  Octets pending() const noexcept { return as_octets({memory_ + begin_, end_ - begin_}); }
+  /// Takes the first `size` octets of pending() off.
+  void consume(size_t size) noexcept;
+
+ private:
+  char* memory_ = nullptr;
+  size_t begin_ = 0;
+  size_t end_ = 0;
+};
+
+}  // namespace mailrace::core

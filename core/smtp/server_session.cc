@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The order of commands; what each verb does is in verbs/. The state table is in SESSION.md.
+#include "core/smtp/server_session.h"
+
+#include "core/base/check.h"
+#include "core/smtp/extensions.h"
+
+#include <utility>
+
+namespace mailrace::core {
+
+SessionConfig::SessionConfig(std::string name, uint64_t bytes_max)
+    : hostname(std::move(name)),
+      message_bytes_max(bytes_max),
+      ehlo_reply(core::ehlo_reply(hostname, bytes_max)) {
+  MAILRACE_CHECK(hostname.size() <= kDomainBytesMax);
+}
+
+ServerSession::ServerSession(const SessionConfig& config, BlockPool& lines,
+                             BlockPool& transactions) noexcept
+    : config_(config), transactions_(transactions), lines_(lines), transaction_(transactions) {}
+
+Step ServerSession::start() noexcept {
+  MAILRACE_CHECK(state_ == State::created);
+  return ask(Question::connect, {});
+}
+
+Step ServerSession::feed(Octets input, ReplyBuffer& out) noexcept {
+  size_t used = 0;
+  while (true) {
+    if (!out.has_room()) return {.need = Need::output, .consumed = used};
+    Step step;
+    if (state_ == State::mail_data) {
+      if (used == input.size()) return {.need = Need::input, .consumed = used};
+      step = feed_mail_data(input.subspan(used));
+      used += step.consumed;
+    } else {
+      MAILRACE_CHECK(state_ == State::command);
+      const auto line = lines_.take(input, used);
+      if (!line) return {.need = Need::input, .consumed = used};
+      step = line->too_long ? refuse_long_line(out) : execute(line->text, out);
+    }
+    if (step.need != Need::input) {
+      step.consumed = used;
+      return step;
+    }
+  }
+}
+
+Step ServerSession::execute(std::string_view line, ReplyBuffer& out) noexcept {
+  const Command command = parse_command(line);
+  verb_ = command.verb;
+  if (verb_ != Verb::rcpt && verb_ != Verb::data) mail_refused_ = false;
+  if (command.malformed) return refuse(ReplyId::line_malformed, out);
+  // 8-bit addresses have replies of their own; anywhere else the octets mean nothing to SMTP.
+  const bool has_path = verb_ == Verb::mail || verb_ == Verb::rcpt;
+  if (command.has_8bit && !has_path) return refuse(ReplyId::line_malformed, out);
+  switch (verb_row(verb_).argument) {
+    case ArgumentRule::none:
+      if (!command.argument.empty()) return refuse(ReplyId::argument_unexpected, out);
+      break;
+    case ArgumentRule::required:
+      if (command.argument.empty()) return refuse(ReplyId::argument_missing, out);
+      break;
+    case ArgumentRule::optional:
+      break;
+  }
+  return dispatch(command, out);
+}
+
+Step ServerSession::dispatch(const Command& command, ReplyBuffer& out) noexcept {
+  switch (command.verb) {
+    case Verb::ehlo:
+    case Verb::helo:
+      return check_helo(command, out);
+    case Verb::mail:
+      return check_mail(command, out);
+    case Verb::rcpt:
+      return check_rcpt(command, out);
+    case Verb::data:
+      return check_data(command, out);
+    case Verb::rset:
+    case Verb::noop:
+    case Verb::quit:
+    case Verb::vrfy:
+    case Verb::help:
+      return check_simple(command, out);
+    case Verb::expn:
+    case Verb::bdat:
+    case Verb::starttls:
+    case Verb::unimplemented:
+      return refuse(ReplyId::not_implemented, out);
+    case Verb::unknown:
+      break;
+  }
+  return refuse(ReplyId::unknown_verb, out);
+}
+
+Step ServerSession::resume(const Verdict& verdict, ReplyBuffer& out) noexcept {
+  if (state_ == State::commit) return proceed_commit(verdict, out);
+  MAILRACE_CHECK(state_ == State::verdict);
+  state_ = State::command;
+  switch (question_) {
+    case Question::connect:
+      if (!verdict.accepted) return terminate(verdict.refusal, out);
+      return answer(ReplyId::greeting, out, config_.hostname);
+    case Question::helo:
+      return proceed_helo(verdict, out);
+    case Question::mail:
+      return proceed_mail(verdict, out);
+    case Question::recipient:
+      return proceed_rcpt(verdict, out);
+    case Question::data:
+      return proceed_data(verdict, out);
+  }
+  MAILRACE_CHECK(false);  // a question without an answer
+  return {};
+}
+
+Step ServerSession::terminate(ReplyId reason, ReplyBuffer& out) noexcept {
+  state_ = State::closed;
+  // A peer that does not read is ended with a full buffer; it would not read this line either.
+  if (out.has_room()) out.add(reason);
+  return {.need = Need::close};
+}
+
+void ServerSession::refuse_mail(ReplyId reply) noexcept {
+  MAILRACE_CHECK(state_ == State::mail_data);
+  if (!mail_refusal_) mail_refusal_ = reply;
+}
+
+Step ServerSession::ask(Question question, std::string_view subject) noexcept {
+  state_ = State::verdict;
+  question_ = question;
+  return {.need = Need::verdict, .question = question, .subject = subject};
+}
+
+Step ServerSession::answer(ReplyId reply, ReplyBuffer& out, std::string_view argument) noexcept {
+  out.add(reply, argument);
+  return {};
+}
+
+Step ServerSession::refuse_long_line(ReplyBuffer& out) noexcept {
+  verb_ = Verb::unknown;
+  return refuse(ReplyId::line_too_long, out);
+}
+
+// A refused command. Too many in a row without a mail, and the client is not talking SMTP to us.
+// Refused addresses do not count, a mailing list may have many; nor do RCPT and DATA that a client
+// pipelined behind a MAIL before it could know of its refusal (RFC 2920 section 3.1).
+Step ServerSession::refuse(ReplyId reply, ReplyBuffer& out) noexcept {
+  if (refusals_.count++ == 0) refusals_ = {1, verb_, reply};
+  if (verb_ == Verb::mail) mail_refused_ = true;
+  if (verb_ == Verb::rcpt && transaction_.is_open) transaction_.recipient_refused = true;
+  const ReplyRow& row = reply_row(reply);
+  const bool was_pipelined = mail_refused_ && reply == ReplyId::mail_first;
+  const bool is_error = row.code >= 500 && row.code <= 503 && !was_pipelined;
+  if (is_error && ++errors_ > kErrorsPerSessionMax) {
+    return terminate(ReplyId::too_many_errors, out);
+  }
+  return answer(reply, out);
+}
+
+void ServerSession::reset() noexcept {
+  transaction_ = Transaction(transactions_);
+  mail_refusal_.reset();
+}
+
+}  // namespace mailrace::core

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The server side of SMTP: octets in, replies out, one need at a time. No I/O, no clock.
+#pragma once
+
+#include "core/base/block_pool.h"
+#include "core/base/bounded.h"
+#include "core/base/bytes.h"
+#include "core/smtp/command.h"
+#include "core/smtp/line_reader.h"
+#include "core/smtp/mail_data.h"
+#include "core/smtp/parameters.h"
+#include "core/smtp/path.h"
+#include "core/smtp/replies.h"
+#include "core/smtp/reply.h"
+#include "core/smtp/transaction.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace mailrace::core {
+
+/// What is the same for all sessions of a server; must outlive them.
+struct SessionConfig {
+  SessionConfig(std::string hostname, uint64_t message_bytes_max);
+
+  std::string hostname;
+  uint64_t message_bytes_max;  // octets, SIZE of RFC 1870
+  std::string ehlo_reply;
+};
+
+/// What the session needs before it can go on.
+enum class Need : uint8_t {
+  input,    // more octets
+  output,   // room in the ReplyBuffer: send, then feed again
+  verdict,  // judge Step::question, then resume()
+  append,   // add Step::mail_data to the mail that was opened; then feed again
+  commit,   // the mail data has ended: make the mail durable, or drop it if there is a
+            // mail_refusal(); then resume(), and only then 250 is said (section 6.1)
+  close,    // send the replies, then close; nothing is read any more
+};
+
+/// What somebody else decides. Each verb that changes the transaction can ask.
+enum class Question : uint8_t {
+  connect,    // may this client speak?
+  helo,       // subject: the name
+  mail,       // subject: the reverse-path, empty for <>
+  recipient,  // subject: the forward-path; path: its parts
+  data,       // open a mail for this transaction: Verdict::queue_id
+};
+
+/// The answer. A refusal names the reply.
+struct Verdict {
+  bool accepted = true;
+  ReplyId refusal = ReplyId::spool_failed;
+  uint64_t queue_id = 0;  // Question::data, accepted: what the final 250 will name
+
+  static Verdict accept() noexcept { return {}; }
+  static Verdict refuse(ReplyId reply) noexcept { return {false, reply, 0}; }
+};
+
+struct Step {
+  Need need = Need::input;
+  size_t consumed = 0;  // octets of the input done with
+  Question question = Question::connect;
+  std::string_view subject = {};  // Need::verdict; valid until resume()
+  std::string_view domain = {};   // Question::recipient: of the subject; empty for <Postmaster>
+  Octets mail_data = {};          // Need::append: unstuffed; of the input, valid until feed()
+};
+
+/// Commands that were refused since somebody last asked, for the log.
+struct Refusals {
+  uint32_t count = 0;
+  Verb verb = Verb::unknown;  // the first one's
+  ReplyId reply = ReplyId::unknown_verb;
+};
+
+/// One session. The caller sends what is in the ReplyBuffer whenever the session needs input, and
+/// before it closes. source: core/smtp/SESSION.md
+class ServerSession {
+ public:
+  /// config, lines, transactions   must outlive the session. `lines` has a block for each session,
+  ///   `transactions` may run out.
+  ServerSession(const SessionConfig& config, BlockPool& lines, BlockPool& transactions) noexcept;
+
+  /// Begins: asks Question::connect.
+  Step start() noexcept;
+
+  /// Consumes a prefix of `input` and says what it needs next.
+  ///
+  /// input     octets as received, split anywhere, possibly none
+  /// out       where replies go; attached
+  /// returns   Step; consumed <= input.size(); all of it unless the need is not input
+  /// requires  the last step's need was neither verdict, commit nor close
+  /// source    RFC 5321 section 3.3, section 4.1.4; RFC 2920 section 3.2
+  Step feed(Octets input, ReplyBuffer& out) noexcept;
+
+  /// Answers the last Need::verdict or Need::commit. Requires: that was the last step.
+  Step resume(const Verdict& verdict, ReplyBuffer& out) noexcept;
+
+  /// Says goodbye with a 421 because of something outside, unless the peer has left no room for it.
+  /// In any state but closed; out: attached. returns Need::close
+  Step terminate(ReplyId reason, ReplyBuffer& out) noexcept;
+
+  /// The mail that was opened cannot be stored: the rest is swallowed, then comes this reply.
+  /// Requires: mail data is being received.
+  void refuse_mail(ReplyId reply) noexcept;
+
+  /// Whether MAIL was accepted and the transaction has not ended.
+  bool in_transaction() const noexcept { return transaction_.is_open; }
+  bool receiving_data() const noexcept { return state_ == State::mail_data; }
+  const Transaction& transaction() const noexcept { return transaction_; }
+  std::string_view helo() const noexcept { return helo_.view(); }
+  /// Whether the client asked for the end, so that nothing more of it is to be expected.
+  bool ended_by_quit() const noexcept { return state_ == State::closed && verb_ == Verb::quit; }
+  bool is_extended() const noexcept { return is_extended_; }  // EHLO, not HELO
+  uint64_t queue_id() const noexcept { return queue_id_; }
+  /// Octets of mail data so far, or of the mail that just ended.
+  uint64_t mail_bytes() const noexcept { return mail_data_.bytes(); }
+  /// Why the mail being received will not be stored, whatever comes.
+  std::optional<ReplyId> mail_refusal() const noexcept { return mail_refusal_; }
+
+  const Refusals& refusals() const noexcept { return refusals_; }
+  void clear_refusals() noexcept { refusals_ = {}; }
+
+ private:
+  enum class State : uint8_t { created, command, mail_data, verdict, commit, closed };
+
+  // verbs/*.cc: check_x judges syntax and order and answers at once, or asks; proceed_x goes on
+  // with the answer.
+  Step check_helo(const Command& command, ReplyBuffer& out) noexcept;
+  Step proceed_helo(const Verdict& verdict, ReplyBuffer& out) noexcept;
+  Step check_mail(const Command& command, ReplyBuffer& out) noexcept;
+  Step proceed_mail(const Verdict& verdict, ReplyBuffer& out) noexcept;
+  Step check_rcpt(const Command& command, ReplyBuffer& out) noexcept;
+  Step proceed_rcpt(const Verdict& verdict, ReplyBuffer& out) noexcept;
+  Step check_data(const Command& command, ReplyBuffer& out) noexcept;
+  Step proceed_data(const Verdict& verdict, ReplyBuffer& out) noexcept;
+  Step check_simple(const Command& command, ReplyBuffer& out) noexcept;
+
+  Step execute(std::string_view line, ReplyBuffer& out) noexcept;
+  Step refuse_long_line(ReplyBuffer& out) noexcept;
+  Step dispatch(const Command& command, ReplyBuffer& out) noexcept;
+  Step feed_mail_data(Octets input) noexcept;
+  Step proceed_commit(const Verdict& verdict, ReplyBuffer& out) noexcept;
+  Step ask(Question question, std::string_view subject) noexcept;
+  Step answer(ReplyId reply, ReplyBuffer& out, std::string_view argument = {}) noexcept;
+  Step refuse(ReplyId reply, ReplyBuffer& out) noexcept;
+  void reset() noexcept;
+
+  const SessionConfig& config_;
+  BlockPool& transactions_;
+  LineReader lines_;
+  MailData mail_data_;
+  Transaction transaction_;
+  BoundedString<kHeloBytesMax> helo_;
+  BoundedString<kHeloBytesMax> helo_asked_;  // Question::helo is open
+  std::string_view recipient_asked_;         // Question::recipient is open; in the transaction
+
+  State state_ = State::created;
+  Question question_ = Question::connect;
+  Verb verb_ = Verb::unknown;  // the command being executed
+  bool mail_refused_ = false;  // MAIL was, and since then came only RCPT and DATA
+  bool is_extended_ = false;
+  std::optional<ReplyId> mail_refusal_;
+  uint64_t queue_id_ = 0;
+  uint32_t errors_ = 0;  // in a row, without a mail accepted
+  Refusals refusals_;
+};
+
+}  // namespace mailrace::core

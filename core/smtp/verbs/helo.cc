@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// EHLO and HELO (RFC 5321 section 4.1.1.1, section 4.1.4).
+#include "core/smtp/server_session.h"
+
+namespace mailrace::core {
+
+Step ServerSession::check_helo(const Command& command, ReplyBuffer& out) noexcept {
+  // A refused EHLO changes nothing (section 4.1.4).
+  if (!is_helo_name(command.argument)) return refuse(ReplyId::helo_name_malformed, out);
+  helo_asked_.assign(command.argument);
+  return ask(Question::helo, helo_asked_.view());
+}
+
+Step ServerSession::proceed_helo(const Verdict& verdict, ReplyBuffer& out) noexcept {
+  if (!verdict.accepted) return refuse(verdict.refusal, out);
+  helo_.assign(helo_asked_.view());
+  is_extended_ = verb_ == Verb::ehlo;
+  reset();
+  if (!is_extended_) return answer(ReplyId::helo_ok, out, config_.hostname);
+  out.add_lines(config_.ehlo_reply);
+  return {};
+}
+
+}  // namespace mailrace::core
