@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Flights are kept in the order of their octets. One that lands out of turn waits for those before
+// it; one that fails takes every later flight with it, because a reader stops at the hole. All
+// flights are of one segment, so no mail's end can be stable in a segment while an earlier part of
+// the mail fails in another.
+#include "spool/group_commit.h"
+
+#include "core/base/check.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace mailrace::spool {
+
+GroupCommit::GroupCommit(core::FileIo& files, ChunkPool& chunks, const SpoolOptions& options,
+                         const GroupCommitEvents& events)
+    : files_(files),
+      chunks_(chunks),
+      options_(options),
+      events_(events),
+      maker_(files, options.directory, options.worker, options.first_segment,
+             options.segment_bytes) {
+  MAILRACE_CHECK(options.segment_bytes >= kSegmentHeadBytes + core::kChunkBytes + kSealRecordBytes);
+  for (Flight& flight : flights_) {
+    flight.op = {&GroupCommit::on_written, &flight};
+    flight.log = this;
+    flight.pieces.reserve(core::kWriteChunksMax + 1);
+  }
+  for (Segment& segment : segments_) {
+    segment.cut = {&GroupCommit::on_cut, &segment};
+    segment.log = this;
+  }
+}
+
+uint64_t GroupCommit::append(Chunk& chunk) noexcept {
+  MAILRACE_CHECK(!closing_);
+  MAILRACE_CHECK(chunk.bytes > 0);
+  queue_.push(chunk);
+  queued_bytes_ += chunk.bytes;
+  if (chunk.ends_mail) ++queued_commits_;
+  appended_ += chunk.bytes;
+  chunk.end_offset = appended_;
+  return appended_;
+}
+
+std::optional<core::Error> GroupCommit::unwritable() const noexcept {
+  // A segment in the making is waited for; only one that could not be made is a refusal.
+  if (current_ != nullptr || maker_.has_ready()) return std::nullopt;
+  return maker_.error();
+}
+
+bool GroupCommit::due(core::Instant now) const noexcept {
+  if (queue_.empty()) return false;
+  if (closing_) return true;
+  if (queued_bytes_ >= core::kWriteAheadBytes) return true;
+  return queued_commits_ > 0 && now >= first_commit_at_ + options_.commit_delay;
+}
+
+std::optional<core::Instant> GroupCommit::flush(core::Instant now, core::WallTime wall) noexcept {
+  if (const auto error = unwritable()) lose_queue(*error);
+  if (queued_commits_ == 0) first_commit_at_ = {};
+  if (queued_commits_ > 0 && first_commit_at_ == core::Instant{}) first_commit_at_ = now;
+  while (flight_count_ < kFlights && due(now)) {
+    if (!start_flight(now, wall)) break;
+  }
+  if (closing_) {
+    finish(now, wall);
+  } else {
+    ensure_segment(now, wall);
+  }
+  if (unwritable()) {
+    if (!queue_.empty()) return now;  // committed while others were told: refused the next time
+    // While an attempt is under way its end is what happens next.
+    return maker_.idle() && !closing_ ? std::optional(maker_.retry_at()) : std::nullopt;
+  }
+  if (queued_commits_ > 0 && flight_count_ < kFlights && current_ != nullptr) {
+    return first_commit_at_ + options_.commit_delay;
+  }
+  return std::nullopt;
+}
+
+// Seals the segment behind the last octets; one that was made ahead is cut to nothing.
+void GroupCommit::finish(core::Instant now, core::WallTime wall) noexcept {
+  if (!queue_.empty()) return;
+  if (current_ != nullptr) {
+    if (flight_count_ < kFlights) start_flight(now, wall);
+  } else if (maker_.has_ready()) {
+    ensure_segment(now, wall);
+    if (current_ == nullptr) return;
+    current_->state = Segment::State::sealed;
+    current_->cut_at = kSegmentHeadBytes;
+    retire_segment(*std::exchange(current_, nullptr));
+  } else if (maker_.idle()) {
+    maker_.give_up();
+  }
+}
+
+// Has a current segment, or sees to it that there will be one; and has the next one made in time.
+bool GroupCommit::ensure_segment(core::Instant now, core::WallTime wall) noexcept {
+  if (current_ == nullptr && maker_.has_ready() && settled()) {
+    Segment* const segment = free_segment();
+    if (segment == nullptr) return false;
+    const ReadySegment ready = maker_.take();
+    segment->state = Segment::State::open;
+    segment->file = ready.file;
+    segment->number = ready.number;
+    segment->capacity = ready.capacity;
+    segment->used = kSegmentHeadBytes;
+    segment->sequence = 0;
+    segment->mails = 0;
+    segment->flights = 0;
+    current_ = segment;
+  }
+  const bool wants_more = current_ == nullptr
+                              ? !closing_ || !queue_.empty()
+                              : !closing_ && current_->used > current_->capacity / 2;
+  if (wants_more) maker_.want(now, wall);
+  return current_ != nullptr;
+}
+
+// Whether no write to an earlier segment is under way, nor the mending of one.
+bool GroupCommit::settled() const noexcept {
+  return std::ranges::all_of(segments_, [](const Segment& segment) {
+    return segment.state == Segment::State::free || segment.state == Segment::State::cutting;
+  });
+}
+
+GroupCommit::Segment* GroupCommit::free_segment() noexcept {
+  const auto found = std::ranges::find(segments_, Segment::State::free, &Segment::state);
+  return found == segments_.end() ? nullptr : &*found;
+}
+
+bool GroupCommit::start_flight(core::Instant now, core::WallTime wall) noexcept {
+  MAILRACE_CHECK(flight_count_ < kFlights);
+  if (!ensure_segment(now, wall)) return false;
+  Segment& segment = *current_;
+  Flight& flight = flights_[(first_flight_ + flight_count_) % kFlights];
+  flight.segment = &segment;
+  flight.chunks = {};
+  flight.pieces.clear();
+  flight.file_offset = segment.used;
+  flight.file_bytes = 0;
+  flight.done = false;
+  flight.dead = false;
+  bool full = false;
+  while (!queue_.empty() && flight.pieces.size() < core::kWriteChunksMax) {
+    full = segment.used + queue_.front()->bytes + kSealRecordBytes > segment.capacity;
+    if (full) break;
+    place(queue_.pop(), flight);
+  }
+  if (full || (closing_ && queue_.empty())) seal(flight);
+  flight.end = written_;
+  MAILRACE_CHECK(written_ <= appended_);
+  ++flight_count_;
+  ++segment.flights;
+  ++writes_;
+  // Commits that did not fit have waited as long as those that did.
+  if (queued_commits_ == 0) first_commit_at_ = {};
+  files_.write(flight.op, segment.file, flight.pieces, flight.file_offset,
+               options_.durability == Durability::disk);
+  return true;
+}
+
+// Gives each record of the chunk its sequence in the segment, and the chunk a piece of the write.
+void GroupCommit::place(Chunk& chunk, Flight& flight) noexcept {
+  Segment& segment = *flight.segment;
+  for (uint32_t at = 0; at < chunk.bytes;) {
+    at += uint32_t(place_record(chunk.octets + at, segment.number, segment.sequence++));
+  }
+  if (chunk.ends_mail) {
+    ++segment.mails;
+    --queued_commits_;
+  }
+  queued_bytes_ -= chunk.bytes;
+  segment.used += chunk.bytes;
+  flight.file_bytes += chunk.bytes;
+  MAILRACE_CHECK(chunk.end_offset > written_);
+  written_ = chunk.end_offset;  // not a sum: octets between may have been dropped
+  flight.pieces.push_back({chunk.octets, chunk.bytes});
+  flight.chunks.push(chunk);
+}
+
+void GroupCommit::seal(Flight& flight) noexcept {
+  Segment& segment = *flight.segment;
+  std::byte* const at = segment.seal.data();
+  std::byte* const body = at + core::kRecordHeaderBytes;
+  encode_seal(body, {segment.mails, segment.sequence});
+  encode_record(segment.seal, RecordType::seal, 0, {body, kSealBodyBytes});
+  place_record(at, segment.number, segment.sequence++);
+  flight.pieces.push_back({at, segment.seal.size()});
+  flight.file_bytes += segment.seal.size();
+  segment.used += segment.seal.size();
+  segment.cut_at = segment.used;
+  segment.state = Segment::State::sealed;
+  current_ = nullptr;
+}
+
+void GroupCommit::on_written(core::FileOp& op, int result) {
+  Flight& flight = *static_cast<Flight*>(op.context);
+  flight.log->land(flight, result);
+}
+
+void GroupCommit::land(Flight& flight, int result) noexcept {
+  MAILRACE_CHECK(!flight.done);
+  flight.done = true;
+  --flight.segment->flights;
+  // A short write is a failure like any other: the rest would have to be written again, and after
+  // an error the page cache may no longer hold what was written before.
+  const bool whole = result >= 0 && uint64_t(result) == flight.file_bytes;
+  if (!whole && !flight.dead) break_segment(flight, result < 0 ? result : -EIO);
+  retire_flights();
+}
+
+void GroupCommit::break_segment(Flight& flight, int result) noexcept {
+  Segment& segment = *flight.segment;
+  last_failure_ = core::fail_errno(result, "segment.write").value();
+  ++failures_;
+  segment.cut_at = flight.file_offset;
+  segment.state = Segment::State::broken;
+  if (current_ == &segment) current_ = nullptr;
+  bool behind = false;
+  for (size_t i = 0; i < flight_count_; ++i) {
+    Flight& other = flights_[(first_flight_ + i) % kFlights];
+    behind = behind || &other == &flight;
+    if (!behind || other.segment != &segment) continue;
+    other.dead = true;
+    for (const Chunk* chunk = other.chunks.front(); chunk != nullptr; chunk = chunk->next) {
+      events_.lost(events_.context, *chunk, last_failure_);
+    }
+  }
+  drop_lost_chunks();
+}
+
+// Half a mail is not worth writing, and would look like damage to a reader.
+void GroupCommit::drop_lost_chunks() noexcept {
+  ChunkQueue kept;
+  uint64_t dropped_bytes = 0;
+  while (!queue_.empty()) {
+    Chunk& chunk = queue_.pop();
+    if (!events_.is_lost(events_.context, chunk)) {
+      kept.push(chunk);
+      continue;
+    }
+    if (chunk.ends_mail) --queued_commits_;
+    dropped_bytes += chunk.bytes;
+    chunks_.give(chunk);
+  }
+  queue_ = kept;
+  queued_bytes_ -= dropped_bytes;
+}
+
+// No segment can be made: whoever waits is told now, as whoever begins is refused now. Kept waiting
+// they would hold their chunks, and their clients, until somebody cleans up the disk.
+void GroupCommit::lose_queue(const core::Error& error) noexcept {
+  if (queue_.empty()) return;
+  for (const Chunk* chunk = queue_.front(); chunk != nullptr; chunk = chunk->next) {
+    events_.lost(events_.context, *chunk, error);
+  }
+  drop_lost_chunks();
+  MAILRACE_CHECK(queue_.empty());
+  events_.durable(events_.context, durable_);
+}
+
+void GroupCommit::retire_flights() noexcept {
+  bool advanced = false;
+  while (flight_count_ > 0 && flights_[first_flight_].done) {
+    Flight& flight = flights_[first_flight_];
+    while (!flight.chunks.empty()) chunks_.give(flight.chunks.pop());
+    MAILRACE_CHECK(flight.end >= durable_);
+    MAILRACE_CHECK(flight.end <= written_);
+    durable_ = flight.end;  // what is dead below it was reported lost, nobody waits for it
+    advanced = true;
+    first_flight_ = (first_flight_ + 1) % kFlights;
+    --flight_count_;
+    if (flight.segment->flights == 0) retire_segment(*flight.segment);
+  }
+  if (advanced) events_.durable(events_.context, durable_);
+}
+
+void GroupCommit::retire_segment(Segment& segment) noexcept {
+  const bool sealed = segment.state == Segment::State::sealed;
+  if (!sealed && segment.state != Segment::State::broken) return;
+  segment.state = sealed ? Segment::State::cutting : Segment::State::mending;
+  files_.truncate(segment.cut, segment.file, segment.cut_at);
+}
+
+// Whole records behind a hole would be corruption to a reader, so this cut is made stable. If it
+// fails the hole stays; what lies behind it was promised to nobody, and goes on nowhere.
+void GroupCommit::on_cut(core::FileOp& op, int result) {
+  Segment& segment = *static_cast<Segment*>(op.context);
+  if (segment.state == Segment::State::mending && result >= 0) {
+    segment.state = Segment::State::settling;
+    return segment.log->files_.sync(segment.cut, segment.file);
+  }
+  const bool hole = result < 0 && segment.state != Segment::State::cutting;
+  segment.log->files_.close(segment.file);
+  segment.state = Segment::State::free;
+  if (hole) segment.log->give_up_mails(result);
+}
+
+void GroupCommit::give_up_mails(int result) noexcept {
+  events_.gap(events_.context, core::fail_errno(result, "segment.cut").value());
+  drop_lost_chunks();
+  events_.durable(events_.context, durable_);
+}
+
+bool GroupCommit::closed() const noexcept {
+  return closing_ && queue_.empty() && flight_count_ == 0 && current_ == nullptr &&
+         maker_.empty() && std::ranges::all_of(segments_, [](const Segment& segment) {
+           return segment.state == Segment::State::free;
+         });
+}
+
+}  // namespace mailrace::spool

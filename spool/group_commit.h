@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Who waits for which offset; one synced write for many mails; a failed write seals the segment.
+#pragma once
+
+#include "core/base/limits.h"
+#include "core/base/time.h"
+#include "core/port/file_io.h"
+#include "spool/chunk.h"
+#include "spool/record.h"
+#include "spool/segment_maker.h"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mailrace::spool {
+
+struct SpoolOptions {
+  std::string directory = {};  // of this worker; exists
+  uint32_t worker = 0;
+  uint64_t first_segment = 1;  // number that no file in the directory has, nor had
+  uint64_t segment_bytes = core::kSegmentBytesDefault;
+  Durability durability = Durability::disk;
+  core::Duration commit_delay{};  // how long a commit may wait for company; 0: not at all
+};
+
+/// What the log tells the writer; never from within append().
+struct GroupCommitEvents {
+  void* context = nullptr;
+  /// Everything before `offset` is durable, but for what was reported lost. Also comes, with the
+  /// same offset as before, when all that waited is lost.
+  void (*durable)(void* context, uint64_t offset) = nullptr;
+  /// This chunk's octets are lost with their segment. Comes before durable() of later offsets.
+  void (*lost)(void* context, const Chunk& chunk, const core::Error& error) = nullptr;
+  /// A broken segment could not be cut: a reader will find a hole there, and may not take a mail
+  /// for whole that goes on behind it. All mails that have chunks in the log, and are not durable,
+  /// are lost.
+  void (*gap)(void* context, const core::Error& error) = nullptr;
+  /// Whether a part of the chunk's mail was lost, so that the rest need not be written.
+  bool (*is_lost)(void* context, const Chunk& chunk) = nullptr;
+};
+
+/// The log of one worker: chunks in, offsets out. An offset counts octets of records since the
+/// start and knows nothing of segments; `durable <= written <= appended`, always.
+///
+/// Synced writes go out in the order of appending, up to kWritesInFlightMax at a time; durable is
+/// the end of the contiguous prefix that is done. A chunk's place in a segment is chosen when its
+/// write starts. A segment is written to only when all writes to the one before it have ended, and
+/// if one of them failed, when the cut is stable: a segment with records vouches for the end of
+/// the one before it.
+/// source: spool/README.md
+class GroupCommit {
+ public:
+  GroupCommit(core::FileIo& files, ChunkPool& chunks, const SpoolOptions& options,
+              const GroupCommitEvents& events);
+  GroupCommit(const GroupCommit&) = delete;
+  GroupCommit& operator=(const GroupCommit&) = delete;
+
+  /// Adds a chunk of closed records; it belongs to the log until it is written or lost.
+  /// returns  the offset behind it
+  uint64_t append(Chunk& chunk) noexcept;
+
+  /// Starts the writes that are due. To be called at the end of each tick.
+  /// returns  when to call again if nothing else happens before
+  std::optional<core::Instant> flush(core::Instant now, core::WallTime wall) noexcept;
+
+  /// Why nothing can be written now; nothing if it can.
+  std::optional<core::Error> unwritable() const noexcept;
+
+  /// Writes what is there, then seals and closes the segment, as long as flush() is called. Nothing
+  /// may be appended any more.
+  void close() noexcept { closing_ = true; }
+  bool closing() const noexcept { return closing_; }
+  bool closed() const noexcept;
+
+  uint64_t durable() const noexcept { return durable_; }
+  uint64_t written() const noexcept { return written_; }
+  uint64_t appended() const noexcept { return appended_; }
+
+  /// Failed writes so far, with the last error.
+  uint64_t failures() const noexcept { return failures_; }
+  const core::Error& last_failure() const noexcept { return last_failure_; }
+  /// Synced writes started so far.
+  uint64_t writes() const noexcept { return writes_; }
+
+ private:
+  struct Segment {
+    enum class State : uint8_t {
+      free,
+      open,
+      sealed,    // its last writes are under way
+      broken,    // a write failed, others are under way
+      cutting,   // sealed and whole: the allocated rest is given back
+      mending,   // broken: what lies behind the failed write is cut off
+      settling,  // and the cut made stable
+    };
+    State state = State::free;
+    core::FileHandle file;
+    uint64_t number = 0;
+    uint64_t capacity = 0;
+    uint64_t used = 0;      // octets of the file that are written or being written
+    uint64_t cut_at = 0;    // where the file is cut in the end
+    uint64_t sequence = 0;  // of the next record
+    uint64_t mails = 0;     // end records
+    uint32_t flights = 0;   // writes under way
+    GroupCommit* log = nullptr;
+    core::FileOp cut;
+    std::array<std::byte, kSealRecordBytes> seal{};
+  };
+
+  /// One write under way, or done but behind one that is not.
+  struct Flight {
+    core::FileOp op;
+    GroupCommit* log = nullptr;
+    Segment* segment = nullptr;
+    ChunkQueue chunks;
+    uint64_t file_offset = 0;
+    uint64_t file_bytes = 0;
+    uint64_t end = 0;  // log offset
+    bool done = false;
+    bool dead = false;  // its segment broke at or before it
+    std::vector<iovec> pieces;
+  };
+
+  static void on_written(core::FileOp& op, int result);
+  static void on_cut(core::FileOp& op, int result);
+
+  bool due(core::Instant now) const noexcept;
+  bool ensure_segment(core::Instant now, core::WallTime wall) noexcept;
+  void finish(core::Instant now, core::WallTime wall) noexcept;
+  bool start_flight(core::Instant now, core::WallTime wall) noexcept;
+  void place(Chunk& chunk, Flight& flight) noexcept;
+  void seal(Flight& flight) noexcept;
+  void land(Flight& flight, int result) noexcept;
+  void break_segment(Flight& flight, int result) noexcept;
+  void retire_flights() noexcept;
+  void retire_segment(Segment& segment) noexcept;
+  void drop_lost_chunks() noexcept;
+  void lose_queue(const core::Error& error) noexcept;
+  void give_up_mails(int result) noexcept;
+  bool settled() const noexcept;
+  Segment* free_segment() noexcept;
+
+  core::FileIo& files_;
+  ChunkPool& chunks_;
+  SpoolOptions options_;
+  GroupCommitEvents events_;
+  SegmentMaker maker_;
+
+  ChunkQueue queue_;  // appended, not written
+  uint64_t queued_bytes_ = 0;
+  uint32_t queued_commits_ = 0;
+  core::Instant first_commit_at_{};  // of the queued ones, as seen by flush()
+
+  static constexpr size_t kFlights = core::kWritesInFlightMax;
+  std::array<Flight, kFlights> flights_;
+  size_t first_flight_ = 0;
+  size_t flight_count_ = 0;
+
+  std::array<Segment, kFlights + 4> segments_;
+  Segment* current_ = nullptr;
+
+  uint64_t durable_ = 0;
+  uint64_t written_ = 0;
+  uint64_t appended_ = 0;
+  uint64_t failures_ = 0;
+  uint64_t writes_ = 0;
+  core::Error last_failure_;
+  bool closing_ = false;
+};
+
+}  // namespace mailrace::spool

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Record headers and the small fixed bodies, octet by octet as in FORMAT.md.
+#include "spool/record.h"
+
+#include "core/base/check.h"
+#include "core/base/crc32c.h"
+
+#include <algorithm>
+#include <array>
+
+namespace mailrace::spool {
+namespace {
+
+using core::load_le;
+using core::store_le;
+
+constexpr size_t kBodyCrcAt = 4;
+constexpr size_t kSequenceAt = 8;
+constexpr size_t kMailIdAt = 16;
+constexpr size_t kTypeAt = 24;
+constexpr size_t kFlagsAt = 26;
+constexpr size_t kBodyBytesAt = 28;
+static_assert(kBodyBytesAt + 4 == core::kRecordHeaderBytes);
+
+uint32_t header_crc(const std::byte* header, uint64_t generation) noexcept {
+  std::array<std::byte, 8 + core::kRecordHeaderBytes - kBodyCrcAt> covered;
+  store_le(covered.data(), generation);
+  std::memcpy(covered.data() + 8, header + kBodyCrcAt, core::kRecordHeaderBytes - kBodyCrcAt);
+  return core::crc32c(0, covered);
+}
+
+bool known(uint16_t type) noexcept {
+  return type >= uint16_t(RecordType::envelope) && type <= uint16_t(RecordType::seal);
+}
+
+}  // namespace
+
+void encode_record(core::MutableOctets target, RecordType type, uint64_t mail_id,
+                   core::Octets body) noexcept {
+  MAILRACE_CHECK(target.size() >= core::kRecordHeaderBytes);
+  MAILRACE_CHECK(body.size() <= core::kRecordBodyBytesMax);
+  std::byte* const at = target.data();
+  store_le(at + kBodyCrcAt, core::crc32c(0, body));
+  store_le(at + kMailIdAt, mail_id);
+  store_le(at + kTypeAt, uint16_t(type));
+  store_le(at + kFlagsAt, uint16_t{0});
+  store_le(at + kBodyBytesAt, uint32_t(body.size()));
+}
+
+uint64_t place_record(std::byte* target, uint64_t generation, uint64_t sequence) noexcept {
+  store_le(target + kSequenceAt, sequence);
+  store_le(target, header_crc(target, generation));
+  return record_bytes(load_le<uint32_t>(target + kBodyBytesAt));
+}
+
+core::Result<RecordHeader> decode_record(core::Octets octets, uint64_t generation) noexcept {
+  if (octets.size() < core::kRecordHeaderBytes) {
+    return core::fail(core::Errc::torn_tail, "record.header");
+  }
+  const core::Octets header = octets.first(core::kRecordHeaderBytes);
+  if (std::ranges::all_of(header, [](std::byte b) { return b == std::byte{0}; })) {
+    return core::fail(core::Errc::torn_tail, "record.header");
+  }
+  const std::byte* const at = header.data();
+  RecordHeader record;
+  record.header_crc = load_le<uint32_t>(at);
+  if (record.header_crc != header_crc(at, generation)) {
+    return core::fail(core::Errc::corrupt, "record.header_crc");
+  }
+  const uint16_t type = load_le<uint16_t>(at + kTypeAt);
+  if (!known(type)) return core::fail(core::Errc::corrupt, "record.type");
+  record.body_crc = load_le<uint32_t>(at + kBodyCrcAt);
+  record.sequence = load_le<uint64_t>(at + kSequenceAt);
+  record.mail_id = load_le<uint64_t>(at + kMailIdAt);
+  record.type = RecordType(type);
+  record.flags = load_le<uint16_t>(at + kFlagsAt);
+  record.body_bytes = load_le<uint32_t>(at + kBodyBytesAt);
+  if (record.body_bytes > core::kRecordBodyBytesMax) {
+    return core::fail(core::Errc::corrupt, "record.body_bytes");
+  }
+  return record;
+}
+
+bool body_matches(const RecordHeader& header, core::Octets body) noexcept {
+  MAILRACE_CHECK(body.size() == header.body_bytes);
+  return core::crc32c(0, body) == header.body_crc;
+}
+
+void encode_end(std::byte* target, const EndBody& end) noexcept {
+  store_le(target, end.data_bytes);
+  store_le(target + 8, uint64_t(end.committed_at_ns));
+  store_le(target + 16, end.data_records);
+  store_le(target + 20, uint16_t{end.durability});
+  store_le(target + 22, end.recipients);
+}
+
+core::Result<EndBody> decode_end(core::Octets body) noexcept {
+  if (body.size() != kEndBodyBytes) return core::fail(core::Errc::corrupt, "record.end");
+  EndBody end;
+  end.data_bytes = load_le<uint64_t>(body.data());
+  end.committed_at_ns = int64_t(load_le<uint64_t>(body.data() + 8));
+  end.data_records = load_le<uint32_t>(body.data() + 16);
+  end.durability = uint8_t(body[20]);
+  end.recipients = load_le<uint16_t>(body.data() + 22);
+  return end;
+}
+
+void encode_seal(std::byte* target, const SealBody& seal) noexcept {
+  store_le(target, seal.mails);
+  store_le(target + 8, seal.records);
+}
+
+core::Result<SealBody> decode_seal(core::Octets body) noexcept {
+  if (body.size() != kSealBodyBytes) return core::fail(core::Errc::corrupt, "record.seal");
+  return SealBody{load_le<uint64_t>(body.data()), load_le<uint64_t>(body.data() + 8)};
+}
+
+}  // namespace mailrace::spool

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The record: what a segment is made of.
+#pragma once
+
+#include "core/base/bytes.h"
+#include "core/base/limits.h"
+#include "core/base/result.h"
+
+#include <cstdint>
+
+namespace mailrace::spool {
+
+/// On disk: a number is never reused.
+enum class RecordType : uint16_t { envelope = 1, data = 2, end = 3, seal = 4 };
+
+/// One record header, little-endian, on an 8-octet boundary.
+///
+///    0                   4                   8
+///   +-------------------+-------------------+
+///   | header_crc        | body_crc          |   0
+///   +-------------------+-------------------+
+///   | sequence                              |   8
+///   +---------------------------------------+
+///   | mail_id                               |  16
+///   +---------+---------+-------------------+
+///   | type    | flags   | body_bytes        |  24
+///   +---------+---------+-------------------+
+///   | body, then zeros up to the next multiple of 8
+struct RecordHeader {
+  uint32_t header_crc = 0;  // CRC-32C of the generation and octets 4..31
+  uint32_t body_crc = 0;    // CRC-32C of body_bytes octets
+  uint64_t sequence = 0;    // 0 for the first record of a segment, +1 for each
+  uint64_t mail_id = 0;     // unique in the spool; the queue id in the 250 reply
+  RecordType type = RecordType::data;
+  uint16_t flags = 0;
+  uint32_t body_bytes = 0;  // <= kRecordBodyBytesMax
+};
+
+/// Octets that a record with such a body takes up, padding included.
+constexpr uint64_t record_bytes(uint64_t body_bytes) noexcept {
+  return core::align_up(core::kRecordHeaderBytes + body_bytes, core::kRecordAlignment);
+}
+
+/// Writes all of the header but sequence and header_crc, which place_record() adds once the
+/// record's place in a segment is known.
+///
+/// target   >= kRecordHeaderBytes, with the body right behind
+/// body     what body_crc is taken of
+void encode_record(core::MutableOctets target, RecordType type, uint64_t mail_id,
+                   core::Octets body) noexcept;
+
+/// Completes a header that encode_record() wrote. returns octets of the whole record
+uint64_t place_record(std::byte* target, uint64_t generation, uint64_t sequence) noexcept;
+
+/// Reads and checks the header at the start of `octets`.
+///
+/// octets       from a record boundary on; at least 32 unless the file ends
+/// generation   of the segment
+/// returns      the header; header_crc and body_bytes are checked, the body is not
+/// fails        torn_tail: zeros or fewer than 32 octets; corrupt: checksum, type or length
+/// source       spool/FORMAT.md, "Record"
+core::Result<RecordHeader> decode_record(core::Octets octets, uint64_t generation) noexcept;
+
+/// Whether body_crc matches. Requires: body.size() == header.body_bytes.
+bool body_matches(const RecordHeader& header, core::Octets body) noexcept;
+
+/// The body of an end record.
+struct EndBody {
+  uint64_t data_bytes = 0;
+  int64_t committed_at_ns = 0;
+  uint32_t data_records = 0;
+  uint8_t durability = 0;   // Durability as a number
+  uint16_t recipients = 0;  // forward-paths in the envelope
+};
+inline constexpr size_t kEndBodyBytes = 24;
+void encode_end(std::byte* target, const EndBody& end) noexcept;
+core::Result<EndBody> decode_end(core::Octets body) noexcept;
+
+/// The body of a seal record.
+struct SealBody {
+  uint64_t mails = 0;
+  uint64_t records = 0;
+};
+inline constexpr size_t kSealBodyBytes = 16;
+void encode_seal(std::byte* target, const SealBody& seal) noexcept;
+core::Result<SealBody> decode_seal(core::Octets body) noexcept;
+
+/// What a 250 promises. On disk: never reuse a number.
+enum class Durability : uint8_t { disk = 1, page_cache = 2 };
+
+}  // namespace mailrace::spool

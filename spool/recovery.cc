@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Cutting comes after the walk, segment by segment, and only where the walk found every octet
+// behind the last whole record to be no part of one.
+#include "spool/recovery.h"
+
+#include "core/base/limits.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace mailrace::spool {
+namespace {
+
+class Recoverer {
+ public:
+  Recoverer(core::Disk& disk, const std::string& spool_path) : disk_(disk), path_(spool_path) {}
+
+  core::Result<Recovery> run() {
+    SpoolReader reader(disk_, path_);
+    MAILRACE_TRY(const std::vector<uint32_t> workers, reader.workers());
+    for (const uint32_t worker : workers) {
+      recovery_.workers.push_back({.worker = worker});
+      current_ = &recovery_.workers.back();
+      segments_.clear();
+      const auto walked = reader.walk(visit(worker));
+      if (!walked) return tl::unexpected<core::Error>(walked.error());
+      for (const SegmentSummary& segment : segments_) tidy(segment);
+    }
+    return std::move(recovery_);
+  }
+
+ private:
+  SpoolVisit visit(uint32_t worker) {
+    SpoolVisit visit;
+    visit.only_worker = worker;
+    visit.search_zeros_max = UINT64_MAX;
+    visit.finding = [this](const Finding& finding) { find(finding); };
+    visit.mail = [this](const StoredMail& mail) {
+      ++current_->mails;
+      current_->octets += mail.data_bytes;
+      return true;
+    };
+    visit.segment = [this](const SegmentSummary& segment) {
+      current_->next_segment = std::max(current_->next_segment, segment.number + 1);
+      current_->last_mail_id = std::max(current_->last_mail_id, segment.outcome.mail_id_max);
+      if (wants_tidying(segment)) segments_.push_back(segment);
+    };
+    return visit;
+  }
+
+  static bool wants_tidying(const SegmentSummary& segment) {
+    const SegmentOutcome& outcome = segment.outcome;
+    if (!segment.read || outcome.damages > 0) return false;
+    switch (outcome.end) {
+      case SegmentEnd::damaged_tail:
+        return false;
+      case SegmentEnd::sealed:  // a crash between seal and cut
+        return segment.file_bytes > outcome.valid_bytes;
+      case SegmentEnd::open_tail:
+      case SegmentEnd::torn_tail:
+        return outcome.records == 0 || segment.file_bytes > outcome.valid_bytes;
+    }
+    return false;
+  }
+
+  void tidy(const SegmentSummary& segment) {
+    const bool empty = segment.outcome.records == 0;
+    const auto done = empty ? disk_.remove(segment.file) : cut(segment);
+    if (!done) {
+      find({FindingKind::unreadable, segment.file, segment.outcome.valid_bytes, done.error().where,
+            0});
+    } else if (empty) {
+      ++recovery_.segments_removed;
+    } else {
+      ++recovery_.tails_cut;
+      recovery_.octets_cut += segment.file_bytes - segment.outcome.valid_bytes;
+    }
+  }
+
+  core::Result<void> cut(const SegmentSummary& segment) {
+    MAILRACE_TRY(const core::FileHandle file, disk_.open(segment.file, /*writable=*/true));
+    auto done = disk_.truncate(file, segment.outcome.valid_bytes);
+    disk_.close(file);
+    return done;
+  }
+
+  void find(const Finding& finding) {
+    ++recovery_.findings_count;
+    if (recovery_.findings.size() < core::kFindingsMax) recovery_.findings.push_back(finding);
+  }
+
+  core::Disk& disk_;
+  const std::string& path_;
+  Recovery recovery_;
+  WorkerRecovery* current_ = nullptr;
+  std::vector<SegmentSummary> segments_;  // of this worker, to be cut or removed
+};
+
+}  // namespace
+
+core::Result<Recovery> recover(core::Disk& disk, const std::string& spool_path) {
+  return Recoverer(disk, spool_path).run();
+}
+
+}  // namespace mailrace::spool

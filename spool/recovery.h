@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Before a server starts: what is in the spool, and away with what a crash left unfinished.
+#pragma once
+
+#include "core/base/result.h"
+#include "core/port/disk.h"
+#include "spool/spool_reader.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace mailrace::spool {
+
+/// What the writer of one worker must know.
+struct WorkerRecovery {
+  uint32_t worker = 0;
+  uint64_t next_segment = 1;  // no file in the directory has, or had, this number or a greater one
+  uint64_t last_mail_id = 0;  // the greatest that was read, accepted or not
+  uint64_t mails = 0;         // accepted
+  uint64_t octets = 0;        // of mail data in them
+};
+
+struct Recovery {
+  std::vector<WorkerRecovery> workers;  // those that have a directory, sorted
+  std::vector<Finding> findings;        // the first kFindingsMax
+  uint64_t findings_count = 0;          // all
+  uint64_t tails_cut = 0;
+  uint64_t octets_cut = 0;  // allocated octets that were given back included
+  uint64_t segments_removed = 0;
+};
+
+/// Reads the whole spool, cuts tails that a crash left in the newest segments, removes those
+/// without any record. Octets that do not check but have whole records behind them stay as they are
+/// and are reported; no damage stops it. Requires: no server writes to the spool.
+///
+/// disk         where files can be opened for writing
+/// spool_path   exists; may be empty
+/// fails        io: the spool directory cannot be listed
+core::Result<Recovery> recover(core::Disk& disk, const std::string& spool_path);
+
+}  // namespace mailrace::spool

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Segment heads and names, octet by octet as in FORMAT.md.
+#include "spool/segment.h"
+
+#include "core/base/check.h"
+#include "core/base/crc32c.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace mailrace::spool {
+namespace {
+
+using core::load_le;
+using core::store_le;
+
+constexpr std::string_view kMagic = "MAILRACE";
+constexpr uint32_t kVersion = 1;
+constexpr size_t kHeadCrcAt = 60;
+constexpr size_t kHeadUsedBytes = 64;
+
+constexpr std::string_view kWorkerPrefix = "worker-";
+constexpr size_t kWorkerDigits = 4;
+constexpr std::string_view kSegmentSuffix = ".segment";
+constexpr size_t kSegmentDigits = 16;
+
+std::string padded(uint64_t value, int base, size_t width) {
+  char digits[20];
+  const auto end = std::to_chars(digits, digits + sizeof digits, value, base).ptr;
+  std::string text(digits, end);
+  if (text.size() < width) text.insert(0, width - text.size(), '0');
+  return text;
+}
+
+std::optional<uint64_t> parse_digits(std::string_view text, int base) noexcept {
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+void encode_segment_head(core::MutableOctets target, const SegmentHead& head) noexcept {
+  MAILRACE_CHECK(target.size() == kSegmentHeadBytes);
+  std::ranges::fill(target, std::byte{0});
+  std::byte* const at = target.data();
+  std::memcpy(at, kMagic.data(), kMagic.size());
+  store_le(at + 8, kVersion);
+  store_le(at + 12, uint32_t(kSegmentHeadBytes));
+  store_le(at + 16, head.generation);
+  store_le(at + 24, head.worker);
+  store_le(at + 32, uint64_t(head.created_at_ns));
+  store_le(at + 40, head.capacity);
+  store_le(at + kHeadCrcAt, core::crc32c(0, core::Octets(target).first(kHeadCrcAt)));
+}
+
+core::Result<SegmentHead> decode_segment_head(core::Octets octets) noexcept {
+  const bool zeros = std::ranges::all_of(octets.first(std::min(octets.size(), kHeadUsedBytes)),
+                                         [](std::byte b) { return b == std::byte{0}; });
+  if (zeros || octets.size() < kHeadUsedBytes) {
+    return core::fail(core::Errc::torn_tail, "segment.head");
+  }
+  const std::byte* const at = octets.data();
+  if (core::as_text(octets.first(kMagic.size())) != kMagic) {
+    return core::fail(core::Errc::corrupt, "segment.magic");
+  }
+  if (load_le<uint32_t>(at + kHeadCrcAt) != core::crc32c(0, octets.first(kHeadCrcAt))) {
+    return core::fail(core::Errc::corrupt, "segment.head_crc");
+  }
+  const bool ours =
+      load_le<uint32_t>(at + 8) == kVersion && load_le<uint32_t>(at + 12) == kSegmentHeadBytes;
+  if (!ours) return core::fail(core::Errc::unsupported, "segment.version");
+  SegmentHead head;
+  head.generation = load_le<uint64_t>(at + 16);
+  head.worker = load_le<uint32_t>(at + 24);
+  head.created_at_ns = int64_t(load_le<uint64_t>(at + 32));
+  head.capacity = load_le<uint64_t>(at + 40);
+  return head;
+}
+
+std::string worker_directory_name(uint32_t worker) {
+  return std::string(kWorkerPrefix) + padded(worker, 10, kWorkerDigits);
+}
+
+std::optional<uint32_t> parse_worker_directory_name(std::string_view name) noexcept {
+  if (!name.starts_with(kWorkerPrefix)) return std::nullopt;
+  name.remove_prefix(kWorkerPrefix.size());
+  if (name.size() != kWorkerDigits) return std::nullopt;
+  const auto number = parse_digits(name, 10);
+  if (!number) return std::nullopt;
+  return uint32_t(*number);
+}
+
+std::string segment_file_name(uint64_t number) {
+  return padded(number, 16, kSegmentDigits) + std::string(kSegmentSuffix);
+}
+
+std::optional<uint64_t> parse_segment_file_name(std::string_view name) noexcept {
+  if (!name.ends_with(kSegmentSuffix)) return std::nullopt;
+  name.remove_suffix(kSegmentSuffix.size());
+  if (name.size() != kSegmentDigits) return std::nullopt;
+  return parse_digits(name, 16);
+}
+
+}  // namespace mailrace::spool

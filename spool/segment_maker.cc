@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Each step starts when the one before it is done; the order is what makes the segment's name safe:
+// head and length are stable before the directory is, and the directory before any mail.
+#include "spool/segment_maker.h"
+
+#include "core/base/check.h"
+
+#include <cerrno>
+#include <utility>
+
+namespace mailrace::spool {
+
+SegmentMaker::SegmentMaker(core::FileIo& files, std::string directory, uint32_t worker,
+                           uint64_t first, uint64_t capacity)
+    : files_(files),
+      directory_(std::move(directory)),
+      worker_(worker),
+      number_(first),
+      capacity_(capacity) {
+  MAILRACE_CHECK(first > 0);
+  op_.done = &SegmentMaker::on_done;
+  op_.context = this;
+}
+
+void SegmentMaker::want(core::Instant now, core::WallTime wall) noexcept {
+  if (step_ != Step::idle) return;
+  if (error_ && now < retry_at_) return;
+  now_ = now;
+  wall_ = wall;
+  if (file_.is_open()) {
+    step_ = Step::allocate;
+    return files_.allocate(op_, file_, capacity_);
+  }
+  path_ = directory_ + "/" + segment_file_name(number_);
+  step_ = Step::create;
+  files_.create(op_, path_.c_str());
+}
+
+ReadySegment SegmentMaker::take() noexcept {
+  MAILRACE_CHECK(step_ == Step::ready);
+  step_ = Step::idle;
+  return {std::exchange(file_, {}), number_++, capacity_};
+}
+
+void SegmentMaker::on_done(core::FileOp& op, int result) {
+  static_cast<SegmentMaker*>(op.context)->advance(result);
+}
+
+// On a full disk the allocation fails once a second for hours. It may have reserved whatever was
+// left, which others need more; and the file serves the next attempt, or there would be thousands.
+void SegmentMaker::fail(int result, const char* where) noexcept {
+  error_ = core::fail_errno(result, where).value();
+  retry_at_ = now_ + kRetryAfter;
+  if (!file_.is_open()) return next_number();
+  untouched_ = step_ == Step::allocate || step_ == Step::extend;
+  step_ = Step::undo;
+  files_.truncate(op_, file_, 0);
+}
+
+// After a failed sync another one in the same place may report success for what is gone.
+void SegmentMaker::next_number() noexcept {
+  if (file_.is_open()) files_.close(std::exchange(file_, {}));
+  ++number_;  // what is under the old name stays, without records; recovery removes it
+  step_ = Step::idle;
+}
+
+void SegmentMaker::give_up() noexcept {
+  MAILRACE_CHECK(idle());
+  if (step_ == Step::idle && file_.is_open()) next_number();
+}
+
+void SegmentMaker::advance(int result) noexcept {
+  switch (step_) {
+    case Step::create:
+      if (result < 0) return fail(result, "segment.create");
+      file_.index = result;
+      step_ = Step::allocate;
+      return files_.allocate(op_, file_, capacity_);
+    case Step::allocate:
+      if (result == -EOPNOTSUPP) {
+        // No reservation on this file system: the length at least is set once and for all.
+        step_ = Step::extend;
+        return files_.truncate(op_, file_, capacity_);
+      }
+      [[fallthrough]];
+    case Step::extend:
+      if (result < 0) return fail(result, "segment.allocate");
+      encode_segment_head(head_, {number_, worker_, wall_.ns, capacity_});
+      piece_ = {head_.data(), head_.size()};
+      step_ = Step::write_head;
+      return files_.write(op_, file_, {&piece_, 1}, 0, /*synced=*/false);
+    case Step::write_head:
+      if (result != int(head_.size()))
+        return fail(result < 0 ? result : -EIO, "segment.write_head");
+      step_ = Step::sync_file;
+      return files_.sync(op_, file_);
+    case Step::sync_file:
+      if (result < 0) return fail(result, "segment.sync");
+      step_ = Step::sync_name;
+      return files_.sync_directory(op_, directory_.c_str());
+    case Step::sync_name:
+      if (result < 0) return fail(result, "segment.sync_directory");
+      step_ = Step::ready;
+      error_.reset();
+      return;
+    case Step::undo:
+      if (result < 0 || !untouched_) return next_number();
+      step_ = Step::idle;
+      return;
+    case Step::idle:
+    case Step::ready:
+      break;
+  }
+  MAILRACE_CHECK(false);  // a completion without an operation
+}
+
+}  // namespace mailrace::spool

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A running server has up to kUnfinishedSegmentsMax segments in work, and a mail may begin in one
+// and end in the next. So a segment without a seal is read once more after its successor was seen
+// to have records: what the server wrote before those is then visible, and no mail seems to miss a
+// part. In older segments nothing is under way, and a tail that does not check is damage.
+#include "spool/spool_reader.h"
+
+#include "core/base/crc32c.h"
+#include "core/base/limits.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace mailrace::spool {
+namespace {
+
+std::string worker_path(const std::string& spool_path, uint32_t worker) {
+  return spool_path + "/" + worker_directory_name(worker);
+}
+
+// Names that only look like ours, as with upper-case digits, are somebody else's files.
+std::vector<uint64_t> segment_numbers(const std::vector<std::string>& names) {
+  std::vector<uint64_t> numbers;
+  for (const std::string& name : names) {
+    const auto number = parse_segment_file_name(name);
+    if (number && segment_file_name(*number) == name) numbers.push_back(*number);
+  }
+  std::ranges::sort(numbers);
+  return numbers;
+}
+
+}  // namespace
+
+struct SpoolReader::WorkerWalk {
+  uint32_t worker;
+  const SpoolVisit& visit;
+  std::string directory;
+  std::vector<uint64_t> numbers;
+  MailReader mails;
+
+  std::string path(uint64_t number) const { return directory + "/" + segment_file_name(number); }
+  bool unfinished(size_t index) const {
+    return index + core::kUnfinishedSegmentsMax >= numbers.size();
+  }
+  void find(FindingKind kind, std::string file, uint64_t offset, const char* what,
+            uint64_t mail_id = 0) const {
+    if (visit.finding) visit.finding({kind, std::move(file), offset, what, mail_id});
+  }
+};
+
+std::string segment_path(const std::string& spool_path, uint32_t worker, uint64_t number) {
+  return worker_path(spool_path, worker) + "/" + segment_file_name(number);
+}
+
+SpoolReader::SpoolReader(core::Disk& disk, std::string spool_path)
+    : disk_(disk), path_(std::move(spool_path)) {}
+
+SpoolReader::~SpoolReader() {
+  if (data_file_.is_open()) disk_.close(data_file_);
+}
+
+core::Result<std::vector<uint32_t>> SpoolReader::workers() {
+  MAILRACE_TRY(const std::vector<std::string> names, disk_.list(path_));
+  std::vector<uint32_t> workers;
+  for (const std::string& name : names) {
+    const auto worker = parse_worker_directory_name(name);
+    if (worker && worker_directory_name(*worker) == name) workers.push_back(*worker);
+  }
+  std::ranges::sort(workers);
+  return workers;
+}
+
+core::Result<void> SpoolReader::walk(const SpoolVisit& visit) {
+  MAILRACE_TRY(const std::vector<uint32_t> all, workers());
+  for (const uint32_t worker : all) {
+    if (visit.only_worker && *visit.only_worker != worker) continue;
+    if (!walk_worker(worker, visit)) break;
+  }
+  return {};
+}
+
+// returns  false: the visitor has seen enough
+bool SpoolReader::walk_worker(uint32_t worker, const SpoolVisit& visit) {
+  WorkerWalk walk{worker, visit, worker_path(path_, worker), {}, MailReader(worker)};
+  const auto names = disk_.list(walk.directory);
+  if (!names) {
+    walk.find(FindingKind::unreadable, walk.directory, 0, names.error().where);
+  } else {
+    walk.numbers = segment_numbers(*names);
+  }
+  for (size_t i = 0; i < walk.numbers.size(); ++i) {
+    if (!walk_segment(walk, i)) return false;
+  }
+  if (visit.worker) visit.worker(worker, walk.mails.unaccepted());
+  return true;
+}
+
+bool SpoolReader::walk_segment(WorkerWalk& walk, size_t index) {
+  const uint64_t number = walk.numbers[index];
+  SegmentSummary segment{.worker = walk.worker, .number = number, .file = walk.path(number)};
+  const auto file = disk_.open(segment.file, /*writable=*/false);
+  if (!file) {
+    // Gone since it was listed: whoever removes segments knows why.
+    if (file.error().sys_errno == ENOENT) return true;
+    walk.find(FindingKind::unreadable, segment.file, 0, file.error().where);
+    segment.outcome.end = SegmentEnd::damaged_tail;
+    if (walk.visit.segment) walk.visit.segment(segment);
+    return true;
+  }
+  segment.read = true;
+  const bool unfinished = walk.unfinished(index);
+  SegmentReader reader(disk_, *file,
+                       {.generation = number,
+                        .search_zeros_max = walk.visit.search_zeros_max,
+                        .settle = unfinished ? walk.visit.settle : nullptr});
+  bool go_on = drain(walk, reader, segment);
+  const bool has_next = index + 1 < walk.numbers.size();
+  while (go_on && unfinished && has_next && reader.outcome().end != SegmentEnd::sealed) {
+    const uint64_t next = walk.numbers[index + 1];
+    if (!begun(walk.path(next), next)) break;
+    go_on = drain(walk, reader, segment);
+    const bool sealed = reader.outcome().end == SegmentEnd::sealed;
+    if (sealed || !walk.visit.settle || !walk.visit.settle()) break;
+  }
+  segment.outcome = reader.outcome();
+  segment.file_bytes = disk_.size(*file).value_or(0);
+  disk_.close(*file);
+  judge_tail(walk, index, segment);
+  if (walk.visit.segment) walk.visit.segment(segment);
+  return go_on;
+}
+
+// Whether the segment has a record; if not, none of its mails can miss a part.
+bool SpoolReader::begun(const std::string& path, uint64_t number) {
+  const auto file = disk_.open(path, /*writable=*/false);
+  if (!file) return false;
+  std::vector<std::byte> header(core::kRecordHeaderBytes);
+  const auto read = disk_.read(*file, kSegmentHeadBytes, header);
+  disk_.close(*file);
+  return read && *read == header.size() && decode_record(header, number).has_value();
+}
+
+// Everything from where the reader stands to the present end of the segment.
+bool SpoolReader::drain(WorkerWalk& walk, SegmentReader& reader, const SegmentSummary& segment) {
+  uint64_t walked = reader.outcome().valid_bytes;
+  for (;;) {
+    const SegmentReader::Step step = reader.next();
+    const uint64_t valid = reader.outcome().valid_bytes;
+    if (walk.visit.progress && valid > walked) walk.visit.progress(valid - walked);
+    walked = std::max(walked, valid);
+    switch (step) {
+      case SegmentReader::Step::end:
+        return true;
+      case SegmentReader::Step::damage:
+        walk.find(FindingKind::corruption, segment.file, reader.damage().offset,
+                  reader.damage().what);
+        break;
+      case SegmentReader::Step::record:
+        if (!report(walk, walk.mails.add(segment.number, reader.record()))) return false;
+        break;
+    }
+  }
+}
+
+bool SpoolReader::report(WorkerWalk& walk, MailReader::Event event) {
+  const MailReader::Problem& problem = walk.mails.problem();
+  switch (event) {
+    case MailReader::Event::none:
+      return true;
+    case MailReader::Event::mail:
+      return !walk.visit.mail || walk.visit.mail(walk.mails.mail());
+    case MailReader::Event::damaged:
+      walk.find(FindingKind::damaged_mail, walk.path(problem.segment), problem.offset, problem.what,
+                problem.mail_id);
+      return true;
+    case MailReader::Event::dropped:
+      walk.find(FindingKind::dropped_mail, walk.path(problem.segment), problem.offset, problem.what,
+                problem.mail_id);
+      return true;
+  }
+  return true;
+}
+
+void SpoolReader::judge_tail(WorkerWalk& walk, size_t index, SegmentSummary& segment) {
+  SegmentOutcome& outcome = segment.outcome;
+  if (outcome.end == SegmentEnd::sealed || outcome.end == SegmentEnd::damaged_tail) return;
+  // A tail in a finished segment was cut by the recovery before the next server started. One
+  // without any record was never used: its making failed, or it was made ahead.
+  const bool unused = outcome.records == 0 && outcome.end == SegmentEnd::open_tail;
+  if (!unused && !walk.unfinished(index) && segment.file_bytes > outcome.valid_bytes) {
+    outcome.end = SegmentEnd::damaged_tail;
+    ++outcome.damages;
+    walk.find(FindingKind::corruption, segment.file, outcome.valid_bytes, "segment.tail");
+  }
+}
+
+// --- data ----------------------------------------------------------------------------------------
+
+core::Result<core::FileHandle> SpoolReader::file_of(uint32_t worker, uint64_t segment) {
+  const bool same = data_worker_ == worker && data_segment_ == segment;
+  if (data_file_.is_open() && same) return data_file_;
+  if (data_file_.is_open()) disk_.close(std::exchange(data_file_, {}));
+  MAILRACE_TRY(data_file_, disk_.open(segment_path(path_, worker, segment), /*writable=*/false));
+  data_worker_ = worker;
+  data_segment_ = segment;
+  return data_file_;
+}
+
+core::Result<void> SpoolReader::read_data(const StoredMail& mail, const DataSink& sink) {
+  for (const Extent& extent : mail.extents) {
+    MAILRACE_TRY(const core::FileHandle file, file_of(mail.worker, extent.segment));
+    if (data_.size() < extent.bytes) data_.resize(extent.bytes);
+    const auto target = core::MutableOctets(data_).first(extent.bytes);
+    MAILRACE_TRY(const size_t read, disk_.read(file, extent.offset, target));
+    const bool whole = read == target.size() && core::crc32c(0, target) == extent.crc;
+    if (!whole) return core::fail(core::Errc::corrupt, "mail.data");
+    if (const auto taken = sink(target); !taken) return taken;
+  }
+  return {};
+}
+
+}  // namespace mailrace::spool

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A small mail is one chunk: envelope, data and end record side by side, one piece of one write.
+#include "spool/writer.h"
+
+#include "core/base/check.h"
+#include "spool/envelope.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace mailrace::spool {
+
+using core::MailHandle;
+using core::MailOutcome;
+
+namespace {
+
+// Waiting mails are told in flush(), lost ones too, so that no report comes from within a call.
+MailOutcome outcome_of(const core::Error& error) noexcept {
+  return error.code == core::Errc::no_space ? MailOutcome::no_space : MailOutcome::failed;
+}
+
+core::Error error_of(MailOutcome outcome) noexcept {
+  return {outcome == MailOutcome::no_space ? core::Errc::no_space : core::Errc::io, 0,
+          "spool.append"};
+}
+
+}  // namespace
+
+Writer::Writer(core::FileIo& files, const SpoolOptions& options, uint64_t last_mail_id,
+               const core::MailSinkEvents& events)
+    : chunks_(core::kChunksPerWorker),
+      log_(files, chunks_, options, {this, &on_durable, &on_lost, &on_gap, &is_lost}),
+      events_(events),
+      worker_(options.worker),
+      durability_(options.durability),
+      last_mail_id_(last_mail_id),
+      mails_(core::kOpenMailsMax) {
+  MAILRACE_CHECK(options.worker < core::kWorkersMax);
+  for (uint32_t slot = 0; slot < mails_.size(); ++slot) {
+    mails_[slot].next = slot + 1 < mails_.size() ? slot + 1 : kNone;
+  }
+}
+
+core::Result<void> Writer::ready() const {
+  if (const auto error = log_.unwritable()) return tl::unexpected<core::Error>(*error);
+  if (log_.closing()) return core::fail(core::Errc::busy, "spool.closing");
+  if (free_ == kNone) return core::fail(core::Errc::busy, "spool.open_mails");
+  return {};
+}
+
+// Microseconds and the worker's number: sorts by time, unique without asking anybody. If the clock
+// stands or goes back, the number counts on by itself.
+uint64_t Writer::next_mail_id(core::WallTime wall) noexcept {
+  static_assert(core::kWorkersMax == 1024);
+  const uint64_t by_clock = uint64_t(std::max<int64_t>(wall.ns, 0) / 1000) << 10 | worker_;
+  const uint64_t by_count = ((last_mail_id_ >> 10) + 1) << 10 | worker_;
+  last_mail_id_ = std::max(by_clock, by_count);
+  return last_mail_id_;
+}
+
+core::Result<MailHandle> Writer::begin(const core::Envelope& envelope, core::MailOwner owner) {
+  if (const auto can = ready(); !can) return tl::unexpected<core::Error>(can.error());
+  const uint32_t slot = free_;
+  Mail& mail = mails_[slot];
+  free_ = mail.next;
+  ++open_count_;
+  wall_ = envelope.received_at;
+  mail = Mail{.state = State::open,
+              .generation = mail.generation + 1,
+              .owner = owner,
+              .mail_id = next_mail_id(envelope.received_at),
+              .recipients = uint16_t(envelope.forward_paths->count())};
+  if (!write_envelope(mail, slot, envelope)) {
+    release(slot);
+    return core::fail(core::Errc::busy, "spool.chunks");
+  }
+  return MailHandle{slot, mail.generation, mail.mail_id};
+}
+
+// Leaves a chunk with an open data record and room for the trace field.
+bool Writer::write_envelope(Mail& mail, uint32_t slot, const core::Envelope& envelope) noexcept {
+  mail.chunk = take_chunk(mail, slot);
+  if (mail.chunk == nullptr) return false;
+  mail.chunk->open_record();
+  mail.chunk->bytes +=
+      uint32_t(encode_envelope_head({mail.chunk->tail(), kEnvelopeHeadBytesMax}, envelope));
+  bool complete = true;
+  envelope.forward_paths->for_each([&](std::string_view path) {
+    if (mail.chunk->room() < field_bytes(path.size())) {
+      mail.chunk->close_record(RecordType::envelope);
+      push_chunk(mail);
+      mail.chunk = take_chunk(mail, slot);
+      if (mail.chunk == nullptr) return complete = false;
+      mail.chunk->open_record();
+    }
+    const auto written =
+        encode_field(mail.chunk->tail(), FieldTag::forward_path, core::as_octets(path));
+    mail.chunk->bytes += uint32_t(written);
+    return true;
+  });
+  if (!complete) return false;
+  mail.chunk->close_record(RecordType::envelope);
+  if (mail.chunk->room() < core::kRecordHeaderBytes + core::kReceivedFieldBytesMax) {
+    push_chunk(mail);
+    mail.chunk = take_chunk(mail, slot);
+    if (mail.chunk == nullptr) return false;
+  }
+  mail.chunk->open_record();
+  return true;
+}
+
+Chunk* Writer::take_chunk(const Mail& mail, uint32_t slot) noexcept {
+  Chunk* const chunk = chunks_.take();
+  if (chunk == nullptr) return nullptr;
+  chunk->mail_slot = slot;
+  chunk->mail_id = mail.mail_id;
+  return chunk;
+}
+
+// Hands a chunk of closed records to the log.
+void Writer::push_chunk(Mail& mail) noexcept {
+  mail.end_offset = log_.append(*std::exchange(mail.chunk, nullptr));
+}
+
+Writer::Mail* Writer::find(const MailHandle& handle) noexcept {
+  MAILRACE_CHECK(handle.slot < mails_.size());
+  Mail& mail = mails_[handle.slot];
+  const bool ours = mail.state != State::free && mail.generation == handle.generation;
+  return ours ? &mail : nullptr;
+}
+
+core::Result<size_t> Writer::append(const MailHandle& handle, core::Octets octets) {
+  Mail* const mail = find(handle);
+  MAILRACE_CHECK(mail != nullptr);
+  if (mail->state == State::lost) return tl::unexpected<core::Error>(error_of(mail->outcome));
+  MAILRACE_CHECK(mail->state == State::open);
+  size_t taken = 0;
+  while (taken < octets.size()) {
+    if (mail->chunk != nullptr && mail->chunk->room() == 0) {
+      if (mail->chunk->close_record(RecordType::data)) ++mail->data_records;
+      push_chunk(*mail);
+    }
+    if (mail->chunk == nullptr) {
+      mail->chunk = take_chunk(*mail, handle.slot);
+      if (mail->chunk == nullptr) {
+        wants_room_ = true;
+        break;
+      }
+      mail->chunk->open_record();
+    }
+    const size_t piece = std::min(octets.size() - taken, mail->chunk->room());
+    std::memcpy(mail->chunk->tail(), octets.data() + taken, piece);
+    mail->chunk->bytes += uint32_t(piece);
+    taken += piece;
+  }
+  mail->data_bytes += taken;
+  return taken;
+}
+
+void Writer::commit(const MailHandle& handle) {
+  Mail* const mail = find(handle);
+  MAILRACE_CHECK(mail != nullptr);
+  if (mail->state == State::open) {
+    // All octets were taken, so there is a chunk, and a chunk always has room for an end record.
+    MAILRACE_CHECK(mail->chunk != nullptr);
+    Chunk& chunk = *mail->chunk;
+    if (chunk.close_record(RecordType::data)) ++mail->data_records;
+    chunk.open_record();
+    encode_end(chunk.tail(), {mail->data_bytes, wall_.ns, mail->data_records, uint8_t(durability_),
+                              mail->recipients});
+    chunk.bytes += uint32_t{kEndBodyBytes};
+    chunk.close_record(RecordType::end);
+    chunk.ends_mail = true;
+    push_chunk(*mail);
+    mail->state = State::committing;
+  } else {
+    MAILRACE_CHECK(mail->state == State::lost);
+    MAILRACE_CHECK(!mail->in_line);
+  }
+  wait_in_line(handle.slot);
+}
+
+void Writer::wait_in_line(uint32_t slot) noexcept {
+  mails_[slot].next = kNone;
+  mails_[slot].in_line = true;
+  (first_waiting_ == kNone ? first_waiting_ : mails_[last_waiting_].next) = slot;
+  last_waiting_ = slot;
+}
+
+void Writer::abort(const MailHandle& handle) {
+  Mail* const mail = find(handle);
+  if (mail == nullptr) return;
+  // One that waits keeps its place in the line; there is only nobody left to tell.
+  if (mail->in_line) {
+    mail->forgotten = true;
+    return;
+  }
+  if (mail->chunk != nullptr) chunks_.give(*std::exchange(mail->chunk, nullptr));
+  release(handle.slot);
+}
+
+void Writer::release(uint32_t slot) noexcept {
+  Mail& mail = mails_[slot];
+  MAILRACE_CHECK(mail.chunk == nullptr);
+  mail.state = State::free;
+  mail.next = free_;
+  free_ = slot;
+  --open_count_;
+}
+
+void Writer::on_durable(void* self, uint64_t) { static_cast<Writer*>(self)->report_ended(); }
+
+// Tells those at the head of the line whose fate is known. The line is in the order of the log, so
+// the first that must wait ends the walk.
+void Writer::report_ended() noexcept {
+  while (first_waiting_ != kNone) {
+    const uint32_t slot = first_waiting_;
+    Mail& mail = mails_[slot];
+    const bool lost = mail.state == State::lost;
+    if (!lost && mail.end_offset > log_.durable()) break;
+    first_waiting_ = mail.next;
+    const core::MailOwner owner = mail.owner;
+    const bool forgotten = mail.forgotten;
+    const MailOutcome outcome = lost ? mail.outcome : MailOutcome::durable;
+    release(slot);
+    if (!forgotten) events_.committed(events_.context, owner, outcome);
+  }
+}
+
+void Writer::on_lost(void* self, const Chunk& chunk, const core::Error& error) {
+  Writer& writer = *static_cast<Writer*>(self);
+  Mail& mail = writer.mails_[chunk.mail_slot];
+  const bool ours = mail.state != State::free && mail.mail_id == chunk.mail_id;
+  if (ours && mail.state != State::lost) writer.lose(mail, error);
+}
+
+void Writer::on_gap(void* self, const core::Error& error) {
+  Writer& writer = *static_cast<Writer*>(self);
+  for (Mail& mail : writer.mails_) {
+    const bool undecided = mail.state == State::open || mail.state == State::committing;
+    if (undecided && mail.end_offset > 0) writer.lose(mail, error);
+  }
+}
+
+void Writer::lose(Mail& mail, const core::Error& error) noexcept {
+  mail.state = State::lost;
+  mail.outcome = outcome_of(error);
+  if (mail.chunk != nullptr) chunks_.give(*std::exchange(mail.chunk, nullptr));
+}
+
+bool Writer::is_lost(void* self, const Chunk& chunk) {
+  const Mail& mail = static_cast<Writer*>(self)->mails_[chunk.mail_slot];
+  // A mail that is gone was aborted: its records would only be dead weight.
+  return mail.state == State::free || mail.state == State::lost || mail.mail_id != chunk.mail_id;
+}
+
+std::optional<core::Instant> Writer::flush(core::Instant now, core::WallTime wall) {
+  wall_ = wall;
+  report_ended();
+  if (wants_room_ && chunks_.free_count() > 0) {
+    wants_room_ = false;
+    events_.has_room(events_.context);
+  }
+  return log_.flush(now, wall);
+}
+
+}  // namespace mailrace::spool

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Mails of many connections into one log: the one copy, checksums, and who is told when.
+#pragma once
+
+#include "core/port/mail_sink.h"
+#include "spool/chunk.h"
+#include "spool/group_commit.h"
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace mailrace::spool {
+
+/// The spool of one worker. A mail gathers its records in a chunk of its own; full chunks and ended
+/// mails go to the log. Memory is the chunk pool, whatever the mails' size and number.
+class Writer final : public core::MailSink {
+ public:
+  /// files         must outlive this, and run its operations until closed()
+  /// last_mail_id  the greatest in this worker's directory, 0 if none
+  Writer(core::FileIo& files, const SpoolOptions& options, uint64_t last_mail_id,
+         const core::MailSinkEvents& events);
+
+  core::Result<void> ready() const override;
+  core::Result<core::MailHandle> begin(const core::Envelope& envelope,
+                                       core::MailOwner owner) override;
+  core::Result<size_t> append(const core::MailHandle& mail, core::Octets octets) override;
+  void commit(const core::MailHandle& mail) override;
+  void abort(const core::MailHandle& mail) override;
+
+  std::optional<core::Instant> flush(core::Instant now, core::WallTime wall) override;
+  void close() override { log_.close(); }
+  bool closed() const override { return log_.closed() && first_waiting_ == kNone; }
+
+  const GroupCommit& log() const noexcept { return log_; }
+  /// Mails that are neither reported nor aborted yet, and aborted ones that the log still has.
+  size_t open_mails() const noexcept { return open_count_; }
+  size_t free_chunks() const noexcept { return chunks_.free_count(); }
+
+ private:
+  enum class State : uint8_t { free, open, lost, committing };
+
+  struct Mail {
+    State state = State::free;
+    bool in_line = false;    // commit() was called
+    bool forgotten = false;  // abort() was called while in line: nobody is told
+    uint32_t generation = 0;
+    uint32_t next = kNone;  // free list, or the queue of those who wait
+    core::MailOwner owner;
+    uint64_t mail_id = 0;
+    uint64_t end_offset = 0;  // in the log, of the last chunk; 0: none so far
+    uint64_t data_bytes = 0;
+    uint32_t data_records = 0;
+    uint16_t recipients = 0;
+    core::MailOutcome outcome = core::MailOutcome::durable;
+    Chunk* chunk = nullptr;  // with a data record open
+  };
+  static constexpr uint32_t kNone = UINT32_MAX;
+
+  static void on_durable(void* self, uint64_t offset);
+  static void on_lost(void* self, const Chunk& chunk, const core::Error& error);
+  static void on_gap(void* self, const core::Error& error);
+  static bool is_lost(void* self, const Chunk& chunk);
+
+  Mail* find(const core::MailHandle& handle) noexcept;
+  bool write_envelope(Mail& mail, uint32_t slot, const core::Envelope& envelope) noexcept;
+  Chunk* take_chunk(const Mail& mail, uint32_t slot) noexcept;
+  void push_chunk(Mail& mail) noexcept;
+  void lose(Mail& mail, const core::Error& error) noexcept;
+  void release(uint32_t slot) noexcept;
+  void wait_in_line(uint32_t slot) noexcept;
+  void report_ended() noexcept;
+  uint64_t next_mail_id(core::WallTime wall) noexcept;
+
+  ChunkPool chunks_;
+  GroupCommit log_;
+  core::MailSinkEvents events_;
+  uint32_t worker_;
+  Durability durability_;
+  uint64_t last_mail_id_;
+  core::WallTime wall_;
+
+  std::vector<Mail> mails_;
+  uint32_t free_ = 0;
+  uint32_t open_count_ = 0;
+  uint32_t first_waiting_ = kNone;  // committing mails in the order of their end offsets
+  uint32_t last_waiting_ = kNone;
+  bool wants_room_ = false;
+};
+
+}  // namespace mailrace::spool
