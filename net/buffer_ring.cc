@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Few buffers, used again and again: a pool that cycles through the cache costs more than it saves.
+#include "net/buffer_ring.h"
+
+#include "core/base/check.h"
+
+#include <new>
+
+namespace mailrace::net {
+namespace {
+
+constexpr std::align_val_t kBufferAlignment{4096};
+
+}  // namespace
+
+core::Result<void> BufferRing::open(Ring& ring, uint16_t group, uint32_t count, size_t bytes) {
+  MAILRACE_CHECK(buffers_ == nullptr);
+  int error = 0;
+  buffers_ = io_uring_setup_buf_ring(&ring.handle(), count, group, 0, &error);
+  if (buffers_ == nullptr) return core::fail_errno(error, "io_uring_register_buf_ring");
+  ring_ = &ring;
+  memory_ = static_cast<std::byte*>(::operator new(bytes* count, kBufferAlignment));
+  bytes_ = bytes;
+  count_ = count;
+  group_ = group;
+  lent_ = count;
+  for (uint32_t id = 0; id < count; ++id) give_back(uint16_t(id));
+  return {};
+}
+
+BufferRing::~BufferRing() {
+  if (buffers_ == nullptr) return;
+  io_uring_free_buf_ring(&ring_->handle(), buffers_, count_, group_);
+  ::operator delete(memory_, kBufferAlignment);
+}
+
+void BufferRing::give_back(uint16_t id) noexcept {
+  MAILRACE_CHECK(id < count_);
+  MAILRACE_CHECK(lent_ > 0);
+  --lent_;
+  io_uring_buf_ring_add(buffers_, memory_ + size_t{id} * bytes_, unsigned(bytes_), id,
+                        io_uring_buf_ring_mask(count_), 0);
+  io_uring_buf_ring_advance(buffers_, 1);
+}
+
+}  // namespace mailrace::net

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a worker has to tell the log: one wide event per message.
+#pragma once
+
+#include "core/base/ip.h"
+#include "core/base/time.h"
+#include "core/smtp/replies.h"
+#include "core/smtp/verb.h"
+
+#include <cstdint>
+#include <string_view>
+
+namespace mailrace::net {
+
+enum class EventKind : uint8_t {
+  message,        // mail data ended; `reply` says how
+  refusal,        // commands were refused: `refused` of them, the first was `verb`
+  spool_failure,  // the spool takes no mail any more: `text` and `sys_errno`
+};
+
+/// Views are borrowed: until push() on the way in, during the visit on the way out.
+struct Event {
+  EventKind kind = EventKind::message;
+  core::WallTime time = {};
+  uint32_t worker = 0;
+  core::Endpoint peer = {};
+  std::string_view helo = {};
+  std::string_view reverse_path = {};
+  uint32_t recipients = 0;
+  uint64_t size = 0;  // octets of mail data, without what we put in front
+  uint64_t queue_id = 0;
+  core::ReplyId reply = core::ReplyId::mail_accepted;
+  core::Verb verb = core::Verb::unknown;
+  uint32_t refused = 0;
+  // Phases of a message: accept or the last message to MAIL, MAIL to 354, 354 to the end of mail
+  // data, from there to the reply.
+  core::Duration before = {};
+  core::Duration envelope = {};
+  core::Duration data = {};
+  core::Duration commit = {};
+  int sys_errno = 0;
+  std::string_view text = {};
+};
+
+}  // namespace mailrace::net

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Sockets are opened before the workers start, so that a bad address stops the program at once.
+#include "net/listener.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace mailrace::net {
+namespace {
+
+// The kernel cuts it to net.core.somaxconn.
+constexpr int kBacklog = 65535;
+
+socklen_t to_sockaddr(const core::Endpoint& endpoint, sockaddr_storage& target) noexcept {
+  target = {};
+  if (endpoint.address.is_v4) {
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(endpoint.port);
+    std::memcpy(&v4.sin_addr, endpoint.address.octets.data(), 4);
+    std::memcpy(&target, &v4, sizeof v4);
+    return sizeof v4;
+  }
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(endpoint.port);
+  std::memcpy(&v6.sin6_addr, endpoint.address.octets.data(), 16);
+  std::memcpy(&target, &v6, sizeof v6);
+  return sizeof v6;
+}
+
+bool set(const Fd& socket, int level, int option) noexcept {
+  const int on = 1;
+  return ::setsockopt(socket.get(), level, option, &on, sizeof on) == 0;
+}
+
+}  // namespace
+
+core::Result<Fd> open_listener(const core::Endpoint& endpoint, Sharing sharing) {
+  sockaddr_storage address;
+  const socklen_t size = to_sockaddr(endpoint, address);
+  Fd socket(::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket.is_open()) return core::fail_errno(errno, "socket");
+  // TCP_NODELAY is inherited by what is accepted: replies are batched here, not by Nagle.
+  const bool options = set(socket, SOL_SOCKET, SO_REUSEADDR) &&
+                       (sharing == Sharing::first || set(socket, SOL_SOCKET, SO_REUSEPORT)) &&
+                       set(socket, IPPROTO_TCP, TCP_NODELAY) &&
+                       (endpoint.address.is_v4 || set(socket, IPPROTO_IPV6, IPV6_V6ONLY));
+  if (!options) return core::fail_errno(errno, "setsockopt");
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0) {
+    return core::fail_errno(errno, "bind");
+  }
+  // Bound alone; from here on it may be joined.
+  if (!set(socket, SOL_SOCKET, SO_REUSEPORT)) return core::fail_errno(errno, "setsockopt");
+  if (::listen(socket.get(), kBacklog) != 0) return core::fail_errno(errno, "listen");
+  return socket;
+}
+
+core::Result<core::Endpoint> local_endpoint(const Fd& socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    return core::fail_errno(errno, "getsockname");
+  }
+  core::Endpoint endpoint;
+  endpoint.address.is_v4 = address.ss_family == AF_INET;
+  if (endpoint.address.is_v4) {
+    sockaddr_in v4;
+    std::memcpy(&v4, &address, sizeof v4);
+    std::memcpy(endpoint.address.octets.data(), &v4.sin_addr, 4);
+    endpoint.port = ntohs(v4.sin_port);
+  } else {
+    sockaddr_in6 v6;
+    std::memcpy(&v6, &address, sizeof v6);
+    std::memcpy(endpoint.address.octets.data(), &v6.sin6_addr, 16);
+    endpoint.port = ntohs(v6.sin6_port);
+  }
+  return endpoint;
+}
+
+Listener::Listener(Fd socket) noexcept : socket_(std::move(socket)) {
+  const auto endpoint = local_endpoint(socket_);
+  const bool v6 = endpoint && !endpoint->address.is_v4;
+  peer_name_bytes_ = int(v6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in));
+}
+
+void Listener::accept(Ring& ring, uint32_t index) noexcept {
+  if (armed_ || stopped_) return;
+  io_uring_sqe& sqe = ring.next_sqe();
+  if (ring.features().socket_commands) {
+    io_uring_prep_multishot_accept_direct(&sqe, socket_.get(), nullptr, nullptr, 0);
+  } else {
+    io_uring_prep_multishot_accept(&sqe, socket_.get(), nullptr, nullptr, SOCK_CLOEXEC);
+  }
+  io_uring_sqe_set_data64(&sqe, Token{Op::accept, 0, index}.pack());
+  armed_ = true;
+}
+
+void Listener::on_accept(const io_uring_cqe& cqe) noexcept {
+  if ((cqe.flags & IORING_CQE_F_MORE) == 0) armed_ = false;
+  if (stopped_ && !armed_) socket_.reset(-1);
+}
+
+void Listener::stop(Ring& ring, uint32_t index) noexcept {
+  if (stopped_) return;
+  stopped_ = true;
+  if (!armed_) return socket_.reset(-1);
+  io_uring_sqe& sqe = ring.next_sqe();
+  io_uring_prep_cancel64(&sqe, Token{Op::accept, 0, index}.pack(), 0);
+  io_uring_sqe_set_data64(&sqe, Token{}.pack());
+}
+
+}  // namespace mailrace::net

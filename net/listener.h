@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A listening socket of one worker; the kernel spreads connections over those with the same
+// address.
+#pragma once
+
+#include "core/base/ip.h"
+#include "core/base/result.h"
+#include "net/fd.h"
+#include "net/ring.h"
+
+#include <cstdint>
+
+namespace mailrace::net {
+
+/// With whom a listening socket shares its address.
+enum class Sharing : uint8_t {
+  first,   // with nobody who was there before, with those who come with `joined` later
+  joined,  // with every socket of this user that has SO_REUSEPORT
+};
+
+/// Opens a listening TCP socket. The first one of a server takes the address, the others join it:
+/// otherwise two servers would share one in silence, and each get a part of the mail.
+/// endpoint  port 0: any free one, see local_endpoint()
+/// fails     io: the address is in use, not ours, or not allowed
+core::Result<Fd> open_listener(const core::Endpoint& endpoint, Sharing sharing = Sharing::joined);
+
+/// Where a socket is bound.
+core::Result<core::Endpoint> local_endpoint(const Fd& socket);
+
+/// Accepts on one socket, again and again, by multishot accept.
+class Listener {
+ public:
+  explicit Listener(Fd socket) noexcept;
+
+  /// Arms the accept unless it is armed. index   of this listener, for the token
+  void accept(Ring& ring, uint32_t index) noexcept;
+  /// To be called with each completion of Op::accept.
+  void on_accept(const io_uring_cqe& cqe) noexcept;
+  /// Stops accepting and closes the socket once the kernel let go of it.
+  void stop(Ring& ring, uint32_t index) noexcept;
+  bool armed() const noexcept { return armed_; }
+  /// Size of the socket address of a peer that came in here.
+  int peer_name_bytes() const noexcept { return peer_name_bytes_; }
+
+ private:
+  Fd socket_;
+  int peer_name_bytes_;
+  bool armed_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace mailrace::net

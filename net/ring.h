@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One io_uring: set-up, submission, waiting, walking completions. Knows no connection.
+#pragma once
+
+#include "core/base/check.h"
+#include "core/base/result.h"
+#include "net/token.h"
+
+#include <liburing.h>
+
+#include <cstdint>
+#include <string>
+
+namespace mailrace::net {
+
+/// What this kernel offers beyond the floor of Linux 6.1. Found by trying, never by version.
+struct RingFeatures {
+  bool socket_commands =
+      false;              // IORING_OP_URING_CMD on sockets: SO_PEERNAME of a direct descriptor
+  bool truncate = false;  // IORING_OP_FTRUNCATE
+};
+
+/// Owns the kernel's ring. Created, used and destroyed by one thread (single issuer).
+class Ring {
+ public:
+  Ring() = default;
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+  ~Ring();
+
+  /// Sets up the ring with `direct_count` empty direct descriptors.
+  ///
+  /// direct_count  size of the direct descriptor table; 0: none
+  /// fails         io, sys_errno as io_uring_setup(2) gives it; see ring_unavailable()
+  /// source        net/ENGINE.md, "Set-up flags"
+  core::Result<void> open(uint32_t direct_count);
+
+  /// A zeroed submission entry to fill in. Submits what is queued when the queue is full.
+  io_uring_sqe& next_sqe() noexcept;
+
+  /// Submits what is queued and waits until at least one completion is there.
+  /// returns  false if a signal came first
+  bool submit_and_wait() noexcept;
+
+  /// Calls visit(const io_uring_cqe&) for each completion that is there now, and releases them.
+  /// visit may queue submissions; it must not call submit_and_wait().
+  template <class Visit>
+  uint32_t visit_completions(Visit&& visit) {
+    uint32_t count = 0;
+    uint32_t head = 0;
+    io_uring_cqe* cqe = nullptr;
+    io_uring_for_each_cqe(&ring_, head, cqe) {
+      visit(static_cast<const io_uring_cqe&>(*cqe));
+      ++count;
+    }
+    io_uring_cq_advance(&ring_, count);
+    return count;
+  }
+
+  const RingFeatures& features() const noexcept { return features_; }
+  io_uring& handle() noexcept { return ring_; }
+
+ private:
+  void find_features() noexcept;
+
+  io_uring ring_{};
+  bool is_open_ = false;
+  RingFeatures features_;
+};
+
+/// Why io_uring cannot be used here and what to do about it, as one line; empty if it can be.
+///
+/// Tries a ring with everything the engine needs, then tears it down.
+/// source  net/ENGINE.md, "Where io_uring is missing"
+std::string ring_unavailable();
+
+}  // namespace mailrace::net

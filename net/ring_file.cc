@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One slot per operation under way; the completion finds it by its token.
+#include "net/ring_file.h"
+
+#include "core/base/check.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace mailrace::net {
+
+RingFile::RingFile(Ring& ring) noexcept : ring_(ring) {
+  for (uint32_t slot = 0; slot < kPendingMax; ++slot) pending_[slot].next_free = slot + 1;
+}
+
+void RingFile::tag(io_uring_sqe& sqe, uint32_t slot) noexcept {
+  io_uring_sqe_set_data64(&sqe, Token{Op::file, 0, slot}.pack());
+}
+
+io_uring_sqe& RingFile::prepare(core::FileOp& op, uint32_t& slot) noexcept {
+  MAILRACE_CHECK(free_ < kPendingMax);
+  slot = free_;
+  free_ = pending_[slot].next_free;
+  pending_[slot].op = &op;
+  pending_[slot].done_at_once = false;
+  return ring_.next_sqe();
+}
+
+void RingFile::create(core::FileOp& op, const char* path) {
+  uint32_t slot = 0;
+  io_uring_sqe& sqe = prepare(op, slot);
+  io_uring_prep_openat(&sqe, AT_FDCWD, path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW,
+                       0600);
+  tag(sqe, slot);
+}
+
+void RingFile::allocate(core::FileOp& op, core::FileHandle file, uint64_t bytes) {
+  uint32_t slot = 0;
+  io_uring_sqe& sqe = prepare(op, slot);
+  io_uring_prep_fallocate(&sqe, file.index, 0, 0, bytes);
+  tag(sqe, slot);
+}
+
+void RingFile::write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
+                     uint64_t offset, bool synced) {
+  uint32_t slot = 0;
+  io_uring_sqe& sqe = prepare(op, slot);
+  io_uring_prep_writev2(&sqe, file.index, pieces.data(), unsigned(pieces.size()), offset,
+                        synced ? RWF_DSYNC : 0);
+  tag(sqe, slot);
+}
+
+void RingFile::sync(core::FileOp& op, core::FileHandle file) {
+  uint32_t slot = 0;
+  io_uring_sqe& sqe = prepare(op, slot);
+  io_uring_prep_fsync(&sqe, file.index, 0);
+  tag(sqe, slot);
+}
+
+void RingFile::sync_directory(core::FileOp& op, const char* path) {
+  // Opening a directory that we just created a file in finds it in the cache and does not wait.
+  Fd directory(::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.is_open()) return finish_at_once(op, -errno);
+  uint32_t slot = 0;
+  io_uring_sqe& sqe = prepare(op, slot);
+  io_uring_prep_fsync(&sqe, directory.get(), 0);
+  tag(sqe, slot);
+  pending_[slot].directory = std::move(directory);
+}
+
+void RingFile::truncate(core::FileOp& op, core::FileHandle file, uint64_t bytes) {
+  if (!ring_.features().truncate) {
+    // Before Linux 6.9 there is no such operation on a ring. Segments are cut rarely.
+    return finish_at_once(op, ::ftruncate(file.index, off_t(bytes)) == 0 ? 0 : -errno);
+  }
+  uint32_t slot = 0;
+  io_uring_sqe& sqe = prepare(op, slot);
+  io_uring_prep_ftruncate(&sqe, file.index, off_t(bytes));
+  tag(sqe, slot);
+}
+
+// The result is known, but the caller must not hear it from within its call.
+void RingFile::finish_at_once(core::FileOp& op, int result) noexcept {
+  uint32_t slot = 0;
+  io_uring_sqe& sqe = prepare(op, slot);
+  io_uring_prep_nop(&sqe);
+  tag(sqe, slot);
+  pending_[slot].done_at_once = true;
+  pending_[slot].result = result;
+}
+
+void RingFile::close(core::FileHandle file) {
+  io_uring_sqe& sqe = ring_.next_sqe();
+  io_uring_prep_close(&sqe, file.index);
+  io_uring_sqe_set_data64(&sqe, Token{}.pack());
+}
+
+void RingFile::on_completion(uint32_t slot, int result) noexcept {
+  MAILRACE_CHECK(slot < kPendingMax);
+  Pending& pending = pending_[slot];
+  core::FileOp* const op = std::exchange(pending.op, nullptr);
+  MAILRACE_CHECK(op != nullptr);
+  const int reported = pending.done_at_once ? pending.result : result;
+  pending.directory.reset(-1);
+  pending.next_free = free_;
+  free_ = slot;
+  op->done(*op, reported);
+}
+
+}  // namespace mailrace::net

@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The loop is go_on(): feed, meet the need, feed again, until something must be waited for.
+#include "net/server_connection.h"
+
+#include "core/base/check.h"
+#include "core/base/limits.h"
+#include "core/message/trace.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace mailrace::net {
+
+using core::MailOutcome;
+using core::Need;
+using core::Question;
+using core::ReplyId;
+using core::Step;
+using core::Verdict;
+
+namespace {
+
+// Buffers that a connection may hold while it cannot use them; then it stops receiving, and TCP
+// holds the peer back.
+constexpr uint32_t kHeldPerConnectionMax = 2;
+static_assert(kHeldPerConnectionMax < core::kReceiveBufferCount);
+
+core::Endpoint endpoint_of(const sockaddr_in6& name) noexcept {
+  core::Endpoint endpoint;
+  if (name.sin6_family == AF_INET) {
+    sockaddr_in v4;
+    std::memcpy(&v4, &name, sizeof v4);
+    endpoint.address.is_v4 = true;
+    std::memcpy(endpoint.address.octets.data(), &v4.sin_addr, 4);
+    endpoint.port = ntohs(v4.sin_port);
+  } else {
+    endpoint.address.is_v4 = false;
+    std::memcpy(endpoint.address.octets.data(), &name.sin6_addr, 16);
+    endpoint.port = ntohs(name.sin6_port);
+  }
+  return endpoint;
+}
+
+ReplyId reply_to(const core::Error& error) noexcept {
+  switch (error.code) {
+    case core::Errc::no_space:
+      return ReplyId::spool_full;
+    case core::Errc::busy:
+      return ReplyId::too_many_open;
+    case core::Errc::io:
+    case core::Errc::corrupt:
+    case core::Errc::torn_tail:
+    case core::Errc::unsupported:
+      break;
+  }
+  return ReplyId::spool_failed;
+}
+
+}  // namespace
+
+ServerConnection::ServerConnection(Token self, WorkerContext& context, int descriptor,
+                                   bool refused) noexcept
+    : context_(context),
+      self_(self),
+      stream_(context.ring, self, descriptor, context.buffers.group()),
+      input_(context.held, self.slot),
+      session_(context.session, context.session_blocks, context.transaction_blocks),
+      refused_(refused),
+      idle_since_(context.now) {
+  std::byte* const block = context.session_blocks.take();
+  MAILRACE_CHECK(block != nullptr);  // there is one for each slot
+  replies_.attach(block);
+}
+
+ServerConnection::~ServerConnection() {
+  drop_mail();
+  replies_.consume(replies_.pending().size());
+  context_.session_blocks.give(replies_.detach());
+}
+
+void ServerConnection::start(int peer_name_bytes) noexcept {
+  set_deadline();
+  if (context_.ring.features().socket_commands) {
+    stream_.ask_peer_name(&peer_name_, peer_name_bytes);
+    return;
+  }
+  auto size = socklen_t(peer_name_bytes);
+  const int result =
+      ::getpeername(stream_.descriptor(), reinterpret_cast<sockaddr*>(&peer_name_), &size);
+  on_peer_name(result == 0 ? int(size) : -errno);
+}
+
+void ServerConnection::on_peer_name(int result) noexcept {
+  stream_.on_peer_name();
+  if (over_) return;
+  if (result < 0) return end();  // it is gone already
+  started_ = true;
+  peer_ = endpoint_of(peer_name_);
+  stream_.receive();
+  run(session_.start());
+}
+
+// --- the session's needs -------------------------------------------------------------------------
+
+// Meets the needs of `step` and of all that follow from it, then uses input until there is none.
+void ServerConnection::run(Step step) noexcept {
+  Step next;
+  while (meet(step, next)) step = std::exchange(next, {});
+  if (wait_ == Wait::nothing && !closing_) return go_on();
+  flush();
+  steer_receiving();
+}
+
+void ServerConnection::go_on() noexcept {
+  Step next;
+  while (wait_ == Wait::nothing && !closing_ && !input_.empty()) {
+    Step step = session_.feed(input_.front(), replies_);
+    // Octets of an append are used up only once the sink has them all.
+    if (step.need == Need::append) {
+      unappended_used_ = step.consumed;
+    } else {
+      input_.consume(step.consumed);
+    }
+    while (meet(step, next)) step = std::exchange(next, {});
+  }
+  const bool idle = wait_ == Wait::nothing && !closing_;
+  if (idle && peer_closed_ && input_.empty()) begin_closing();
+  if (idle && context_.draining && !session_.in_transaction()) terminate(ReplyId::service_closing);
+  flush();
+  steer_receiving();
+}
+
+// returns whether `next` came of it
+bool ServerConnection::meet(const Step& step, Step& next) noexcept {
+  switch (step.need) {
+    case Need::input:
+      return false;
+    case Need::output:
+      wait_ = Wait::output;
+      return false;
+    case Need::verdict:
+      next = session_.resume(judge(step), replies_);
+      return true;
+    case Need::append:
+      append(step.mail_data);
+      return false;
+    case Need::commit:
+      return end_mail(next);
+    case Need::close:
+      begin_closing();
+      return false;
+  }
+  MAILRACE_CHECK(false);  // a need without an answer
+  return false;
+}
+
+Verdict ServerConnection::judge(const Step& step) noexcept {
+  switch (step.question) {
+    case Question::connect:
+      if (refused_) return Verdict::refuse(ReplyId::too_many_sessions);
+      if (context_.draining) return Verdict::refuse(ReplyId::service_closing);
+      return Verdict::accept();
+    case Question::helo:
+      return Verdict::accept();
+    case Question::mail: {
+      mail_at_ = context_.now;
+      const auto ready = context_.sink->ready();
+      return ready ? Verdict::accept() : Verdict::refuse(reply_to(ready.error()));
+    }
+    case Question::recipient:
+      return context_.domains.judge(step.domain);
+    case Question::data:
+      return open_mail();
+  }
+  MAILRACE_CHECK(false);  // a question without an answer
+  return {};
+}
+
+// --- mail ----------------------------------------------------------------------------------------
+
+Verdict ServerConnection::open_mail() noexcept {
+  const core::Transaction& transaction = session_.transaction();
+  const auto protocol =
+      session_.is_extended() ? core::TransferProtocol::esmtp : core::TransferProtocol::smtp;
+  const core::Envelope envelope{
+      .received_at = context_.wall,
+      .peer = peer_,
+      .helo = session_.helo(),
+      .protocol = session_.is_extended() ? "ESMTP" : "SMTP",
+      .reverse_path = transaction.reverse_path.view(),
+      .forward_paths = &transaction.forward_paths,
+      .body = transaction.body,
+      .size_declared = transaction.size_declared,
+  };
+  const auto mail = context_.sink->begin(envelope, {self_.slot, self_.generation});
+  if (!mail) return Verdict::refuse(reply_to(mail.error()));
+  mail_ = *mail;
+  mail_open_ = true;
+  data_at_ = context_.now;
+
+  std::string_view only_recipient;
+  if (transaction.forward_paths.count() == 1) {
+    transaction.forward_paths.for_each([&](std::string_view path) {
+      only_recipient = path;
+      return false;
+    });
+  }
+  std::array<char, core::kReceivedFieldBytesMax> memory;
+  core::TextBuilder received(memory.data(), memory.size());
+  core::add_received_field(received, {.helo = session_.helo(),
+                                      .peer = peer_.address,
+                                      .hostname = context_.session.hostname,
+                                      .protocol = protocol,
+                                      .queue_id = mail_.mail_id,
+                                      .for_path = only_recipient,
+                                      .time = context_.wall});
+  MAILRACE_CHECK(!received.cut());
+  const auto appended = context_.sink->append(mail_, core::as_octets(received.text()));
+  MAILRACE_CHECK(appended.has_value());
+  MAILRACE_CHECK(*appended == received.text().size());
+  return Verdict{.queue_id = mail_.mail_id};
+}
+
+// Hands mail data on. What the sink has no room for stays in the input, and the connection waits.
+bool ServerConnection::append(core::Octets octets) noexcept {
+  const auto taken = context_.sink->append(mail_, octets);
+  if (!taken) {
+    session_.refuse_mail(reply_to(taken.error()));
+    drop_mail();
+  } else if (*taken < octets.size()) {
+    unappended_ = octets.subspan(*taken);
+    wait_ = Wait::room;
+    return false;
+  }
+  unappended_ = {};
+  input_.consume(std::exchange(unappended_used_, 0));
+  return true;
+}
+
+void ServerConnection::on_room() noexcept {
+  if (wait_ != Wait::room) return;
+  wait_ = Wait::nothing;
+  if (append(unappended_)) go_on();
+}
+
+// returns whether `next` came of it, without waiting
+bool ServerConnection::end_mail(Step& next) noexcept {
+  ended_at_ = context_.now;
+  if (session_.mail_refusal()) {
+    drop_mail();
+    next = finish_mail(Verdict::refuse(*session_.mail_refusal()));
+    return true;
+  }
+  MAILRACE_CHECK(mail_open_);
+  context_.sink->commit(mail_);
+  wait_ = Wait::commit;
+  return false;
+}
+
+void ServerConnection::on_committed(MailOutcome outcome) noexcept {
+  MAILRACE_CHECK(wait_ == Wait::commit);
+  wait_ = Wait::nothing;
+  mail_open_ = false;
+  Verdict verdict;
+  if (outcome == MailOutcome::failed) verdict = Verdict::refuse(ReplyId::spool_failed);
+  if (outcome == MailOutcome::no_space) verdict = Verdict::refuse(ReplyId::spool_full);
+  if (over_) return;
+  run(finish_mail(verdict));
+}
+
+Step ServerConnection::finish_mail(const Verdict& verdict) noexcept {
+  log_mail(verdict.accepted ? ReplyId::mail_accepted : verdict.refusal);
+  idle_since_ = context_.now;
+  const Step next = session_.resume(verdict, replies_);
+  log_refusals();
+  set_deadline();
+  return next;
+}
+
+void ServerConnection::drop_mail() noexcept {
+  if (std::exchange(mail_open_, false)) context_.sink->abort(mail_);
+}
+
+// --- the stream ----------------------------------------------------------------------------------
+
+void ServerConnection::on_receive(const io_uring_cqe& cqe) noexcept {
+  stream_.on_receive(cqe);
+  const bool has_buffer = BufferRing::has_buffer(cqe);
+  if (has_buffer) {
+    const uint16_t buffer = BufferRing::buffer_id(cqe);
+    context_.buffers.note_lent();
+    if (closing_ || over_ || cqe.res <= 0) {
+      context_.buffers.give_back(buffer);
+    } else {
+      input_.push(buffer, uint32_t(cqe.res));
+    }
+  }
+  if (cqe.res > 0) {
+    set_deadline();
+  } else if (cqe.res == 0) {
+    peer_closed_ = true;
+  } else if (cqe.res == -ENOBUFS) {
+    starved_ = true;
+  } else if (cqe.res != -ECANCELED) {
+    return end();  // reset, timed out: there is nobody to talk to
+  }
+  if (over_) return;
+  if (closing_) {
+    if (peer_closed_ && !stream_.sending()) return end();
+    return steer_receiving();
+  }
+  if (wait_ == Wait::nothing) return go_on();
+  steer_receiving();
+}
+
+void ServerConnection::on_buffers() noexcept {
+  starved_ = false;
+  if (!over_) steer_receiving();
+}
+
+// Receives while there is use for it.
+void ServerConnection::steer_receiving() noexcept {
+  if (over_ || peer_closed_ || starved_) return;
+  const bool full = wait_ != Wait::nothing &&
+                    (input_.has_stash() || input_.held_count() >= kHeldPerConnectionMax);
+  if (full) return stream_.stop_receiving();
+  if (!stream_.receiving() && started_) stream_.receive();
+}
+
+void ServerConnection::relieve() noexcept {
+  const bool peer_is_slow = wait_ == Wait::output;
+  if (!peer_is_slow) return;
+  stream_.stop_receiving();
+  if (!input_.stash()) end();
+}
+
+void ServerConnection::flush() noexcept {
+  if (over_ || stream_.sending()) return;
+  if (!replies_.empty()) return stream_.send(replies_.pending());
+  if (!closing_) return;
+  // All is said. The peer closes when it has read it, mostly at once. Were we to close first with
+  // octets of its unread, TCP would reset the connection and could take our last reply with it.
+  if (peer_closed_) return end();
+  if (unread_) {
+    stream_.shutdown_write();
+    context_.timers.set(self_.slot, context_.now + core::seconds(core::kLingerTimeoutS));
+  } else {
+    context_.timers.set(self_.slot, context_.now + core::milliseconds(core::kGoodbyeTimeoutMs));
+  }
+}
+
+void ServerConnection::on_send(int result) noexcept {
+  stream_.on_send();
+  if (over_) return;
+  if (result < 0) return end();
+  replies_.consume(size_t(result));
+  if (wait_ == Wait::output && replies_.has_room()) {
+    wait_ = Wait::nothing;
+    return go_on();
+  }
+  flush();
+}
+
+void ServerConnection::terminate(ReplyId reason) noexcept {
+  if (closing_ || over_) return;
+  run(session_.terminate(reason, replies_));
+}
+
+void ServerConnection::begin_closing() noexcept {
+  if (closing_) return;
+  closing_ = true;
+  wait_ = Wait::nothing;
+  unread_ = !session_.ended_by_quit() || !input_.empty();
+  drop_mail();
+  log_refusals();
+  input_.clear();
+  context_.timers.set(self_.slot, context_.now + core::seconds(core::kLingerTimeoutS));
+}
+
+// The end without a word: what is under way in the kernel is made to complete.
+void ServerConnection::end() noexcept {
+  if (over_) return;
+  begin_closing();
+  over_ = true;
+  context_.timers.clear(self_.slot);
+  if (!stream_.quiet()) stream_.abort();
+}
+
+void ServerConnection::set_deadline() noexcept {
+  if (closing_) return;
+  const int64_t timeout_s =
+      session_.receiving_data() ? core::kDataBlockTimeoutS : core::kCommandTimeoutS;
+  context_.timers.set(self_.slot, context_.now + core::seconds(timeout_s));
+}
+
+void ServerConnection::on_timeout() noexcept {
+  if (closing_ || !started_) return end();
+  // While we are the ones who wait for the disk, the peer has done its part.
+  if (wait_ == Wait::commit || wait_ == Wait::room) return set_deadline();
+  if (wait_ == Wait::output) return end();
+  terminate(ReplyId::timed_out);
+}
+
+void ServerConnection::drain(bool now) noexcept {
+  if (closing_ || over_ || wait_ == Wait::commit) return;
+  if (!started_) return end();
+  if (now || !session_.in_transaction()) terminate(ReplyId::service_closing);
+}
+
+// --- the log -------------------------------------------------------------------------------------
+
+void ServerConnection::log_mail(ReplyId reply) noexcept {
+  if (context_.events == nullptr) return;
+  const core::Transaction& transaction = session_.transaction();
+  context_.events->push({.kind = EventKind::message,
+                         .time = context_.wall,
+                         .worker = context_.worker,
+                         .peer = peer_,
+                         .helo = session_.helo(),
+                         .reverse_path = transaction.reverse_path.view(),
+                         .recipients = transaction.forward_paths.count(),
+                         .size = session_.mail_bytes(),
+                         .queue_id = session_.queue_id(),
+                         .reply = reply,
+                         .verb = core::Verb::data,
+                         .before = mail_at_ - idle_since_,
+                         .envelope = data_at_ - mail_at_,
+                         .data = ended_at_ - data_at_,
+                         .commit = context_.now - ended_at_});
+}
+
+// The refusal of a whole mail has its own line; what is left are commands.
+void ServerConnection::log_refusals() noexcept {
+  const core::Refusals refusals = session_.refusals();
+  session_.clear_refusals();
+  if (refusals.count == 0 || context_.events == nullptr) return;
+  context_.events->push({.kind = EventKind::refusal,
+                         .time = context_.wall,
+                         .worker = context_.worker,
+                         .peer = peer_,
+                         .helo = session_.helo(),
+                         .reply = refusals.reply,
+                         .verb = refusals.verb,
+                         .refused = refusals.count});
+}
+
+}  // namespace mailrace::net

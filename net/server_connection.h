@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Drives one ServerSession: feeds it what the stream receives and gets it what it needs.
+#pragma once
+
+#include "core/base/ip.h"
+#include "core/port/mail_sink.h"
+#include "core/smtp/reply.h"
+#include "core/smtp/server_session.h"
+#include "net/input_queue.h"
+#include "net/stream.h"
+#include "net/worker_context.h"
+
+#include <netinet/in.h>
+
+#include <cstdint>
+
+namespace mailrace::net {
+
+/// One SMTP connection. The worker calls on_x() with what happened, and takes the connection down
+/// once it is finished().
+class ServerConnection {
+ public:
+  /// self        this connection's slot and generation
+  /// context     of the worker; outlives the connection
+  /// descriptor  as Stream takes it
+  /// refused     too many are here already: say so and close
+  ServerConnection(Token self, WorkerContext& context, int descriptor, bool refused) noexcept;
+  ServerConnection(const ServerConnection&) = delete;
+  ServerConnection& operator=(const ServerConnection&) = delete;
+  ~ServerConnection();
+
+  /// Learns the peer's address, then begins the session.
+  /// peer_name_bytes   size of a socket address of the listener's family: SO_PEERNAME wants no more
+  void start(int peer_name_bytes) noexcept;
+
+  void on_peer_name(int result) noexcept;
+  void on_receive(const io_uring_cqe& cqe) noexcept;
+  void on_send(int result) noexcept;
+  void on_shutdown() noexcept { stream_.on_shutdown(); }
+  void on_committed(core::MailOutcome outcome) noexcept;
+  void on_room() noexcept;
+  void on_timeout() noexcept;
+  /// Receive buffers are there again.
+  void on_buffers() noexcept;
+
+  /// The server is stopping: says goodbye unless a transaction is open. `now`: even then.
+  void drain(bool now) noexcept;
+
+  /// Copies what it holds, if it waits for its peer to take replies: somebody else needs the
+  /// buffers. Drops the connection if that is too much.
+  void relieve() noexcept;
+
+  uint32_t slot() const noexcept { return self_.slot; }
+  bool waits_for_buffers() const noexcept { return starved_; }
+  /// Whether nothing is under way any more; the worker then calls close() and takes it down.
+  bool finished() const noexcept { return over_ && stream_.quiet(); }
+  void close() noexcept { stream_.close(); }
+
+ private:
+  /// What must happen before more input is used.
+  enum class Wait : uint8_t { nothing, output, room, commit };
+
+  void begin(const core::Endpoint& peer) noexcept;
+  void run(core::Step step) noexcept;
+  void go_on() noexcept;
+  bool meet(const core::Step& step, core::Step& next) noexcept;
+  core::Verdict judge(const core::Step& step) noexcept;
+  core::Verdict open_mail() noexcept;
+  bool append(core::Octets octets) noexcept;
+  bool end_mail(core::Step& next) noexcept;
+  core::Step finish_mail(const core::Verdict& verdict) noexcept;
+  void drop_mail() noexcept;
+  void terminate(core::ReplyId reason) noexcept;
+  void begin_closing() noexcept;
+  void flush() noexcept;
+  void steer_receiving() noexcept;
+  void set_deadline() noexcept;
+  void end() noexcept;
+  void log_mail(core::ReplyId reply) noexcept;
+  void log_refusals() noexcept;
+
+  WorkerContext& context_;
+  Token self_;
+  Stream stream_;
+  InputQueue input_;
+  core::ReplyBuffer replies_;
+  core::ServerSession session_;
+
+  core::Endpoint peer_;
+  sockaddr_in6 peer_name_{};  // filled in by the kernel
+  core::MailHandle mail_;
+  bool mail_open_ = false;
+  core::Octets unappended_;     // mail data that the sink had no room for; in input_
+  size_t unappended_used_ = 0;  // what to take off the input once it is appended
+
+  Wait wait_ = Wait::nothing;
+  bool refused_;
+  bool started_ = false;
+  bool peer_closed_ = false;  // the peer sent its end
+  bool starved_ = false;      // the receive ended for want of buffers
+  bool closing_ = false;      // the session is over; replies are on their way
+  bool unread_ = false;       // the session ended with octets of the peer's unread, or to come
+  bool over_ = false;         // nothing more to send or to read
+
+  core::Instant idle_since_;  // accept, or the end of the last mail
+  core::Instant mail_at_;
+  core::Instant data_at_;
+  core::Instant ended_at_;
+};
+
+}  // namespace mailrace::net

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One switch over what a completion is about; everything else is bookkeeping between ticks.
+#include "net/worker.h"
+
+#include "core/base/check.h"
+#include "core/base/limits.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace mailrace::net {
+namespace {
+
+constexpr uint16_t kBufferGroup = 0;
+
+__kernel_timespec timespec_of(core::Duration duration) noexcept {
+  __kernel_timespec spec{};
+  spec.tv_sec = duration.ns / 1'000'000'000;
+  spec.tv_nsec = duration.ns % 1'000'000'000;
+  return spec;
+}
+
+}  // namespace
+
+Worker::Worker(WorkerOptions options)
+    : options_(std::move(options)),
+      files_(ring_),
+      held_(buffers_),
+      timers_(core::kConnectionsPerWorkerMax, options_.clock->now()),
+      session_blocks_(core::kSessionBlockBytes, core::kSessionBlocksReserved),
+      transaction_blocks_(core::kSessionBlockBytes,
+                          core::kConnectionsPerWorkerMax + core::kTransactionBlocksShared),
+      context_{.worker = options_.worker,
+               .ring = ring_,
+               .buffers = buffers_,
+               .held = held_,
+               .timers = timers_,
+               .session_blocks = session_blocks_,
+               .transaction_blocks = transaction_blocks_,
+               .session = *options_.session,
+               .domains = *options_.domains,
+               .events = options_.events,
+               .now = options_.clock->now(),
+               .wall = options_.clock->wall_now()},
+      connections_(core::kConnectionsPerWorkerMax) {
+  starved_.reserve(core::kConnectionsPerWorkerMax);
+  for (Fd& listener : options_.listeners) listeners_.emplace_back(std::move(listener));
+}
+
+Worker::~Worker() = default;
+
+core::Result<void> Worker::open() {
+  if (auto opened = ring_.open(core::kConnectionsPerWorkerMax); !opened) return opened;
+  auto buffers =
+      buffers_.open(ring_, kBufferGroup, core::kReceiveBufferCount, core::kReceiveBufferBytes);
+  if (!buffers) return buffers;
+  if (!options_.helper_cpus.empty()) {
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    for (const int cpu : options_.helper_cpus) CPU_SET(size_t(cpu), &cpus);
+    // A hint: without it the helpers run wherever the process may, which is right as well.
+    io_uring_register_iowq_aff(&ring_.handle(), sizeof cpus, &cpus);
+  }
+  sink_ = options_.make_sink(files_, {this, &on_committed, &on_room});
+  context_.sink = sink_.get();
+  return {};
+}
+
+void Worker::run() {
+  MAILRACE_CHECK(sink_ != nullptr);
+  mailbox_.wait(ring_);
+  for (uint32_t i = 0; i < listeners_.size(); ++i) listeners_[i].accept(ring_, i);
+  end_tick();
+  while (!done()) {
+    ring_.submit_and_wait();
+    context_.now = options_.clock->now();
+    context_.wall = options_.clock->wall_now();
+    ring_.visit_completions([this](const io_uring_cqe& cqe) { dispatch(cqe); });
+    end_tick();
+  }
+}
+
+void Worker::dispatch(const io_uring_cqe& cqe) noexcept {
+  const Token token = Token::unpack(cqe.user_data);
+  switch (token.op) {
+    case Op::ignore:
+      return;
+    case Op::accept:
+      return on_accept(cqe, token.slot);
+    case Op::timer:
+      timer_armed_ = false;
+      return on_timer();
+    case Op::flush:
+      flush_armed_ = false;
+      return;
+    case Op::mailbox:
+      return on_mailbox();
+    case Op::file:
+      return files_.on_completion(token.slot, cqe.res);
+    case Op::peer_name:
+    case Op::receive:
+    case Op::send:
+    case Op::shutdown:
+      break;
+  }
+  ServerConnection* const connection = connections_.find(token.slot, token.generation);
+  if (token.op == Op::receive) {
+    on_receive(cqe, connection);
+  } else if (connection != nullptr) {
+    if (token.op == Op::send) connection->on_send(cqe.res);
+    if (token.op == Op::peer_name) connection->on_peer_name(cqe.res);
+    if (token.op == Op::shutdown) connection->on_shutdown();
+  }
+  if (connection != nullptr) settle(token.slot);
+}
+
+void Worker::on_accept(const io_uring_cqe& cqe, uint32_t index) noexcept {
+  listeners_[index].on_accept(cqe);
+  // Out of descriptors or memory: the accept has ended, end_tick() tries again.
+  if (cqe.res < 0) return;
+  const bool refused = connections_.size() >= core::kSessionsPerWorkerMax;
+  if (connections_.full()) {
+    // Even those who are told that we are full are too many. The descriptor table is as large as
+    // this one, so only plain descriptors come here.
+    io_uring_sqe& sqe = ring_.next_sqe();
+    io_uring_prep_close(&sqe, cqe.res);
+    io_uring_sqe_set_data64(&sqe, Token{}.pack());
+    return;
+  }
+  ServerConnection& connection = connections_.emplace(context_, cqe.res, refused);
+  const uint32_t slot = connection.slot();
+  connection.start(listeners_[index].peer_name_bytes());
+  settle(slot);
+}
+
+void Worker::on_receive(const io_uring_cqe& cqe, ServerConnection* connection) noexcept {
+  if (connection == nullptr) {
+    // The connection is gone, the buffer is not.
+    if (!BufferRing::has_buffer(cqe)) return;
+    buffers_.note_lent();
+    return buffers_.give_back(BufferRing::buffer_id(cqe));
+  }
+  const bool starved_before = connection->waits_for_buffers();
+  connection->on_receive(cqe);
+  if (!starved_before && connection->waits_for_buffers()) {
+    starved_.push_back(Token::unpack(cqe.user_data).slot);
+    starvation_ = true;
+  }
+}
+
+// Takes a connection down once nothing of it is under way.
+void Worker::settle(uint32_t slot) noexcept {
+  ServerConnection* const connection = connections_.at(slot);
+  if (connection == nullptr || !connection->finished()) return;
+  connection->close();
+  timers_.clear(slot);
+  connections_.erase(slot);
+}
+
+void Worker::on_committed(void* self, core::MailOwner owner, core::MailOutcome outcome) {
+  Worker& worker = *static_cast<Worker*>(self);
+  ServerConnection* const connection = worker.connections_.find(owner.slot, owner.generation);
+  if (connection == nullptr) return;
+  connection->on_committed(outcome);
+  worker.settle(owner.slot);
+}
+
+void Worker::on_room(void* self) {
+  Worker& worker = *static_cast<Worker*>(self);
+  for (uint32_t slot = 0; slot < worker.connections_.slot_count(); ++slot) {
+    if (ServerConnection* const connection = worker.connections_.at(slot)) {
+      connection->on_room();
+      worker.settle(slot);
+    }
+  }
+}
+
+void Worker::on_mailbox() noexcept {
+  const uint32_t messages = mailbox_.take();
+  mailbox_.wait(ring_);
+  if ((messages & uint32_t(Message::drain)) == 0 || context_.draining) return;
+  context_.draining = true;
+  drain_deadline_ = context_.now + options_.drain_timeout;
+  for (uint32_t i = 0; i < listeners_.size(); ++i) listeners_[i].stop(ring_, i);
+  drain(false);
+}
+
+void Worker::drain(bool now) noexcept {
+  for (uint32_t slot = 0; slot < connections_.slot_count(); ++slot) {
+    if (ServerConnection* const connection = connections_.at(slot)) {
+      connection->drain(now);
+      settle(slot);
+    }
+  }
+}
+
+void Worker::on_timer() noexcept {
+  timers_.advance(context_.now, [this](uint32_t slot) {
+    connections_.at(slot)->on_timeout();
+    settle(slot);
+  });
+  if (context_.draining && context_.now >= drain_deadline_) drain(true);
+}
+
+// Buffers that slow peers keep from the others go back, then the others may receive again.
+void Worker::relieve_starvation() noexcept {
+  if (std::exchange(starvation_, false) && buffers_.lent() == buffers_.count()) {
+    for (const HeldBuffers::Entry& entry : held_.entries) {
+      if (entry.owner == UINT32_MAX) continue;
+      const uint32_t slot = entry.owner;
+      connections_.at(slot)->relieve();
+      settle(slot);
+    }
+  }
+  if (starved_.empty() || buffers_.lent() == buffers_.count()) return;
+  for (const uint32_t slot : starved_) {
+    ServerConnection* const connection = connections_.at(slot);
+    if (connection != nullptr && connection->waits_for_buffers()) connection->on_buffers();
+  }
+  starved_.clear();
+}
+
+// An operator must hear of a spool that takes no mail: once, not with every mail.
+void Worker::watch_sink() noexcept {
+  const auto ready = sink_->ready();
+  const bool failed = !ready && ready.error().code != core::Errc::busy;
+  const int error = failed ? ready.error().sys_errno : 0;
+  if (std::exchange(sink_errno_, error) == error || !failed) return;
+  if (options_.failures == nullptr) return;
+  options_.failures->push({.kind = EventKind::spool_failure,
+                           .time = context_.wall,
+                           .worker = options_.worker,
+                           .sys_errno = error,
+                           .text = ready.error().where});
+}
+
+void Worker::end_tick() noexcept {
+  const auto next_flush = sink_->flush(context_.now, context_.wall);
+  watch_sink();
+  relieve_starvation();
+  for (uint32_t i = 0; i < listeners_.size(); ++i) {
+    if (!listeners_[i].armed() && !connections_.full()) listeners_[i].accept(ring_, i);
+  }
+  arm_flush(next_flush);
+  arm_timer();
+}
+
+void Worker::arm_flush(std::optional<core::Instant> when) noexcept {
+  if (!when || flush_armed_) return;
+  const core::Duration wait = std::max(*when - context_.now, core::Duration{1});
+  flush_at_ = timespec_of(wait);
+  io_uring_sqe& sqe = ring_.next_sqe();
+  io_uring_prep_timeout(&sqe, &flush_at_, 0, 0);
+  io_uring_sqe_set_data64(&sqe, Token{Op::flush, 0, 0}.pack());
+  flush_armed_ = true;
+}
+
+void Worker::arm_timer() noexcept {
+  const bool needed = !timers_.empty() || context_.draining;
+  if (!needed || timer_armed_) return;
+  tick_ = timespec_of(TimerWheel::kTick);
+  io_uring_sqe& sqe = ring_.next_sqe();
+  io_uring_prep_timeout(&sqe, &tick_, 0, 0);
+  io_uring_sqe_set_data64(&sqe, Token{Op::timer, 0, 0}.pack());
+  timer_armed_ = true;
+}
+
+bool Worker::done() noexcept {
+  if (!context_.draining || connections_.size() > 0) return false;
+  if (!std::exchange(closing_sink_, true)) {
+    sink_->close();
+    end_tick();
+  }
+  return sink_->closed();
+}
+
+}  // namespace mailrace::net

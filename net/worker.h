@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One thread: a ring, tables, a tick, a dispatch. Shares nothing with other workers.
+#pragma once
+
+#include "core/base/block_pool.h"
+#include "core/port/clock.h"
+#include "core/port/file_io.h"
+#include "core/port/mail_sink.h"
+#include "net/buffer_ring.h"
+#include "net/connection_table.h"
+#include "net/listener.h"
+#include "net/mailbox.h"
+#include "net/ring.h"
+#include "net/ring_file.h"
+#include "net/server_connection.h"
+#include "net/timer_wheel.h"
+#include "net/worker_context.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace mailrace::net {
+
+struct WorkerOptions {
+  uint32_t worker = 0;
+  std::vector<Fd> listeners;
+  const core::SessionConfig* session = nullptr;     // outlives the worker
+  const core::RecipientDomains* domains = nullptr;  // outlives the worker
+  EventRing* events = nullptr;    // messages and refusals; outlives the worker; nullptr: no log
+  EventRing* failures = nullptr;  // what goes wrong with us; outlives the worker; nullptr: no log
+  core::Clock* clock = nullptr;   // outlives the worker
+  core::Duration drain_timeout = core::seconds(core::kDrainTimeoutDefaultS);
+  std::vector<int> helper_cpus;  // where the kernel's helper threads may run; empty: anywhere
+  /// Makes the worker's sink, on the worker's thread.
+  std::function<std::unique_ptr<core::MailSink>(core::FileIo&, const core::MailSinkEvents&)>
+      make_sink;
+};
+
+/// A tick: wait, take the time, look at each completion, let the sink write, arm timers. source:
+/// net/README.md
+class Worker {
+ public:
+  explicit Worker(WorkerOptions options);
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  ~Worker();
+
+  /// Sets up everything that run() needs. On the thread that will run it.
+  /// fails   io: the kernel refused a ring, buffers or descriptors
+  core::Result<void> open();
+
+  /// Serves until drained. Requires: open() succeeded.
+  void run();
+
+  /// Any thread.
+  void post(Message message) noexcept { mailbox_.post(message); }
+
+ private:
+  static void on_committed(void* self, core::MailOwner owner, core::MailOutcome outcome);
+  static void on_room(void* self);
+
+  void dispatch(const io_uring_cqe& cqe) noexcept;
+  void on_accept(const io_uring_cqe& cqe, uint32_t index) noexcept;
+  void on_receive(const io_uring_cqe& cqe, ServerConnection* connection) noexcept;
+  void on_mailbox() noexcept;
+  void on_timer() noexcept;
+  void settle(uint32_t slot) noexcept;
+  void relieve_starvation() noexcept;
+  void drain(bool now) noexcept;
+  void watch_sink() noexcept;
+  void end_tick() noexcept;
+  void arm_timer() noexcept;
+  void arm_flush(std::optional<core::Instant> when) noexcept;
+  bool done() noexcept;
+
+  WorkerOptions options_;
+  Mailbox mailbox_;
+  Ring ring_;
+  BufferRing buffers_;
+  RingFile files_;
+  HeldBuffers held_;
+  TimerWheel timers_;
+  core::BlockPool session_blocks_;
+  core::BlockPool transaction_blocks_;
+  WorkerContext context_;
+  std::unique_ptr<core::MailSink> sink_;
+  std::vector<Listener> listeners_;
+  ConnectionTable<ServerConnection> connections_;
+
+  std::vector<uint32_t> starved_;  // slots that wait for receive buffers
+  bool starvation_ = false;        // one was added in this tick
+  bool timer_armed_ = false;
+  bool flush_armed_ = false;
+  bool closing_sink_ = false;
+  int sink_errno_ = 0;  // why the sink takes no mail, as last logged
+  __kernel_timespec tick_{};
+  __kernel_timespec flush_at_{};
+  core::Instant drain_deadline_{};
+};
+
+}  // namespace mailrace::net

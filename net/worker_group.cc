@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A worker builds its tables on its own thread, after pinning, so that their memory is near its
+// CPU.
+#include "net/worker_group.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+namespace mailrace::net {
+namespace {
+
+// What the starting thread waits for: each worker's word that it is up, then the word to go.
+struct Start {
+  std::mutex mutex;
+  std::condition_variable changed;
+  size_t answers = 0;
+  std::optional<core::Error> error;
+  bool decided = false;
+  bool go = false;
+
+  bool report_and_wait(const core::Result<void>& opened) {
+    std::unique_lock lock(mutex);
+    ++answers;
+    if (!opened && !error) error = opened.error();
+    changed.notify_all();
+    changed.wait(lock, [this] { return decided; });
+    return go;
+  }
+};
+
+void pin(int cpu) {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  CPU_SET(size_t(cpu), &cpus);
+  ::pthread_setaffinity_np(::pthread_self(), sizeof cpus, &cpus);  // a hint, works without
+}
+
+}  // namespace
+
+std::vector<int> allowed_cpus() {
+  std::vector<int> allowed;
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  if (::sched_getaffinity(0, sizeof cpus, &cpus) == 0) {
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+      if (CPU_ISSET(size_t(cpu), &cpus)) allowed.push_back(cpu);
+    }
+  }
+  return allowed;
+}
+
+WorkerGroup::~WorkerGroup() {
+  drain();
+  join();
+}
+
+core::Result<void> WorkerGroup::start(std::vector<WorkerOptions> options) {
+  const std::vector<int> cpus = allowed_cpus();
+  auto start = std::make_shared<Start>();
+  threads_.resize(options.size());
+  for (size_t i = 0; i < options.size(); ++i) {
+    options[i].helper_cpus = cpus;
+    const int cpu = cpus.empty() ? -1 : cpus[i % cpus.size()];
+    threads_[i].thread =
+        std::thread([this, i, cpu, start, worker_options = std::move(options[i])]() mutable {
+          if (cpu >= 0) pin(cpu);
+          threads_[i].worker = std::make_unique<Worker>(std::move(worker_options));
+          const core::Result<void> opened = threads_[i].worker->open();
+          if (start->report_and_wait(opened)) threads_[i].worker->run();
+        });
+  }
+  std::unique_lock lock(start->mutex);
+  start->changed.wait(lock, [&] { return start->answers == threads_.size(); });
+  start->go = !start->error;
+  start->decided = true;
+  start->changed.notify_all();
+  lock.unlock();
+  if (start->error) {
+    join();
+    return tl::unexpected<core::Error>(*start->error);
+  }
+  return {};
+}
+
+void WorkerGroup::drain() noexcept {
+  for (Thread& thread : threads_) {
+    if (thread.worker) thread.worker->post(Message::drain);
+  }
+}
+
+void WorkerGroup::join() {
+  for (Thread& thread : threads_) {
+    if (thread.thread.joinable()) thread.thread.join();
+  }
+  threads_.clear();
+}
+
+}  // namespace mailrace::net

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// All workers of a server: start, pin, drain, wait for the end.
+#pragma once
+
+#include "core/base/result.h"
+#include "net/worker.h"
+
+#include <memory>
+#include <thread>
+#include <vector>
+
+namespace mailrace::net {
+
+/// The CPUs that this process may run on, in ascending order.
+std::vector<int> allowed_cpus();
+
+class WorkerGroup {
+ public:
+  WorkerGroup() = default;
+  WorkerGroup(const WorkerGroup&) = delete;
+  WorkerGroup& operator=(const WorkerGroup&) = delete;
+  ~WorkerGroup();
+
+  /// Starts a thread for each of `options`, worker i pinned to the i-th allowed CPU, round and
+  /// round. Returns when all of them accept, or one of them could not be set up; then none runs.
+  core::Result<void> start(std::vector<WorkerOptions> options);
+
+  /// Tells all workers to drain. Any thread.
+  void drain() noexcept;
+
+  /// Waits until all workers have ended.
+  void join();
+
+ private:
+  struct Thread {
+    std::unique_ptr<Worker> worker;
+    std::thread thread;
+  };
+  std::vector<Thread> threads_;
+};
+
+}  // namespace mailrace::net
