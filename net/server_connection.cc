@@ -343,15 +343,10 @@ void ServerConnection::flush() noexcept {
   if (over_ || stream_.sending()) return;
   if (!replies_.empty()) return stream_.send(replies_.pending());
   if (!closing_) return;
-  // All is said. The peer closes when it has read it, mostly at once. Were we to close first with
-  // octets of its unread, TCP would reset the connection and could take our last reply with it.
-  if (peer_closed_) return end();
-  if (unread_) {
-    stream_.shutdown_write();
-    context_.timers.set(self_.slot, context_.now + core::seconds(core::kLingerTimeoutS));
-  } else {
-    context_.timers.set(self_.slot, context_.now + core::milliseconds(core::kGoodbyeTimeoutMs));
-  }
+  // All is said. With octets of the peer's unread, closing would make TCP reset the connection and
+  // could take our last reply with it: then the peer closes first, or time does.
+  if (peer_closed_ || !unread_) return end();
+  stream_.shutdown_write();
 }
 
 void ServerConnection::on_send(int result) noexcept {

@@ -53,7 +53,10 @@ std::optional<core::Error> GroupCommit::unwritable() const noexcept {
 bool GroupCommit::due(core::Instant now) const noexcept {
   if (queue_.empty()) return false;
   if (closing_) return true;
-  if (queued_bytes_ >= core::kWriteAheadBytes) return true;
+  if (queued_bytes_ >= options_.commit_bytes) return true;
+  // Small commits wait for the write under way and share the next one: by itself the batch grows as
+  // the disk gets slower, and each write's cost is divided by more mails.
+  if (flight_count_ > 0) return false;
   return queued_commits_ > 0 && now >= first_commit_at_ + options_.commit_delay;
 }
 
@@ -74,7 +77,8 @@ std::optional<core::Instant> GroupCommit::flush(core::Instant now, core::WallTim
     // While an attempt is under way its end is what happens next.
     return maker_.idle() && !closing_ ? std::optional(maker_.retry_at()) : std::nullopt;
   }
-  if (queued_commits_ > 0 && flight_count_ < kFlights && current_ != nullptr) {
+  // While a write is under way its end is what happens next.
+  if (queued_commits_ > 0 && flight_count_ == 0 && current_ != nullptr) {
     return first_commit_at_ + options_.commit_delay;
   }
   return std::nullopt;

@@ -23,6 +23,8 @@ struct SpoolOptions {
   uint64_t first_segment = 1;  // number that no file in the directory has, nor had
   uint64_t segment_bytes = core::kSegmentBytesDefault;
   Durability durability = Durability::disk;
+  // So many octets are written without waiting for another write, or for a commit at all.
+  uint64_t commit_bytes = core::kWriteAheadBytes;
   core::Duration commit_delay{};  // how long a commit may wait for company; 0: not at all
 };
 

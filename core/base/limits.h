@@ -76,7 +76,6 @@ inline constexpr size_t kStashBytesPerWorkerMax = 64 << 20;
 inline constexpr int64_t kCommandTimeoutS = 300;    // 4.5.3.2.7
 inline constexpr int64_t kDataBlockTimeoutS = 180;  // 4.5.3.2.5
 inline constexpr int64_t kLingerTimeoutS = 5;       // after our last reply, for the peer's end
-inline constexpr int64_t kGoodbyeTimeoutMs = 250;   // after 221, before we close first
 inline constexpr int64_t kDrainTimeoutDefaultS = 30;
 
 inline constexpr uint32_t kErrorsPerSessionMax = 20;  // then 421 4.7.0 (7.8 permits it)
