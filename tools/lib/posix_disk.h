@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The Disk of a real machine, with blocking system calls.
+#pragma once
+
+#include "core/port/disk.h"
+
+#include <string>
+#include <vector>
+
+namespace mailrace::tools {
+
+/// Files by descriptor. Opens regular files only, and no symbolic link in place of one.
+class PosixDisk final : public core::Disk {
+ public:
+  core::Result<std::vector<std::string>> list(const std::string& path) override;
+  core::Result<core::FileHandle> open(const std::string& path, bool writable) override;
+  void close(core::FileHandle file) override;
+  core::Result<uint64_t> size(core::FileHandle file) override;
+  core::Result<size_t> read(core::FileHandle file, uint64_t offset,
+                            core::MutableOctets target) override;
+  core::Result<void> truncate(core::FileHandle file, uint64_t bytes) override;
+  core::Result<void> remove(const std::string& path) override;
+};
+
+}  // namespace mailrace::tools

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a load run may be told, and within which bounds.
+#include "tools/load/flags.h"
+
+#include "core/base/ip.h"
+#include "core/base/limits.h"
+#include "tools/lib/flag_values.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace mailrace::tools {
+namespace {
+
+// As far as the line it becomes part of stays one line; what is in it is for the server to judge.
+bool is_path(std::string_view text) {
+  return text.size() + 2 <= core::kPathBytesMax &&
+         std::none_of(text.begin(), text.end(), [](char c) {
+           return static_cast<unsigned char>(c) <= ' ' || c == '<' || c == '>' || c == 0x7f;
+         });
+}
+
+}  // namespace
+
+std::vector<Flag> load_flags(LoadOptions& options) {
+  const TextRule endpoint{"ADDRESS:PORT or [ADDRESS]:PORT, numeric", [](std::string_view text) {
+                            const auto parsed = core::parse_endpoint(text);
+                            return parsed.has_value() && parsed->port > 0;
+                          }};
+  const TextRule path{"up to 254 octets without spaces and angle brackets", is_path};
+  const TextRule path_or_null{
+      "up to 254 octets without spaces and angle brackets, or '<>' for the null reverse-path",
+      [](std::string_view text) { return text == "<>" || is_path(text); }};
+  constexpr uint64_t kManyMessages = 1'000'000'000'000;
+  return {
+      text_flag("target", &options.target, "ADDR:PORT", "the server to send to", endpoint),
+      number_flag("connections", &options.connections, "COUNT", {1, core::kLoadConnectionsMax},
+                  "connections at a time; each waits for a reply before it goes on"),
+      number_flag("messages", &options.messages, "COUNT",
+                  {0, kManyMessages, "0 means until --duration is over"},
+                  "messages to send, all connections together"),
+      duration_flag("duration", &options.duration,
+                    {core::Duration{}, core::seconds(86'400),
+                     "0 means until --messages are sent, or 10s without these"},
+                    "how long to begin new messages"),
+      bytes_flag("size", &options.message_bytes,
+                 {core::kLoadMessageBytesMin, core::kLoadMessageBytesMax},
+                 "octets of a message, header section and body"),
+      number_flag("messages-per-connection", &options.messages_per_connection, "COUNT",
+                  {0, kManyMessages, "0 means all"},
+                  "messages before QUIT and the next connection"),
+      negatable_flag("pipelining", &options.pipelining,
+                     "send MAIL, RCPT and DATA in one piece if the server offers it"),
+      text_flag("rcpt", &options.rcpt, "ADDRESS", "recipient of all messages", path),
+      text_flag("mail-from", &options.mail_from, "ADDRESS", "reverse-path of all messages",
+                path_or_null),
+      number_flag("threads", &options.threads, "COUNT", {1, core::kWorkersMax - 1},
+                  "threads to send from, each on a CPU of its own as far as there are"),
+      switch_flag("json", &options.json, "print the result as one JSON object, and no live line"),
+      switch_flag("quiet", &options.quiet, "no live line on stderr"),
+  };
+}
+
+}  // namespace mailrace::tools

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The flag table of `mailrace load`: parser, --help, config file and README follow it.
+#pragma once
+
+#include "tools/lib/flags.h"
+#include "tools/load/options.h"
+
+#include <vector>
+
+namespace mailrace::tools {
+
+/// The rows of the flag table; they set `options`, which must outlive them.
+std::vector<Flag> load_flags(LoadOptions& options);
+
+}  // namespace mailrace::tools

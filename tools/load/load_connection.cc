@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Few, cheap operations: the machine under test often is the one that this runs on.
+#include "tools/load/load_connection.h"
+
+#include "net/system_clock.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+namespace mailrace::tools {
+namespace {
+
+constexpr int kOn = 1;
+
+core::Instant clock_now() noexcept { return net::SystemClock().now(); }
+
+}  // namespace
+
+LoadConnection::LoadConnection(LoadContext& context, uint32_t slot) noexcept
+    : context_(context), plan_(context.plan), slot_(slot) {
+  plan_.mail.write_header(header_);
+}
+
+LoadConnection::~LoadConnection() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+// --- the ring ------------------------------------------------------------------------------------
+
+void LoadConnection::start() noexcept {
+  MAILRACE_CHECK(idle());
+  if (!context_.may_begin()) return;
+  ++context_.open_count;
+  step_ = Step::connect;
+  progress_ = context_.now;
+  pipelining_ = false;
+  hung_up_ = false;
+  messages_done_ = 0;
+  parser_.reset();
+  open();
+}
+
+// Plain descriptors: direct ones were measured to cost the same, with one message per connection
+// and with many, and need Linux 6.7 for the option.
+void LoadConnection::open() noexcept {
+  descriptor_ = ::socket(plan_.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (descriptor_ < 0) {
+    give_up(LoadError::connect, std::strerror(errno));
+    return close_if_quiet();
+  }
+  ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &kOn, sizeof kOn);
+  io_uring_sqe& connect = context_.ring.next_sqe();
+  io_uring_prep_connect(&connect, descriptor_, reinterpret_cast<const sockaddr*>(&plan_.address),
+                        plan_.address_size);
+  io_uring_sqe_set_data64(&connect, token(LoadOp::connect));
+  connecting_ = true;
+}
+
+void LoadConnection::receive() noexcept {
+  io_uring_sqe& sqe = context_.ring.next_sqe();
+  io_uring_prep_recv_multishot(&sqe, descriptor_, nullptr, 0, 0);
+  sqe.buf_group = context_.buffer_group;
+  sqe.flags |= IOSQE_BUFFER_SELECT;
+  io_uring_sqe_set_data64(&sqe, token(LoadOp::receive));
+  receiving_ = true;
+}
+
+void LoadConnection::send(std::string_view text) noexcept {
+  io_uring_sqe& sqe = context_.ring.next_sqe();
+  // MSG_WAITALL: the kernel goes on by itself after a short send.
+  io_uring_prep_send(&sqe, descriptor_, text.data(), text.size(), MSG_NOSIGNAL | MSG_WAITALL);
+  io_uring_sqe_set_data64(&sqe, token(LoadOp::send));
+  ++sends_;
+}
+
+// With the line that ends it.
+size_t LoadConnection::mail_bytes() const noexcept {
+  return LoadMail::kHeaderBytes + plan_.mail.body().size();
+}
+
+// The header section and the start of the body in one go; a large body in several.
+void LoadConnection::send_mail_data() noexcept {
+  const core::Octets body = plan_.mail.body();
+  const size_t header_size = LoadMail::kHeaderBytes - std::min(sent_bytes_, LoadMail::kHeaderBytes);
+  const size_t body_at = header_size > 0 ? 0 : sent_bytes_ - LoadMail::kHeaderBytes;
+  const size_t body_size = std::min(body.size() - body_at, core::kLoadSendBytesMax);
+  if (body_at + body_size == body.size()) data_end_ = clock_now();
+  handed_bytes_ = sent_bytes_ + header_size + body_size;
+  pieces_[0] = {header_ + LoadMail::kHeaderBytes - header_size, header_size};
+  pieces_[1] = {const_cast<std::byte*>(body.data() + body_at), body_size};
+  header_and_body_.msg_iov = pieces_;
+  header_and_body_.msg_iovlen = 2;
+  io_uring_sqe& sqe = context_.ring.next_sqe();
+  io_uring_prep_sendmsg(&sqe, descriptor_, &header_and_body_, MSG_NOSIGNAL | MSG_WAITALL);
+  io_uring_sqe_set_data64(&sqe, token(LoadOp::send_mail_data));
+  ++sends_;
+}
+
+// --- completions ---------------------------------------------------------------------------------
+
+void LoadConnection::on_connect(int result) noexcept {
+  connecting_ = false;
+  if (result < 0) give_up(LoadError::connect, std::strerror(-result));
+  if (hung_up_) return close_if_quiet();
+  receive();
+}
+
+void LoadConnection::on_receive(const io_uring_cqe& cqe, core::Octets octets) noexcept {
+  if ((cqe.flags & IORING_CQE_F_MORE) == 0) receiving_ = false;
+  if (!octets.empty()) progress_ = context_.now;
+  while (!octets.empty() && step_ != Step::failed) {
+    const ReplyParser::Taken taken = parser_.take(octets);
+    octets = octets.subspan(taken.consumed);
+    if (taken.outcome == ParsedReply::complete) on_reply(parser_.code());
+    if (taken.outcome == ParsedReply::malformed) {
+      give_up(LoadError::malformed_reply, parser_.last_line());
+    }
+  }
+  if (!receiving_) {
+    const bool goes_on = cqe.res > 0 || cqe.res == -ENOBUFS;
+    if (goes_on && !hung_up_) {
+      receive();
+    } else if (!goes_on) {
+      if (step_ != Step::end) {
+        give_up(LoadError::closed, cqe.res == 0 ? "end of stream" : std::strerror(-cqe.res));
+      }
+      hang_up();
+    }
+  }
+  close_if_quiet();
+}
+
+void LoadConnection::on_send(int result) noexcept {
+  --sends_;
+  if (result < 0) give_up(LoadError::closed, std::strerror(-result));
+  close_if_quiet();
+}
+
+void LoadConnection::on_send_mail_data(int result) noexcept {
+  if (result > 0 && step_ == Step::mail_data) {
+    progress_ = context_.now;
+    sent_bytes_ += size_t(result);
+    if (sent_bytes_ < mail_bytes()) send_mail_data();
+  }
+  on_send(result);
+}
+
+void LoadConnection::check_time() noexcept {
+  if (idle() || context_.now - progress_ < plan_.options.reply_timeout) return;
+  give_up(LoadError::timeout, "no progress in time");
+  context_.timed_out = true;
+}
+
+// --- steps ---------------------------------------------------------------------------------------
+
+// The code that goes on after each step.
+void LoadConnection::on_reply(uint32_t code) noexcept {
+  static constexpr uint32_t kExpected[] = {0, 220, 250, 250, 250, 354, 250, 221, 0, 0};
+  static_assert(std::size(kExpected) == size_t(Step::failed) + 1);
+  ++context_.stats.replies[code];
+  const bool early = step_ == Step::mail_data && handed_bytes_ < mail_bytes();
+  if (code != kExpected[size_t(step_)] || early) {
+    return give_up(LoadError::unexpected_reply, parser_.last_line());
+  }
+  switch (step_) {
+    case Step::connect:
+      ++context_.stats.connections;
+      step_ = Step::ehlo;
+      return send(plan_.ehlo);
+    case Step::ehlo:
+      pipelining_ = plan_.options.pipelining && parser_.offers_pipelining();
+      return next_message();
+    case Step::mail:
+      step_ = Step::rcpt;
+      return pipelining_ ? void() : send(plan_.rcpt_command);
+    case Step::rcpt:
+      step_ = Step::data;
+      return pipelining_ ? void() : send(plan_.data_command);
+    case Step::data:
+      step_ = Step::mail_data;
+      sent_bytes_ = 0;
+      return send_mail_data();
+    case Step::mail_data:
+      context_.stats.last_reply = clock_now();
+      context_.stats.latency_ns.add(uint64_t((context_.stats.last_reply - data_end_).ns));
+      ++context_.stats.messages;
+      context_.stats.bytes += plan_.mail.size();
+      ++messages_done_;
+      return next_message();
+    case Step::quit:
+      step_ = Step::end;
+      return hang_up();  // like most clients; some servers wait for it
+    case Step::idle:
+    case Step::end:
+    case Step::failed:
+      return;  // never expects a reply: given up above
+  }
+}
+
+void LoadConnection::next_message() noexcept {
+  const uint64_t most = plan_.options.messages_per_connection;
+  if (!context_.may_begin() || (most > 0 && messages_done_ >= most)) {
+    step_ = Step::quit;
+    return send(plan_.quit);
+  }
+  --context_.messages_left;
+  LoadMail::patch_number(header_, context_.next_number++);
+  step_ = Step::mail;
+  send(pipelining_ ? plan_.transaction : plan_.mail_command);
+}
+
+// --- the end -------------------------------------------------------------------------------------
+
+void LoadConnection::give_up(LoadError error, std::string_view what) noexcept {
+  if (step_ == Step::failed) return;  // one error each: the others follow from it
+  static constexpr const char* kSteps[] = {"",     "connect",   "EHLO", "MAIL", "RCPT",
+                                           "DATA", "mail data", "QUIT", "221",  ""};
+  context_.stats.count_error(error, std::string(kSteps[size_t(step_)]) + ": " + std::string(what));
+  step_ = Step::failed;
+  hang_up();
+}
+
+// Ends what is under way on the socket.
+void LoadConnection::hang_up() noexcept {
+  if (hung_up_) return;
+  hung_up_ = true;
+  if (descriptor_ < 0 || (!connecting_ && !receiving_ && sends_ == 0)) return;
+  ::shutdown(descriptor_, SHUT_RDWR);
+}
+
+// The slot may have a new connection when the kernel is done with the old one.
+void LoadConnection::close_if_quiet() noexcept {
+  if (!hung_up_ || connecting_ || receiving_ || sends_ > 0) return;
+  if (descriptor_ >= 0) {
+    io_uring_sqe& sqe = context_.ring.next_sqe();
+    io_uring_prep_close(&sqe, descriptor_);
+    io_uring_sqe_set_data64(&sqe, LoadToken{}.pack());
+    descriptor_ = -1;
+  }
+  const bool again = step_ == Step::end;
+  step_ = Step::idle;
+  --context_.open_count;
+  if (again) start();
+}
+
+}  // namespace mailrace::tools

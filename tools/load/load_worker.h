@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One thread of the load generator: a ring, its share of the connections, what they counted.
+#pragma once
+
+#include "core/base/result.h"
+#include "net/buffer_ring.h"
+#include "net/ring.h"
+#include "tools/load/load_connection.h"
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+
+namespace mailrace::tools {
+
+/// What one worker is to do.
+struct LoadShare {
+  uint32_t index = 0;  // of the worker
+  uint32_t connections = 0;
+  uint64_t messages = 0;
+  core::Instant deadline{};
+};
+
+/// Counts from the worker's thread to the reporting one, a few times a second.
+class LoadMailbox {
+ public:
+  /// Adds `stats` to what waits here, and clears it. The worker's thread.
+  void put(LoadStats& stats);
+  /// Moves what waits here to the end of `target`. Any thread.
+  void take(LoadStats& target);
+
+ private:
+  std::mutex mutex_;
+  LoadStats waiting_;
+};
+
+class LoadWorker {
+ public:
+  /// plan      must outlive this
+  /// stopping  set from outside to end early: messages under way are finished, none is begun
+  LoadWorker(const LoadPlan& plan, LoadShare share, const std::atomic<bool>& stopping);
+
+  /// Runs until its messages are sent, its time is over, or nobody answers any more. To be called
+  /// once.
+  ///
+  /// fails   io: the ring could not be set up
+  core::Result<void> run();
+
+  LoadMailbox& mailbox() noexcept { return mailbox_; }
+
+ private:
+  core::Result<void> open();
+  void dispatch(const io_uring_cqe& cqe);
+  void receive(LoadConnection& connection, const io_uring_cqe& cqe);
+  void set_tick();
+  void on_tick();
+
+  LoadShare share_;
+  const std::atomic<bool>& stopping_;
+  // The connections' memory outlives the ring, which may be using it.
+  std::deque<LoadConnection> connections_;
+  net::Ring ring_;
+  net::BufferRing buffers_;
+  LoadStats stats_;
+  LoadContext context_;
+  LoadMailbox mailbox_;
+};
+
+}  // namespace mailrace::tools

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Everything that can be said to `mailrace load`.
+#pragma once
+
+#include "core/base/limits.h"
+#include "core/base/time.h"
+
+#include <cstdint>
+#include <string>
+
+namespace mailrace::tools {
+
+struct LoadOptions {
+  std::string target = "127.0.0.1:2525";
+  uint32_t connections = 50;  // all threads together
+  uint64_t messages = 0;      // all threads together; 0: no end but `duration`
+  core::Duration duration{};  // 0: no end but `messages`, or kLoadDurationDefaultS without either
+  uint64_t message_bytes = 4096;
+  uint64_t messages_per_connection = 0;  // then QUIT and connect again; 0: never
+  bool pipelining = true;                // where the server offers it
+  std::string rcpt = "load@example.test";
+  std::string mail_from = "load@example.test";  // "<>": the null reverse-path
+  uint32_t threads = 1;
+  bool json = false;
+  bool quiet = false;
+  core::Duration reply_timeout = core::seconds(core::kLoadReplyTimeoutS);
+};
+
+}  // namespace mailrace::tools

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Numbers to text.
+#include "tools/load/report.h"
+
+#include "tools/lib/json.h"
+
+#include <cstdarg>
+#include <cstdio>
+
+namespace mailrace::tools {
+namespace {
+
+constexpr const char* kErrorNames[kLoadErrorCount] = {"connect", "closed", "unexpected_reply",
+                                                      "malformed_reply", "timeout"};
+
+struct Quantile {
+  const char* name;
+  uint32_t per_mille;
+};
+constexpr Quantile kQuantiles[] = {{"p50", 500}, {"p90", 900}, {"p99", 990}, {"max", 1000}};
+
+__attribute__((format(printf, 1, 2))) std::string format(const char* text, ...) {
+  char buffer[256];
+  std::va_list arguments;
+  va_start(arguments, text);
+  std::vsnprintf(buffer, sizeof buffer, text, arguments);
+  va_end(arguments);
+  return buffer;
+}
+
+double per_second(double count, core::Duration time) {
+  return time.ns > 0 ? count * 1e9 / double(time.ns) : 0.0;
+}
+
+double milliseconds_at(const core::Histogram& latency_ns, uint32_t per_mille) {
+  return double(latency_ns.percentile(per_mille)) / 1e6;
+}
+
+std::string replies_text(const LoadStats& stats) {
+  std::string text;
+  for (size_t code = 0; code < stats.replies.size(); ++code) {
+    if (stats.replies[code] == 0) continue;
+    if (!text.empty()) text += ", ";
+    text += std::to_string(code) + ": " + std::to_string(stats.replies[code]);
+  }
+  return text.empty() ? "none" : text;
+}
+
+std::string errors_text(const LoadStats& stats) {
+  if (stats.error_count() == 0) return "none";
+  std::string text;
+  for (size_t error = 0; error < kLoadErrorCount; ++error) {
+    if (stats.errors[error] == 0) continue;
+    if (!text.empty()) text += ", ";
+    text += std::string(kErrorNames[error]) + ": " + std::to_string(stats.errors[error]);
+  }
+  return text + "; the first: " + stats.first_error;
+}
+
+// {"a":1,...} without the line end that JsonLine puts behind a whole line.
+template <class AddMembers>
+std::string json_object(AddMembers&& add_members) {
+  std::string text;
+  JsonLine line(text);
+  add_members(line);
+  line.end();
+  text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+double LoadReport::messages_per_second() const noexcept {
+  return per_second(double(stats.messages), elapsed);
+}
+
+double LoadReport::megabytes_per_second() const noexcept {
+  return per_second(double(stats.bytes) / 1e6, elapsed);
+}
+
+double LoadReport::cpu_ms_per_message() const noexcept {
+  return stats.messages > 0 ? double(cpu.ns) / 1e6 / double(stats.messages) : 0.0;
+}
+
+std::string live_line(const LoadStats& recent, core::Duration interval, int64_t second) {
+  return format("%4lld s  %9.0f messages/s  %8.1f MB/s  p50 %.3f ms  p99 %.3f ms  errors %llu",
+                static_cast<long long>(second), per_second(double(recent.messages), interval),
+                per_second(double(recent.bytes) / 1e6, interval),
+                milliseconds_at(recent.latency_ns, 500), milliseconds_at(recent.latency_ns, 990),
+                static_cast<unsigned long long>(recent.error_count()));
+}
+
+std::string report_text(const LoadReport& report) {
+  const LoadStats& stats = report.stats;
+  std::string text =
+      format("messages   %llu in %.3f s over %llu connections\n",
+             static_cast<unsigned long long>(stats.messages), double(report.elapsed.ns) / 1e9,
+             static_cast<unsigned long long>(stats.connections));
+  text += format("rate       %.1f messages/s, %.1f MB/s\n", report.messages_per_second(),
+                 report.megabytes_per_second());
+  text += "latency   ";
+  for (const Quantile& quantile : kQuantiles) {
+    text +=
+        format(" %s %.3f ms", quantile.name, milliseconds_at(stats.latency_ns, quantile.per_mille));
+  }
+  text += ", end of data to reply\n";
+  text += "replies    " + replies_text(stats) + "\n";
+  text += "errors     " + errors_text(stats) + "\n";
+  text += format("generator  %.5f ms CPU per message\n", report.cpu_ms_per_message());
+  return text;
+}
+
+std::string report_json(const LoadReport& report, const LoadOptions& options) {
+  const LoadStats& stats = report.stats;
+  const std::string latency = json_object([&](JsonLine& line) {
+    for (const Quantile& quantile : kQuantiles) {
+      line.raw(quantile.name,
+               format("%.6f", milliseconds_at(stats.latency_ns, quantile.per_mille)));
+    }
+  });
+  const std::string replies = json_object([&](JsonLine& line) {
+    for (size_t code = 0; code < stats.replies.size(); ++code) {
+      if (stats.replies[code] > 0) line.number(std::to_string(code), stats.replies[code]);
+    }
+  });
+  const std::string errors = json_object([&](JsonLine& line) {
+    for (size_t error = 0; error < kLoadErrorCount; ++error) {
+      line.number(kErrorNames[error], stats.errors[error]);
+    }
+  });
+  std::string text;
+  JsonLine line(text);
+  line.number("messages", stats.messages)
+      .raw("seconds", format("%.6f", double(report.elapsed.ns) / 1e9))
+      .raw("messages_per_second", format("%.3f", report.messages_per_second()))
+      .raw("megabytes_per_second", format("%.3f", report.megabytes_per_second()))
+      .raw("latency_ms", latency)
+      .raw("replies", replies)
+      .raw("errors", errors)
+      .text("first_error", stats.first_error)
+      .raw("generator_cpu_ms_per_message", format("%.6f", report.cpu_ms_per_message()))
+      .number("connections_opened", stats.connections)
+      .number("connections", uint64_t{options.connections})
+      .number("threads", uint64_t{options.threads})
+      .number("message_bytes", options.message_bytes)
+      .number("messages_per_connection", options.messages_per_connection)
+      .raw("pipelining", options.pipelining ? "true" : "false");
+  line.end();
+  return text;
+}
+
+}  // namespace mailrace::tools

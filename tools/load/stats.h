@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a load run counts; one set per thread, merged for the report.
+#pragma once
+
+#include "core/base/histogram.h"
+#include "core/base/time.h"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+namespace mailrace::tools {
+
+/// Why a connection was given up.
+enum class LoadError : uint8_t {
+  connect,           // it did not come about
+  closed,            // it ended in the middle: reset, or end of stream
+  unexpected_reply,  // another code than the one that goes on
+  malformed_reply,   // no SMTP
+  timeout,           // no reply in time; ends the run
+};
+inline constexpr size_t kLoadErrorCount = 5;
+
+struct LoadStats {
+  uint64_t messages = 0;     // acknowledged with 250
+  uint64_t bytes = 0;        // of mail data of these
+  uint64_t connections = 0;  // that were greeted
+  core::Instant last_reply{};
+  std::array<uint64_t, 600> replies{};  // by code
+  std::array<uint64_t, kLoadErrorCount> errors{};
+  std::string first_error;  // one line; empty if there was none
+  core::Histogram latency_ns;
+
+  void count_error(LoadError error, std::string text) {
+    ++errors[size_t(error)];
+    if (first_error.empty()) first_error = std::move(text);
+  }
+  uint64_t error_count() const noexcept {
+    uint64_t count = 0;
+    for (const uint64_t of_kind : errors) count += of_kind;
+    return count;
+  }
+  void merge(const LoadStats& other);
+};
+
+}  // namespace mailrace::tools

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Everything that can be wrong is found here, before a worker runs.
+#include "tools/serve/assemble.h"
+
+#include "core/base/ip.h"
+#include "spool/segment.h"
+#include "spool/writer.h"
+#include "tools/lib/posix_disk.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+namespace mailrace::tools {
+namespace {
+
+constexpr mode_t kDirectoryMode = 0700;
+
+std::string errno_text(int error) { return std::strerror(error); }
+
+std::string error_text(const core::Error& error) {
+  return std::string(error.where) + ": " + errno_text(error.sys_errno);
+}
+
+// A new name is only there to stay once its directory was synced.
+std::optional<std::string> sync_parent(const std::string& path) {
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  const net::Fd directory(
+      ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.is_open() || ::fsync(directory.get()) != 0) {
+    return "cannot sync the directory of " + path + ": " + errno_text(errno);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> make_directory(const std::string& path) {
+  if (::mkdir(path.c_str(), kDirectoryMode) == 0) return sync_parent(path);
+  if (errno == EEXIST && std::filesystem::is_directory(path)) return std::nullopt;
+  return "cannot make " + path + ": " + errno_text(errno);
+}
+
+std::string read_pid(int fd) {
+  std::array<char, 32> text;
+  const ssize_t size = ::pread(fd, text.data(), text.size(), 0);
+  std::string pid(text.data(), size > 0 ? size_t(size) : 0);
+  return pid.substr(0, pid.find('\n'));
+}
+
+// Fully qualified or not, it is what the machine calls itself.
+std::string machine_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+  return core::is_domain(name.data()) ? name.data() : "localhost";
+}
+
+}  // namespace
+
+Server::Server(const ServeOptions& options, Log& log)
+    : options_(options),
+      log_(log),
+      session_(options.hostname.empty() ? machine_name() : options.hostname,
+               options.message_bytes_max) {
+  for (const std::string& domain : options.domains) domains_.add(domain);
+  if (options.accept_any_domain) domains_.accept_any();
+}
+
+uint32_t Server::worker_count() const {
+  if (options_.workers > 0) return options_.workers;
+  return std::clamp<uint32_t>(uint32_t(net::allowed_cpus().size()), 1, core::kWorkersMax - 1);
+}
+
+std::optional<std::string> Server::open_spool() {
+  if (auto failed = make_directory(options_.spool)) return failed;
+  const std::string lock_path = options_.spool + "/lock";
+  lock_.reset(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock_.is_open()) return "cannot open " + lock_path + ": " + errno_text(errno);
+  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    return "the spool is in use by process " + read_pid(lock_.get());
+  }
+  const std::string pid = std::to_string(::getpid()) + "\n";
+  const bool written = ::ftruncate(lock_.get(), 0) == 0 &&
+                       ::pwrite(lock_.get(), pid.data(), pid.size(), 0) == ssize_t(pid.size());
+  if (!written) return "cannot write " + lock_path + ": " + errno_text(errno);
+
+  PosixDisk disk;
+  const auto recovery = spool::recover(disk, options_.spool);
+  if (!recovery) return "cannot read the spool: " + error_text(recovery.error());
+  log_recovery(*recovery);
+  recovered_ = recovery->workers;
+  for (uint32_t worker = 0; worker < worker_count(); ++worker) {
+    if (auto failed = make_worker_directory(worker)) return failed;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> Server::make_worker_directory(uint32_t worker) {
+  return make_directory(options_.spool + "/" + spool::worker_directory_name(worker));
+}
+
+void Server::log_recovery(const spool::Recovery& recovery) {
+  uint64_t mails = 0;
+  uint64_t octets = 0;
+  for (const spool::WorkerRecovery& worker : recovery.workers) {
+    mails += worker.mails;
+    octets += worker.octets;
+  }
+  log_.line(LogLevel::info, "recovered",
+            {{"spool", options_.spool},
+             {"mails", mails},
+             {"octets", octets},
+             {"tails_cut", recovery.tails_cut},
+             {"segments_removed", recovery.segments_removed},
+             {"damage", recovery.findings_count}});
+  for (const spool::Finding& finding : recovery.findings) {
+    log_.line(LogLevel::warning, "spool_damage",
+              {{"file", finding.file}, {"offset", finding.offset}, {"what", finding.what}});
+  }
+}
+
+std::optional<std::string> Server::open_listeners() {
+  listeners_.resize(worker_count());
+  for (const std::string& text : options_.listen) {
+    core::Endpoint endpoint = *core::parse_endpoint(text);
+    auto sharing = net::Sharing::first;
+    for (std::vector<net::Fd>& of_worker : listeners_) {
+      auto listener = net::open_listener(endpoint, sharing);
+      if (!listener) return "--listen " + text + ": " + error_text(listener.error());
+      // Port 0 is a free port for the first worker, and the same one for the others.
+      const auto bound = net::local_endpoint(*listener);
+      if (!bound) return "--listen " + text + ": " + error_text(bound.error());
+      endpoint = *bound;
+      sharing = net::Sharing::joined;
+      of_worker.push_back(std::move(*listener));
+    }
+    std::array<char, core::kIpAddressTextBytesMax + 8> memory;
+    core::TextBuilder address(memory.data(), memory.size());
+    core::add_endpoint(address, endpoint);
+    log_.line(LogLevel::info, "listening",
+              {{"address", address.text()}, {"workers", uint64_t{worker_count()}}});
+  }
+  return std::nullopt;
+}
+
+net::WorkerOptions Server::worker_options(uint32_t worker) {
+  spool::SpoolOptions spool_options;
+  spool_options.directory = options_.spool + "/" + spool::worker_directory_name(worker);
+  spool_options.worker = worker;
+  spool_options.segment_bytes = options_.segment_bytes;
+  spool_options.durability = options_.durability;
+  spool_options.commit_delay = options_.commit_delay;
+  uint64_t last_mail_id = 0;
+  const auto known = std::ranges::find(recovered_, worker, &spool::WorkerRecovery::worker);
+  if (known != recovered_.end()) {
+    spool_options.first_segment = known->next_segment;
+    last_mail_id = known->last_mail_id;
+  }
+  net::WorkerOptions result;
+  result.worker = worker;
+  result.listeners = std::move(listeners_[worker]);
+  result.session = &session_;
+  result.domains = &domains_;
+  result.failures = log_.make_ring();
+  result.events = options_.log_level == LogLevel::info ? result.failures : nullptr;
+  result.clock = &clock_;
+  result.drain_timeout = options_.drain_timeout;
+  result.make_sink = [spool_options, last_mail_id](core::FileIo& files,
+                                                   const core::MailSinkEvents& events) {
+    return std::make_unique<spool::Writer>(files, spool_options, last_mail_id, events);
+  };
+  return result;
+}
+
+std::optional<std::string> Server::start() {
+  std::vector<net::WorkerOptions> all;
+  for (uint32_t worker = 0; worker < worker_count(); ++worker)
+    all.push_back(worker_options(worker));
+  log_.start();
+  const auto started = workers_.start(std::move(all));
+  if (!started) return "cannot start: " + error_text(started.error());
+  return std::nullopt;
+}
+
+}  // namespace mailrace::tools

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The one place where network and spool meet: from options to running workers.
+#pragma once
+
+#include "core/policy/recipient_domains.h"
+#include "core/smtp/server_session.h"
+#include "net/fd.h"
+#include "net/system_clock.h"
+#include "net/worker_group.h"
+#include "spool/recovery.h"
+#include "tools/lib/log.h"
+#include "tools/serve/options.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mailrace::tools {
+
+/// A server from options that were checked. Each step fails with one line that says what is wrong.
+class Server {
+ public:
+  /// options, log   outlive the server
+  Server(const ServeOptions& options, Log& log);
+
+  /// Takes the spool directory: makes it if it is missing, locks it, recovers what is in it.
+  std::optional<std::string> open_spool();
+
+  /// Opens all listening sockets, so that a bad address shows before anything runs.
+  std::optional<std::string> open_listeners();
+
+  /// Starts the workers; they accept when this returns.
+  std::optional<std::string> start();
+
+  void drain() noexcept { workers_.drain(); }
+  void join() { workers_.join(); }
+
+ private:
+  uint32_t worker_count() const;
+  std::optional<std::string> make_worker_directory(uint32_t worker);
+  net::WorkerOptions worker_options(uint32_t worker);
+  void log_recovery(const spool::Recovery& recovery);
+
+  const ServeOptions& options_;
+  Log& log_;
+  net::Fd lock_;
+  net::SystemClock clock_;
+  core::SessionConfig session_;
+  core::RecipientDomains domains_;
+  std::vector<spool::WorkerRecovery> recovered_;
+  std::vector<std::vector<net::Fd>> listeners_;  // by worker
+  net::WorkerGroup workers_;
+};
+
+}  // namespace mailrace::tools

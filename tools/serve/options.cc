@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The flag table of `mailrace serve`: parser, --help, config file and README follow it.
+#include "tools/serve/options.h"
+
+#include "core/base/ip.h"
+#include "core/smtp/path.h"
+#include "tools/lib/flag_values.h"
+
+namespace mailrace::tools {
+
+std::vector<Flag> serve_flags(ServeOptions& options) {
+  const TextRule endpoint{"ADDRESS:PORT or [ADDRESS]:PORT, numeric", [](std::string_view text) {
+                            return core::parse_endpoint(text).has_value();
+                          }};
+  const TextRule domain{"a domain name of up to 255 letters, digits, hyphens and dots",
+                        core::is_domain};
+  return {
+      list_flag("listen", &options.listen, "ADDR:PORT", "where to accept SMTP", endpoint),
+      number_flag("workers", &options.workers, "COUNT",
+                  {0, core::kWorkersMax - 1, "0 means all CPUs of the affinity mask"},
+                  "threads, each with a ring, a listener and a spool segment of its own"),
+      text_flag("hostname", &options.hostname, "NAME",
+                "our name in the greeting and in Received (default: the machine's)", domain),
+      list_flag("domain", &options.domains, "NAME", "recipient domain that is ours", domain),
+      switch_flag("accept-any-domain", &options.accept_any_domain,
+                  "take mail for every domain: a sink for load tests, never for the Internet"),
+      text_flag("spool", &options.spool, "DIR", "where accepted mail is kept; made if missing"),
+      bytes_flag("max-message-size", &options.message_bytes_max,
+                 {core::kMessageBytesFloor, core::kMessageBytesCeiling},
+                 "SIZE limit of a message, RFC 1870"),
+      choice_flag(
+          "durability", &options.durability, "LEVEL",
+          {{"disk", spool::Durability::disk}, {"page-cache", spool::Durability::page_cache}},
+          "what 250 promises: on stable storage, or handed to the kernel"),
+      duration_flag("commit-delay", &options.commit_delay, {core::Duration{}, core::seconds(1)},
+                    "how long a commit may wait for others to share its write"),
+      bytes_flag("segment-size", &options.segment_bytes,
+                 {core::kSegmentBytesFloor, core::kSegmentBytesCeiling}, "size of a spool segment"),
+      duration_flag("drain-timeout", &options.drain_timeout,
+                    {core::Duration{}, core::seconds(3600)},
+                    "how long open transactions may go on after SIGTERM"),
+      choice_flag("log-format", &options.log_format, "FORMAT",
+                  {{"json", LogFormat::json}, {"text", LogFormat::text}}, "lines on stdout"),
+      choice_flag(
+          "log-level", &options.log_level, "LEVEL",
+          {{"error", LogLevel::error}, {"warning", LogLevel::warning}, {"info", LogLevel::info}},
+          "the least important lines to write; messages are info"),
+      switch_flag("check", &options.check, "check flags, config file and this machine, then exit"),
+      switch_flag("version", &options.version, "print versions and chosen kernels, then exit"),
+  };
+}
+
+}  // namespace mailrace::tools

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Everything that an operator can say to `mailrace serve`.
+#pragma once
+
+#include "core/base/limits.h"
+#include "core/base/time.h"
+#include "spool/record.h"
+#include "tools/lib/flags.h"
+#include "tools/lib/log.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace mailrace::tools {
+
+struct ServeOptions {
+  std::vector<std::string> listen = {"127.0.0.1:2525"};
+  uint32_t workers = 0;
+  std::string hostname;  // empty: the machine's name
+  std::vector<std::string> domains;
+  bool accept_any_domain = false;
+  std::string spool;
+  uint64_t message_bytes_max = core::kMessageBytesDefault;
+  spool::Durability durability = spool::Durability::disk;
+  core::Duration commit_delay{};
+  uint64_t segment_bytes = core::kSegmentBytesDefault;
+  core::Duration drain_timeout = core::seconds(core::kDrainTimeoutDefaultS);
+  LogFormat log_format = LogFormat::json;
+  LogLevel log_level = LogLevel::info;
+  bool check = false;
+  bool version = false;
+};
+
+/// The rows of the flag table; they set `options`, which must outlive them.
+std::vector<Flag> serve_flags(ServeOptions& options);
+
+}  // namespace mailrace::tools

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Check everything, start, wait for a signal, drain. Nothing starts half-configured.
+#include "tools/serve/serve.h"
+
+#include "net/ring.h"
+#include "tools/lib/exit_codes.h"
+#include "tools/lib/version.h"
+#include "tools/serve/assemble.h"
+#include "tools/serve/options.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <thread>
+
+namespace mailrace::tools {
+namespace {
+
+int complain(const std::string& what, int exit_code) {
+  std::fprintf(stderr, "mailrace serve: %s\n", what.c_str());
+  return exit_code;
+}
+
+// What flags alone cannot say.
+std::optional<std::string> contradiction(const ServeOptions& options) {
+  if (options.domains.empty() && !options.accept_any_domain) {
+    return "--domain: none given (allowed: at least one recipient domain that is ours, or "
+           "--accept-any-domain for load tests)";
+  }
+  if (options.spool.empty()) return "--spool: none given (allowed: a directory)";
+  if (options.listen.size() > core::kListenersMax) {
+    return "--listen: given " + std::to_string(options.listen.size()) + " times (allowed: up to " +
+           std::to_string(core::kListenersMax) + ")";
+  }
+  if (auto wrong = unusable_kernel()) return wrong;
+  if (std::string reason = net::ring_unavailable(); !reason.empty()) return reason;
+  return std::nullopt;
+}
+
+sigset_t stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+// The second signal ends the process where it stands: what was not durable was not acknowledged.
+void end_at_second_signal() {
+  std::thread([] {
+    const sigset_t signals = stop_signals();
+    int signal = 0;
+    sigwait(&signals, &signal);
+    ::_exit(kExitFailure);
+  }).detach();
+}
+
+int serve(const ServeOptions& options) {
+  // Blocked before any thread exists, so that every thread inherits it and only sigwait() sees
+  // them.
+  const sigset_t signals = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+
+  Log log(options.log_format, options.log_level);
+  Server server(options, log);
+  if (const auto failed = server.open_spool()) return complain(*failed, kExitUsage);
+  if (const auto failed = server.open_listeners()) return complain(*failed, kExitUsage);
+  if (const auto failed = server.start()) return complain(*failed, kExitUsage);
+  log.line(LogLevel::info, "ready", {{"pid", uint64_t(::getpid())}});
+
+  int signal = 0;
+  sigwait(&signals, &signal);
+  end_at_second_signal();
+  server.drain();
+  log.line(LogLevel::info, "draining", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+  server.join();
+  log.stop();
+  log.line(LogLevel::info, "stopped");
+  return kExitOk;
+}
+
+}  // namespace
+
+int main_serve(int argc, char** argv) {
+  ServeOptions options;
+  const std::vector<Flag> flags = serve_flags(options);
+  const ParseOutcome parsed =
+      parse_flags("serve", "receives mail by SMTP and keeps it in the spool", flags, argc, argv);
+  if (!parsed.proceed) return parsed.exit_code;
+  if (options.version) {
+    std::fputs(version_text().c_str(), stdout);
+    return kExitOk;
+  }
+  if (const auto wrong = contradiction(options)) return complain(*wrong, kExitUsage);
+  if (options.check) {
+    std::puts("mailrace serve: configuration ok");
+    return kExitOk;
+  }
+  return serve(options);
+}
+
+}  // namespace mailrace::tools

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// `mailrace spool stats`: a row for each worker and one for all.
+#include "tools/lib/exit_codes.h"
+#include "tools/lib/flag_values.h"
+#include "tools/lib/flags.h"
+#include "tools/spool/commands.h"
+#include "tools/spool/output.h"
+#include "tools/spool/walk.h"
+
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace mailrace::tools {
+namespace {
+
+struct Row {
+  uint64_t segments = 0;
+  uint64_t mails = 0;
+  uint64_t octets = 0;
+  uint64_t allocated_bytes = 0;  // size of the files
+  uint64_t used_bytes = 0;       // up to the end of the last record
+  std::optional<core::WallTime> oldest;
+  std::optional<core::WallTime> newest;
+
+  void add_time(core::WallTime time) {
+    oldest = oldest ? std::min(*oldest, time) : time;
+    newest = newest ? std::max(*newest, time) : time;
+  }
+  void add(const Row& other) {
+    segments += other.segments;
+    mails += other.mails;
+    octets += other.octets;
+    allocated_bytes += other.allocated_bytes;
+    used_bytes += other.used_bytes;
+    if (other.oldest) add_time(*other.oldest);
+    if (other.newest) add_time(*other.newest);
+  }
+};
+
+std::string row_line(const std::string& name, const Row& row) {
+  char text[160];
+  std::snprintf(text, sizeof text,
+                "%-8s %8" PRIu64 " %10" PRIu64 " %16" PRIu64 " %16" PRIu64 " %16" PRIu64 "  ",
+                name.c_str(), row.segments, row.mails, row.octets, row.used_bytes,
+                row.allocated_bytes);
+  std::string line = text;
+  line += row.oldest ? timestamp(*row.oldest) + "  " + timestamp(*row.newest) : "-  -";
+  return line + '\n';
+}
+
+std::string table(const std::map<uint32_t, Row>& workers, const Row& total) {
+  char head[200];
+  std::snprintf(head, sizeof head, "%-8s %8s %10s %16s %16s %16s  %-27s  %s\n", "worker",
+                "segments", "mails", "octets", "used", "allocated", "oldest", "newest");
+  std::string text = head;
+  for (const auto& [worker, row] : workers) text += row_line(std::to_string(worker), row);
+  return text + row_line("total", total);
+}
+
+void add_row(JsonLine& line, const Row& row) {
+  line.number("segments", row.segments)
+      .number("mails", row.mails)
+      .number("octets", row.octets)
+      .number("used_bytes", row.used_bytes)
+      .number("allocated_bytes", row.allocated_bytes);
+  if (row.oldest) {
+    line.text("oldest", timestamp(*row.oldest)).text("newest", timestamp(*row.newest));
+  } else {
+    line.raw("oldest", "null").raw("newest", "null");
+  }
+}
+
+std::string json(const std::map<uint32_t, Row>& workers, const Row& total) {
+  std::string array;
+  for (const auto& [worker, row] : workers) {
+    std::string text;
+    JsonLine line(text);
+    line.number("worker", uint64_t{worker});
+    add_row(line, row);
+    line.end();
+    text.pop_back();  // the line end
+    array += (array.empty() ? "" : ",") + text;
+  }
+  std::string text;
+  JsonLine line(text);
+  add_row(line, total);
+  line.raw("workers", "[" + array + "]");
+  line.end();
+  return text;
+}
+
+}  // namespace
+
+int spool_stats(int argc, char** argv) {
+  std::string directory;
+  bool as_json = false;
+  const Flag rows[] = {
+      required(positional(text_flag("DIR", &directory, "DIR", "the spool"))),
+      switch_flag("json", &as_json, "one JSON object"),
+  };
+  const ParseOutcome parsed =
+      parse_flags("spool stats", "counts mails, octets and segments of a spool", rows, argc, argv);
+  if (!parsed.proceed) return parsed.exit_code;
+
+  SpoolWalk walk(directory, /*quiet=*/false);
+  if (!walk.open()) return kExitUsage;
+  std::map<uint32_t, Row> workers;
+  spool::SpoolVisit visit;
+  visit.mail = [&](const spool::StoredMail& mail) {
+    Row& row = workers[mail.worker];
+    ++row.mails;
+    row.octets += mail.data_bytes;
+    row.add_time(mail.envelope.received_at);
+    return true;
+  };
+  visit.segment = [&](const spool::SegmentSummary& segment) {
+    Row& row = workers[segment.worker];
+    ++row.segments;
+    row.used_bytes += segment.outcome.valid_bytes;
+    row.allocated_bytes += segment.file_bytes;
+  };
+  visit.worker = [&](uint32_t worker, uint64_t) { workers.try_emplace(worker); };
+  if (!walk.run(std::move(visit))) return kExitUsage;
+  Row total;
+  for (const auto& [worker, row] : workers) total.add(row);
+  Output out = Output::standard();
+  out.write(as_json ? json(workers, total) : table(workers, total));
+  out.flush();
+  walk.mention_faults();
+  if (out.error() != 0) complain_errno("stdout", out.error());
+  return out.error() == 0 ? kExitOk : kExitFailure;
+}
+
+}  // namespace mailrace::tools

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Read-only and without a lock: the reader copes with a server that is writing.
+#include "tools/spool/walk.h"
+
+#include "core/base/limits.h"
+#include "core/base/queue_id.h"
+#include "core/message/date.h"
+#include "tools/spool/output.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <thread>
+#include <utility>
+
+namespace mailrace::tools {
+namespace {
+
+// A write that is under way ends within milliseconds; what takes longer than all of these waits
+// together is taken for damage.
+constexpr int kSettlesMax = 10;
+constexpr auto kSettleTime = std::chrono::milliseconds(20);
+
+const char* kind_name(spool::FindingKind kind) {
+  switch (kind) {
+    case spool::FindingKind::corruption:
+      return "corruption";
+    case spool::FindingKind::damaged_mail:
+      return "damaged mail";
+    case spool::FindingKind::unreadable:
+      return "unreadable";
+    case spool::FindingKind::dropped_mail:
+      return "mail without an end";
+  }
+  return "";
+}
+
+}  // namespace
+
+SpoolWalk::SpoolWalk(std::string path, bool quiet)
+    : path_(std::move(path)), reader_(disk_, path_), progress_(quiet) {}
+
+bool SpoolWalk::open() {
+  const auto names = disk_.list(path_);
+  if (!names) {
+    complain_errno(path_, names.error().sys_errno);
+    return false;
+  }
+  const bool ours = std::ranges::any_of(*names, [](const std::string& name) {
+    return name == "lock" || spool::parse_worker_directory_name(name).has_value();
+  });
+  if (!ours) complain(path_ + ": not a spool directory");
+  return ours;
+}
+
+bool SpoolWalk::run(spool::SpoolVisit visit) {
+  visit.finding = [this, inner = std::move(visit.finding)](const spool::Finding& finding) {
+    if (finding.kind != spool::FindingKind::dropped_mail) ++faults_;
+    if (inner) inner(finding);
+  };
+  visit.mail = [this, inner = std::move(visit.mail)](const spool::StoredMail& mail) {
+    progress_.add_mail();
+    return !inner || inner(mail);
+  };
+  visit.progress = [this](uint64_t bytes) { progress_.add_bytes(bytes); };
+  visit.settle = [settles = 0]() mutable {
+    if (++settles > kSettlesMax) return false;
+    std::this_thread::sleep_for(kSettleTime);
+    return true;
+  };
+  const auto walked = reader_.walk(visit);
+  progress_.clear();
+  if (!walked) complain_errno(path_, walked.error().sys_errno);
+  return walked.has_value();
+}
+
+void SpoolWalk::mention_faults() {
+  if (faults_ == 0) return;
+  complain(path_ + ": " + std::to_string(faults_) + " findings, see mailrace spool verify");
+}
+
+std::string timestamp(core::WallTime time) {
+  char text[core::kTimestampBytes + 16];
+  core::TextBuilder builder(text, sizeof text);
+  core::add_timestamp(builder, time);
+  return std::string(builder.text());
+}
+
+std::string queue_id(uint64_t mail_id) {
+  return std::string(core::format_queue_id(mail_id).view());
+}
+
+std::string endpoint_text(const core::Endpoint& endpoint) {
+  char text[core::kIpAddressTextBytesMax + 16];
+  core::TextBuilder builder(text, sizeof text);
+  core::add_endpoint(builder, endpoint);
+  return std::string(builder.text());
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c >= ' ' && c <= '~') {
+      out += c;
+      continue;
+    }
+    char escaped[8];
+    std::snprintf(escaped, sizeof escaped, "\\x%02x", unsigned{uint8_t(c)});
+    out += escaped;
+  }
+  return out;
+}
+
+std::string finding_line(const spool::Finding& finding) {
+  std::string line = kind_name(finding.kind);
+  if (finding.mail_id != 0) line += " " + queue_id(finding.mail_id);
+  return line + ": " + finding.file + ": offset " + std::to_string(finding.offset) + ": " +
+         finding.what;
+}
+
+void add_mail(JsonLine& line, const spool::StoredMail& mail) {
+  std::string recipients = "[";
+  for (const std::string& path : mail.envelope.forward_paths) {
+    if (recipients.size() > 1) recipients += ',';
+    add_json_string(recipients, path);
+  }
+  line.text("id", queue_id(mail.mail_id))
+      .text("received_at", timestamp(mail.envelope.received_at))
+      .text("peer", endpoint_text(mail.envelope.peer))
+      .text("helo", mail.envelope.helo)
+      .text("protocol", mail.envelope.protocol)
+      .text("mail_from", mail.envelope.reverse_path)
+      .raw("rcpt_to", recipients + ']')
+      .number("size", mail.data_bytes);
+}
+
+}  // namespace mailrace::tools
