@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Once warm, a worker allocates nothing: counted over 10,000 messages through the real ring, the
+// real session and the real spool.
+#include "net/listener.h"
+#include "net/system_clock.h"
+#include "net/worker_group.h"
+#include "spool/segment.h"
+#include "spool/writer.h"
+#include "tests/support/temporary_directory.h"
+
+#include <gtest/gtest.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define MAILRACE_SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MAILRACE_SANITIZED 1
+#endif
+
+namespace {
+
+std::atomic<uint64_t> worker_allocations{0};
+thread_local bool is_worker = false;
+
+void count() noexcept {
+  if (is_worker) worker_allocations.fetch_add(1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+#ifndef MAILRACE_SANITIZED
+// Every way to the heap, C's as well as C++'s: operator new of libstdc++ calls malloc.
+extern "C" {
+void* __libc_malloc(size_t size);
+void* __libc_calloc(size_t count, size_t size);
+void* __libc_realloc(void* memory, size_t size);
+void* __libc_memalign(size_t alignment, size_t size);
+
+void* malloc(size_t size) {
+  count();
+  return __libc_malloc(size);
+}
+void* calloc(size_t elements, size_t size) {
+  count();
+  return __libc_calloc(elements, size);
+}
+void* realloc(void* memory, size_t size) {
+  count();
+  return __libc_realloc(memory, size);
+}
+void* aligned_alloc(size_t alignment, size_t size) {
+  count();
+  return __libc_memalign(alignment, size);
+}
+}
+#endif
+
+namespace mailrace {
+namespace {
+
+// A blocking client that sends pipelined messages, and throws away what it is told but for the
+// count of mails that were accepted.
+class Client {
+ public:
+  explicit Client(const core::Endpoint& server) {
+    socket_.reset(::socket(AF_INET, SOCK_STREAM, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(server.port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+              0);
+    wait_for("220 ");
+    say("EHLO client.example.net\r\n");
+    wait_for("250 ");
+  }
+
+  bool send_mail(const std::string& data) {
+    say("MAIL FROM:<a@example.net> BODY=8BITMIME\r\nRCPT TO:<b@example.test>\r\n"
+        "RCPT TO:<nobody@elsewhere.test>\r\nDATA\r\n");
+    if (!wait_for("354 ")) return false;
+    say(data + "\r\n.\r\n");
+    return wait_for("250 2.0.0 accepted");
+  }
+
+ private:
+  void say(const std::string& text) {
+    size_t at = 0;
+    while (at < text.size()) {
+      const ssize_t sent = ::send(socket_.get(), text.data() + at, text.size() - at, MSG_NOSIGNAL);
+      if (sent <= 0) return;
+      at += size_t(sent);
+    }
+  }
+
+  // Reads until a line begins with `start`.
+  bool wait_for(const std::string& start) {
+    while (true) {
+      const size_t end = received_.find('\n');
+      if (end != std::string::npos) {
+        const bool found = received_.starts_with(start);
+        received_.erase(0, end + 1);
+        if (found) return true;
+        continue;
+      }
+      std::array<char, 4096> buffer;
+      const ssize_t size = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+      if (size <= 0) return false;
+      received_.append(buffer.data(), size_t(size));
+    }
+  }
+
+  net::Fd socket_;
+  std::string received_;
+};
+
+std::string mail_of(size_t bytes) {
+  std::string data = "Subject: allocation\r\n\r\n";
+  while (data.size() < bytes)
+    data += "..a line that begins with a dot, then seventy-odd columns\r\n";
+  return data;
+}
+
+// Four clients at a time, in sessions of 50 messages, from 1 KiB to 100 KiB.
+uint64_t send_messages(const core::Endpoint& server, int per_client) {
+  std::atomic<uint64_t> accepted{0};
+  std::vector<std::thread> threads;
+  const std::string small = mail_of(1 << 10);
+  const std::string medium = mail_of(8 << 10);
+  const std::string large = mail_of(100 << 10);
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int sent = 0; sent < per_client;) {
+        Client client(server);
+        for (int n = 0; n < 50 && sent < per_client; ++n, ++sent) {
+          const std::string& data = n % 25 == 24 ? large : n % 2 == 0 ? small : medium;
+          if (client.send_mail(data)) accepted.fetch_add(1);
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  return accepted.load();
+}
+
+TEST(AllocationTest, AWarmWorkerAllocatesNothingOver10000Messages) {
+#ifdef MAILRACE_SANITIZED
+  GTEST_SKIP() << "a sanitizer has its own allocator, and allocates for itself";
+#endif
+  const tests::TemporaryDirectory directory;
+  spool::SpoolOptions spool_options;
+  spool_options.directory = directory.path() + "/" + spool::worker_directory_name(0);
+  spool_options.durability = spool::Durability::page_cache;
+  ASSERT_TRUE(std::filesystem::create_directory(spool_options.directory));
+
+  const core::SessionConfig session("mx.example.test", core::kMessageBytesDefault);
+  core::RecipientDomains domains;
+  domains.add("example.test");
+  net::SystemClock clock;
+  net::EventRing events;
+
+  net::WorkerOptions options;
+  auto listener = net::open_listener(*core::parse_endpoint("127.0.0.1:0"));
+  ASSERT_TRUE(listener.has_value());
+  const core::Endpoint server = *net::local_endpoint(*listener);
+  options.listeners.push_back(std::move(*listener));
+  options.session = &session;
+  options.domains = &domains;
+  options.events = &events;
+  options.clock = &clock;
+  options.make_sink = [&](core::FileIo& files, const core::MailSinkEvents& sink_events) {
+    is_worker = true;  // called on the worker's thread
+    return std::make_unique<spool::Writer>(files, spool_options, 0, sink_events);
+  };
+  std::vector<net::WorkerOptions> all;
+  all.push_back(std::move(options));
+  net::WorkerGroup workers;
+  ASSERT_TRUE(workers.start(std::move(all)).has_value());
+
+  EXPECT_EQ(send_messages(server, 250), 1'000u);
+  const uint64_t warm = worker_allocations.load();
+  EXPECT_GT(warm, 0u) << "the counter does not count";
+  EXPECT_EQ(send_messages(server, 2'500), 10'000u);
+  EXPECT_EQ(worker_allocations.load() - warm, 0u);
+  workers.drain();
+  workers.join();
+}
+
+}  // namespace
+}  // namespace mailrace

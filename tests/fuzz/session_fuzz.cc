@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A whole session of any octets: however it is split and however slowly its peer takes the replies,
+// the transcript is the same; replies are well-formed, and what is stored is what was promised.
+#include "core/base/check.h"
+#include "core/base/limits.h"
+#include "tests/support/session_driver.h"
+#include "tests/support/splits.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace {
+
+namespace core = mailrace::core;
+namespace tests = mailrace::tests;
+using core::Question;
+using core::ReplyId;
+
+// Each bit of an octet is a refusal or a limit.
+tests::SessionRules take_rules(std::string_view& input) {
+  const uint8_t bits = tests::take_octet(input);
+  tests::SessionRules rules;
+  rules.message_bytes_max = (bits & 1) != 0 ? 16 : 1 << 20;
+  rules.transaction_blocks = (bits & 2) != 0 ? 1 : 10;
+  if ((bits & 4) != 0) rules.domains = {"d"};
+  if ((bits & 8) != 0) rules.commit_refusal = ReplyId::spool_failed;
+  if ((bits & 16) != 0) rules = rules.refusing(Question::helo, ReplyId::relay_denied);
+  if ((bits & 32) != 0) rules = rules.refusing(Question::mail, ReplyId::spool_full);
+  if ((bits & 64) != 0) rules = rules.refusing(Question::recipient, ReplyId::spool_failed);
+  if ((bits & 128) != 0) rules = rules.refusing(Question::data, ReplyId::spool_full);
+  return rules;
+}
+
+tests::Transcript run_split(std::string_view wire, tests::Splits splits,
+                            const tests::SessionRules& rules) {
+  tests::SessionDriver driver(rules);
+  while (!wire.empty()) {
+    const size_t size = splits.next(wire);
+    driver.send(wire.substr(0, size));
+    wire.remove_prefix(size);
+  }
+  return driver.transcript();
+}
+
+size_t count_of(std::string_view text, std::string_view part) {
+  size_t count = 0;
+  for (size_t at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+// CR and LF only as CRLF, and a whole number of lines.
+bool is_lines(std::string_view data) {
+  const size_t crlfs = count_of(data, "\r\n");
+  return count_of(data, "\r") == crlfs && count_of(data, "\n") == crlfs &&
+         (data.empty() || data.ends_with("\r\n"));
+}
+
+void check_mail(const tests::StoredMail& mail, const tests::SessionRules& rules) {
+  MAILRACE_CHECK(is_lines(mail.data));
+  MAILRACE_CHECK(mail.data.size() <= rules.message_bytes_max);
+  MAILRACE_CHECK(mail.size_declared <= rules.message_bytes_max);
+  MAILRACE_CHECK(!mail.helo.empty());
+  MAILRACE_CHECK(mail.reverse_path.size() <= core::kPathBytesMax);
+  MAILRACE_CHECK(mail.forward_paths.size() <= core::kRecipientsMax);
+  for (const std::string& path : mail.forward_paths) {
+    MAILRACE_CHECK(!path.empty());
+    MAILRACE_CHECK(path.size() <= core::kPathBytesMax);
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  std::string_view input(reinterpret_cast<const char*>(data), size);
+  tests::SessionRules rules = take_rules(input);
+  const tests::Splits splits = tests::take_splits(input);
+
+  const tests::Transcript transcript = tests::run_session(input, {}, rules);
+  MAILRACE_CHECK(tests::defect_of_replies(transcript.replies).empty());
+  MAILRACE_CHECK(transcript.mails.size() == count_of(transcript.replies, "accepted as "));
+  MAILRACE_CHECK(transcript.closed || transcript.consumed == input.size());
+  for (const tests::StoredMail& mail : transcript.mails) check_mail(mail, rules);
+
+  rules.send_bytes_max = 100;
+  MAILRACE_CHECK(run_split(input, splits, rules) == transcript);
+  return 0;
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// 250 only after durable, whatever the disk does and whenever the power fails.
+//
+// MAILRACE_SIM_SEED=n replays one seed in each test.
+#include "tests/sim/writer_sim.h"
+
+#include "core/base/check.h"
+#include "core/base/text.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <functional>
+
+namespace mailrace::tests {
+namespace {
+
+using Counts = WriterSim::Counts;
+using spool::Durability;
+
+/// Runs `profile` for seeds first..first+count-1 and returns what came up in all of them.
+Counts run_seeds(uint64_t first, uint64_t count,
+                 const std::function<SimProfile(uint64_t)>& profile) {
+  if (const char* const text = std::getenv("MAILRACE_SIM_SEED")) {
+    const auto seed = core::parse_decimal(text);
+    MAILRACE_CHECK(seed.has_value());
+    first = *seed;
+    count = 1;
+  }
+  Counts sum;
+  int failures = 0;
+  for (uint64_t seed = first; seed < first + count && failures < 3; ++seed) {
+    WriterSim sim(seed, profile(seed));
+    const std::vector<std::string> problems = sim.run();
+    for (size_t i = 0; i < problems.size() && i < 5; ++i) {
+      ADD_FAILURE() << "MAILRACE_SIM_SEED=" << seed << ": " << problems[i];
+    }
+    failures += problems.empty() ? 0 : 1;
+    sum += sim.counts();
+  }
+  return sum;
+}
+
+bool replaying() { return std::getenv("MAILRACE_SIM_SEED") != nullptr; }
+
+/// A seed's own mixture of faults; odd seeds leave cuts and syncs alone.
+SimFaults some_faults(uint64_t seed) {
+  core::Prng random(seed ^ 0xfa17);
+  SimFaults faults;
+  faults.write = uint32_t(random.below(seed % 4 == 0 ? 300 : 60));
+  faults.create = uint32_t(random.below(40));
+  faults.allocate = uint32_t(random.below(40));
+  faults.sync_directory = uint32_t(random.below(40));
+  faults.no_fallocate = random.below(10) == 0;
+  faults.delay_max = uint32_t(random.below(6));
+  if (seed % 2 == 0) {
+    faults.sync = uint32_t(random.below(150));
+    faults.truncate = uint32_t(random.below(200));
+  }
+  return faults;
+}
+
+SimProfile faulty(uint64_t seed) {
+  SimProfile profile;
+  profile.faults = some_faults(seed);
+  profile.clean_ends = seed % 2 == 1;
+  profile.clients = 1 + uint32_t(seed % 40);
+  profile.segment_bytes = (64 + 32 * (seed % 11)) << 10;
+  return profile;
+}
+
+TEST(WriterSimTest, GoodDiskLosesNothing) {
+  const Counts counts = run_seeds(1, 40, [](uint64_t seed) {
+    SimProfile profile = faulty(seed);
+    profile.faults = {.delay_max = uint32_t(seed % 9)};
+    profile.clean_ends = true;
+    return profile;
+  });
+  EXPECT_EQ(counts.failed + counts.no_space + counts.broken_segments, 0u);
+  if (replaying()) return;
+  EXPECT_GT(counts.mails, 1000u);
+}
+
+TEST(WriterSimTest, FaultsGiveUpTheSegmentAndNothingThatWasPromised) {
+  const Counts counts = run_seeds(1000, 120, faulty);
+  if (replaying()) return;
+  EXPECT_GT(counts.mails, 1000u);
+  EXPECT_GT(counts.failed, 100u);
+  EXPECT_GT(counts.broken_segments, 100u);
+  EXPECT_GT(counts.aborted, 100u);
+}
+
+TEST(WriterSimTest, PowerCutsLoseNothingThatWasPromised) {
+  const Counts counts = run_seeds(2000, 160, [](uint64_t seed) {
+    SimProfile profile = faulty(seed);
+    if (seed % 3 == 0) profile.faults = {.delay_max = profile.faults.delay_max};
+    profile.cuts = true;
+    profile.lives = 3;
+    profile.ticks = 200;
+    return profile;
+  });
+  if (replaying()) return;
+  EXPECT_GT(counts.mails, 1000u);
+}
+
+TEST(WriterSimTest, PageCacheSurvivesTheDeathOfTheProcess) {
+  const Counts counts = run_seeds(3000, 60, [](uint64_t seed) {
+    SimProfile profile = faulty(seed);
+    profile.durability = Durability::page_cache;
+    profile.cuts = seed % 2 == 0;
+    return profile;
+  });
+  if (replaying()) return;
+  EXPECT_GT(counts.mails, 1000u);
+}
+
+TEST(WriterSimTest, FullDiskTellsEverybodyThatWaits) {
+  const Counts counts = run_seeds(4000, 60, [](uint64_t seed) {
+    SimProfile profile = faulty(seed);
+    profile.fills_up = true;
+    profile.segment_bytes = 64 << 10;
+    return profile;
+  });
+  if (replaying()) return;
+  EXPECT_GT(counts.mails, 100u);
+  EXPECT_GT(counts.no_space, 100u);
+  EXPECT_GT(counts.refused, 100u);
+}
+
+TEST(WriterSimTest, MemoryRunsOutAndComesBack) {
+  const Counts counts = run_seeds(5000, 3, [](uint64_t seed) {
+    SimProfile profile = faulty(seed);
+    profile.faults.delay_max = 1;
+    profile.stalls = true;
+    profile.large_only = true;
+    profile.clients = 120;
+    profile.ticks = 600;
+    profile.lives = 1;
+    profile.mail_bytes_max = 900'000;
+    profile.segment_bytes = 16 << 20;
+    return profile;
+  });
+  if (replaying()) return;
+  EXPECT_GT(counts.short_appends, 10u);
+  EXPECT_GT(counts.mails, 10u);
+}
+
+}  // namespace
+}  // namespace mailrace::tests

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Built with the encoders of the spool, placed one behind the other.
+#include "tests/support/segment_builder.h"
+
+#include "core/base/block_pool.h"
+#include "core/base/limits.h"
+#include "core/base/text_chain.h"
+#include "core/smtp/envelope.h"
+#include "spool/envelope.h"
+#include "spool/segment.h"
+
+#include <array>
+
+namespace mailrace::tests {
+
+using spool::RecordType;
+
+SegmentBuilder::SegmentBuilder(uint64_t generation, uint32_t worker)
+    : generation_(generation), octets_(spool::kSegmentHeadBytes) {
+  spool::encode_segment_head(octets_, {generation, worker, /*created_at_ns=*/0, 1 << 20});
+}
+
+uint64_t SegmentBuilder::add(RecordType type, uint64_t mail_id, core::Octets body) {
+  const uint64_t offset = octets_.size();
+  octets_.resize(offset + spool::record_bytes(body.size()));
+  std::byte* const at = octets_.data() + offset;
+  if (!body.empty()) std::memcpy(at + core::kRecordHeaderBytes, body.data(), body.size());
+  spool::encode_record({at, core::kRecordHeaderBytes}, type, mail_id, body);
+  spool::place_record(at, generation_, sequence_++);
+  if (type == RecordType::end) ++mails_;
+  offsets_.push_back(offset);
+  return offset;
+}
+
+uint64_t SegmentBuilder::add_envelope(const TestMail& mail) {
+  return add(RecordType::envelope, mail.mail_id, encode_test_envelope(mail));
+}
+
+uint64_t SegmentBuilder::add_data(uint64_t mail_id, std::string_view data) {
+  return add(RecordType::data, mail_id, core::as_octets(data));
+}
+
+uint64_t SegmentBuilder::add_end(uint64_t mail_id, uint64_t data_bytes, uint32_t data_records,
+                                 uint16_t recipients) {
+  std::array<std::byte, spool::kEndBodyBytes> body{};
+  spool::encode_end(body.data(),
+                    {data_bytes, 0, data_records, uint8_t(spool::Durability::disk), recipients});
+  return add(RecordType::end, mail_id, body);
+}
+
+void SegmentBuilder::add_mail(const TestMail& mail, size_t piece_bytes) {
+  add_envelope(mail);
+  uint32_t records = 0;
+  for (size_t at = 0; at < mail.data.size(); at += piece_bytes, ++records) {
+    add_data(mail.mail_id, std::string_view(mail.data).substr(at, piece_bytes));
+  }
+  add_end(mail.mail_id, mail.data.size(), records, uint16_t(mail.forward_paths.size()));
+}
+
+void SegmentBuilder::add_seal() {
+  std::array<std::byte, spool::kSealBodyBytes> body{};
+  spool::encode_seal(body.data(), {mails_, sequence_});
+  add(RecordType::seal, 0, body);
+}
+
+void SegmentBuilder::allocate(uint64_t bytes) { octets_.resize(bytes); }
+
+std::vector<std::byte> encode_test_envelope(const TestMail& mail) {
+  core::BlockPool pool(4096, 128);
+  core::TextChain paths(pool);
+  for (const std::string& path : mail.forward_paths) paths.append(path);
+  core::Envelope envelope;
+  envelope.received_at.ns = mail.received_at_ns;
+  envelope.peer.address.octets = {192, 0, 2, 1};
+  envelope.peer.port = 49152;
+  envelope.helo = "client.example.org";
+  envelope.protocol = "ESMTP";
+  envelope.reverse_path = mail.reverse_path;
+  envelope.forward_paths = &paths;
+  std::vector<std::byte> body(spool::kEnvelopeHeadBytesMax);
+  body.resize(spool::encode_envelope_head(body, envelope));
+  paths.for_each([&](std::string_view path) {
+    const size_t at = body.size();
+    body.resize(at + spool::field_bytes(path.size()));
+    spool::encode_field(body.data() + at, spool::FieldTag::forward_path, core::as_octets(path));
+    return true;
+  });
+  return body;
+}
+
+}  // namespace mailrace::tests

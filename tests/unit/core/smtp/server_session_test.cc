@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What each command is answered, in each state; and that every reply of the server is produced.
+#include "core/smtp/server_session.h"
+
+#include "core/base/queue_id.h"
+#include "tests/support/session_driver.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mailrace::core {
+namespace {
+
+using std::string_view_literals::operator""sv;
+using tests::codes_of;
+using tests::SessionDriver;
+using tests::SessionRules;
+
+// How far a session has come before the dialog begins.
+enum class From { connected, greeted, mail, rcpt, data };
+
+constexpr std::string_view kSteps[] = {"EHLO c.test\r\n", "MAIL FROM:<s@c.test>\r\n",
+                                       "RCPT TO:<r@d.test>\r\n", "DATA\r\n"};
+
+void advance(SessionDriver& driver, From from) {
+  for (size_t i = 0; i < size_t(from); ++i) driver.send(kSteps[i]);
+}
+
+// All replies to `input`, in one piece.
+std::string replies_to(SessionDriver& driver, std::string_view input) {
+  const size_t before = driver.transcript().replies.size();
+  driver.send(input);
+  return driver.transcript().replies.substr(before);
+}
+
+struct Dialog {
+  const char* name;
+  From from;
+  std::string_view input;
+  const char* codes;
+};
+
+constexpr Dialog kOrder[] = {
+    // RFC 5321 section 4.1.4; the table of SESSION.md
+    {"ehlo_first", From::connected, "EHLO c\r\n", "250"},
+    {"ehlo_again", From::greeted, "EHLO c\r\n", "250"},
+    {"ehlo_in_mail", From::mail, "EHLO c\r\n", "250"},
+    {"ehlo_in_rcpt", From::rcpt, "EHLO c\r\n", "250"},
+    {"helo_first", From::connected, "HELO c\r\n", "250"},
+    {"helo_in_rcpt", From::rcpt, "HELO c\r\n", "250"},
+    {"mail_first", From::connected, "MAIL FROM:<a@b>\r\n", "503/5.5.1"},
+    {"mail_greeted", From::greeted, "MAIL FROM:<a@b>\r\n", "250/2.1.0"},
+    {"mail_in_mail", From::mail, "MAIL FROM:<a@b>\r\n", "503/5.5.1"},
+    {"mail_in_rcpt", From::rcpt, "MAIL FROM:<a@b>\r\n", "503/5.5.1"},
+    {"mail_behind_helo", From::connected, "HELO c\r\nMAIL FROM:<a@b>\r\n", "250 250/2.1.0"},
+    {"rcpt_first", From::connected, "RCPT TO:<a@b>\r\n", "503/5.5.1"},
+    {"rcpt_greeted", From::greeted, "RCPT TO:<a@b>\r\n", "503/5.5.1"},
+    {"rcpt_in_mail", From::mail, "RCPT TO:<a@b>\r\n", "250/2.1.5"},
+    {"rcpt_in_rcpt", From::rcpt, "RCPT TO:<a@b>\r\n", "250/2.1.5"},
+    {"data_first", From::connected, "DATA\r\n", "503/5.5.1"},
+    {"data_greeted", From::greeted, "DATA\r\n", "503/5.5.1"},
+    {"data_in_mail", From::mail, "DATA\r\n", "503/5.5.1"},
+    {"data_in_rcpt", From::rcpt, "DATA\r\n", "354"},
+    {"rset_first", From::connected, "RSET\r\n", "250/2.0.0"},
+    {"rset_ends_the_transaction", From::rcpt,
+     "RSET\r\nRCPT TO:<a@b>\r\nDATA\r\nMAIL FROM:<a@b>\r\nDATA\r\n",
+     "250/2.0.0 503/5.5.1 503/5.5.1 250/2.1.0 503/5.5.1"},
+    {"rset_keeps_the_greeting", From::mail, "RSET\r\nMAIL FROM:<a@b>\r\n", "250/2.0.0 250/2.1.0"},
+    {"ehlo_ends_the_transaction", From::rcpt,
+     "EHLO c\r\nRCPT TO:<a@b>\r\nDATA\r\nMAIL FROM:<a@b>\r\n", "250 503/5.5.1 503/5.5.1 250/2.1.0"},
+    {"refused_ehlo_changes_nothing", From::rcpt, "EHLO\r\nEHLO a b\r\nDATA\r\n",
+     "501/5.5.4 501/5.5.4 354"},
+    {"refused_mail_changes_nothing", From::rcpt, "MAIL FROM:<x@y>\r\nMAIL FROM:x\r\nDATA\r\n",
+     "503/5.5.1 503/5.5.1 354"},
+    {"simple_verbs_first", From::connected, "NOOP\r\nVRFY a\r\nHELP\r\nQUIT\r\n",
+     "250/2.0.0 252/2.5.0 214/2.0.0 221/2.0.0"},
+    {"simple_verbs_change_nothing", From::rcpt,
+     "NOOP\r\nVRFY a\r\nHELP\r\nEXPN a\r\nWIZ\r\nDATA\r\n",
+     "250/2.0.0 252/2.5.0 214/2.0.0 502/5.5.1 500/5.5.1 354"},
+    {"quit_in_rcpt", From::rcpt, "QUIT\r\nNOOP\r\n", "221/2.0.0"},
+    {"next_mail_without_ehlo", From::data, "x\r\n.\r\nMAIL FROM:<a@b>\r\nRCPT TO:<a@b>\r\nDATA\r\n",
+     "250/2.0.0 250/2.1.0 250/2.1.5 354"},
+    {"end_of_data_ends_the_transaction", From::data, ".\r\nRCPT TO:<a@b>\r\nDATA\r\n",
+     "250/2.0.0 503/5.5.1 503/5.5.1"},
+};
+
+constexpr Dialog kSyntax[] = {
+    // sections 2.4, 4.1.1, 4.1.2, 4.2.4
+    {"verbs_in_any_case", From::connected, "ehlo c\r\nmAiL from:<a@b>\r\nrcpt To:<a@b>\r\ndatA\r\n",
+     "250 250/2.1.0 250/2.1.5 354"},
+    {"white_space_behind_a_verb", From::rcpt, "NOOP  \t \r\nDATA \r\n", "250/2.0.0 354"},
+    {"empty_line", From::greeted, "\r\n", "500/5.5.1"},
+    {"unknown_verb", From::greeted, "WIZ\r\nGET / HTTP/1.1\r\nReceived: x\r\n",
+     "500/5.5.1 500/5.5.1 500/5.5.1"},
+    {"blank_in_front", From::greeted, " NOOP\r\n", "500/5.5.1"},
+    {"known_but_not_here", From::greeted,
+     "EXPN l\r\nTURN\r\nSEND FROM:<a@b>\r\nAUTH PLAIN\r\nETRN x\r\nBDAT 5\r\nSTARTTLS\r\n",
+     "502/5.5.1 502/5.5.1 502/5.5.1 502/5.5.1 502/5.5.1 502/5.5.1 502/5.5.1"},
+    {"argument_where_none_is", From::rcpt, "DATA x\r\nRSET x\r\nQUIT x\r\nSTARTTLS x\r\nDATA\r\n",
+     "501/5.5.4 501/5.5.4 501/5.5.4 501/5.5.4 354"},
+    {"no_argument_where_one_is", From::greeted, "EHLO\r\nHELO \r\nMAIL\r\nVRFY\r\nEXPN\r\nBDAT\r\n",
+     "501/5.5.4 501/5.5.4 501/5.5.4 501/5.5.4 501/5.5.4 501/5.5.4"},
+    {"rcpt_without_argument", From::mail, "RCPT\r\n", "501/5.5.4"},
+    {"optional_argument", From::greeted, "NOOP\r\nNOOP x y\r\nHELP\r\nHELP DATA\r\n",
+     "250/2.0.0 250/2.0.0 214/2.0.0 214/2.0.0"},
+    {"helo_names", From::connected,
+     "EHLO [192.0.2.1]\r\nEHLO [IPv6:::1]\r\nEHLO no_such.name!\r\nHELO localhost\r\n",
+     "250 250 250 250"},
+    {"helo_name_of_two_words", From::connected, "EHLO a b\r\nMAIL FROM:<a@b>\r\n",
+     "501/5.5.4 503/5.5.1"},
+    {"bare_lf_hides_no_command", From::greeted, "NOOP\nRSET\r\n", "500/5.5.2"},
+    {"bare_lf_is_no_line", From::greeted, "NOOP\nNOOP\nNOOP\n", ""},
+    {"bare_cr", From::greeted, "NOOP\rRSET\r\nNOOP\r\r\n", "500/5.5.2 500/5.5.2"},
+    {"control_characters", From::greeted,
+     "NOOP \x01\r\nNOOP \x7f\r\nNO\0OP\r\nHELO a\x1b\r\nNOOP a\tb\r\n"sv,
+     "500/5.5.2 500/5.5.2 500/5.5.2 500/5.5.2 500/5.5.2"},
+    {"control_characters_in_paths", From::greeted,
+     "MAIL FROM:<a\0@b>\r\nMAIL FROM:<\"\n\"@b>\r\n"sv, "500/5.5.2 500/5.5.2"},
+    {"eight_bit", From::greeted, "NOOP \xc3\xa4\r\nEHLO \xc3\xa4\r\n\xff\xff\r\n",
+     "500/5.5.2 500/5.5.2 500/5.5.2"},
+};
+
+constexpr Dialog kPaths[] = {
+    // sections 4.1.1.2, 4.1.1.3, 4.1.1.11, 4.1.2; RFC 6531 section 3.5
+    {"null_reverse_path", From::greeted, "MAIL FROM:<>\r\n", "250/2.1.0"},
+    {"null_forward_path", From::mail, "RCPT TO:<>\r\n", "501/5.1.3"},
+    {"postmaster", From::mail, "RCPT TO:<Postmaster>\r\nRCPT TO:<pOSTMASTER>\r\n",
+     "250/2.1.5 250/2.1.5"},
+    {"postmaster_as_sender", From::greeted, "MAIL FROM:<Postmaster>\r\n", "501/5.1.7"},
+    {"no_domain", From::mail, "RCPT TO:<user>\r\n", "501/5.1.3"},
+    {"quoted_local_parts", From::mail,
+     "RCPT TO:<\"a b\"@c>\r\nRCPT TO:<\"a>b\"@c>\r\nRCPT TO:<\"joe\\\"x\"@c>\r\nRCPT "
+     "TO:<\"\"@c>\r\n",
+     "250/2.1.5 250/2.1.5 250/2.1.5 250/2.1.5"},
+    {"open_quote", From::mail, "RCPT TO:<\"a@c>\r\n", "501/5.1.3"},
+    {"address_literals", From::mail,
+     "RCPT TO:<a@[192.0.2.1]>\r\nRCPT TO:<a@[IPv6:2001:db8::1]>\r\nRCPT TO:<a@[300.0.2.1]>\r\n",
+     "250/2.1.5 250/2.1.5 501/5.1.3"},
+    {"source_route", From::mail, "RCPT TO:<@x.test,@y.test:a@b.test>\r\n", "250/2.1.5"},
+    {"no_brackets", From::greeted, "MAIL FROM:a@b\r\n", "501/5.1.7"},
+    {"wrong_keyword", From::greeted, "MAIL TO:<a@b>\r\nMAIL FROM <a@b>\r\nMAIL <a@b>\r\n",
+     "501/5.5.4 501/5.5.4 501/5.5.4"},
+    {"wrong_keyword_of_rcpt", From::mail, "RCPT FROM:<a@b>\r\nRCPT <a@b>\r\n",
+     "501/5.5.4 501/5.5.4"},
+    {"text_behind_the_path", From::greeted, "MAIL FROM:<a@b>x\r\nMAIL FROM:<a@b>>\r\n",
+     "501/5.1.7 501/5.1.7"},
+    {"blank_before_the_path", From::greeted, "MAIL FROM: <a@b>\r\nRCPT TO: <a@b>\r\n",
+     "250/2.1.0 250/2.1.5"},
+    {"dots_of_senders", From::greeted, "MAIL FROM:<a..b.@c>\r\n", "250/2.1.0"},
+    {"dots_of_recipients", From::mail, "RCPT TO:<a..b@c>\r\n", "501/5.1.3"},
+    {"eight_bit_sender", From::greeted, "MAIL FROM:<\xc3\xa4@b>\r\nMAIL FROM:<a@\xc3\xa4>\r\n",
+     "550/5.6.7 550/5.6.7"},
+    {"eight_bit_recipient", From::mail, "RCPT TO:<\xc3\xa4@b>\r\nRCPT TO:<a@\xff>\r\n",
+     "553/5.6.7 553/5.6.7"},
+    {"unknown_parameter", From::greeted, "MAIL FROM:<a@b> SMTPUTF8\r\nMAIL FROM:<a@b> X=1\r\n",
+     "555/5.5.4 555/5.5.4"},
+    {"unknown_parameter_of_rcpt", From::mail, "RCPT TO:<a@b> NOTIFY=NEVER\r\nDATA\r\n",
+     "555/5.5.4 554/5.5.1"},
+    {"malformed_parameter", From::greeted,
+     "MAIL FROM:<a@b> =\r\nMAIL FROM:<a@b> SIZE=x\r\nMAIL FROM:<a@b> SIZE=1 SIZE=1\r\nMAIL "
+     "FROM:<a@b> BODY\r\nMAIL FROM:<a@b> X=\xc3\xa4\r\n",
+     "501/5.5.4 501/5.5.4 501/5.5.4 501/5.5.4 501/5.5.4"},
+    {"malformed_parameter_of_rcpt", From::mail, "RCPT TO:<a@b> -\r\n", "501/5.5.4"},
+    {"many_parameters", From::greeted, "MAIL FROM:<a@b> A B C D E F G H I J K L M N O P Q\r\n",
+     "501/5.5.4"},
+};
+
+constexpr Dialog kMailData[] = {
+    // sections 4.1.1.4, 4.5.2, 2.3.8
+    {"empty_mail", From::data, ".\r\n", "250/2.0.0"},
+    {"one_line", From::data, "a\r\n.\r\n", "250/2.0.0"},
+    {"commands_are_data", From::data, "QUIT\r\nRSET\r\n", ""},
+    {"eight_bit_and_nul", From::data, "\xff\0\r\n.\r\n"sv, "250/2.0.0"},
+    {"bare_lf", From::data, "a\nb\r\n.\r\nNOOP\r\n", "550/5.6.11 250/2.0.0"},
+    {"bare_cr_in_data", From::data, "a\rb\r\n.\r\nNOOP\r\n", "550/5.6.11 250/2.0.0"},
+    {"lf_dot_lf", From::data, "a\n.\nMAIL FROM:<x@y>\r\n.\r\n", "550/5.6.11"},
+    {"lf_dot_crlf", From::data, "a\n.\r\nMAIL FROM:<x@y>\r\n.\r\n", "550/5.6.11"},
+    {"dot_lf_first", From::data, ".\nMAIL FROM:<x@y>\r\n.\r\n", "550/5.6.11"},
+    {"refused_data_ends_the_transaction", From::data, "\n\r\n.\r\nDATA\r\nMAIL FROM:<a@b>\r\n",
+     "550/5.6.11 503/5.5.1 250/2.1.0"},
+};
+
+class DialogTest : public testing::TestWithParam<Dialog> {};
+
+TEST_P(DialogTest, Codes) {
+  const Dialog& dialog = GetParam();
+  SessionDriver driver;
+  advance(driver, dialog.from);
+  const std::string replies = replies_to(driver, dialog.input);
+  EXPECT_EQ(codes_of(replies), dialog.codes) << replies;
+  EXPECT_EQ(tests::defect_of_replies(driver.transcript().replies), "");
+}
+
+TEST_P(DialogTest, TheSameOctetByOctet) {
+  const Dialog& dialog = GetParam();
+  SessionDriver driver;
+  advance(driver, dialog.from);
+  std::string replies;
+  for (const char octet : dialog.input) replies += replies_to(driver, {&octet, 1});
+  EXPECT_EQ(codes_of(replies), dialog.codes) << replies;
+}
+
+std::string name_of(const testing::TestParamInfo<Dialog>& info) { return info.param.name; }
+INSTANTIATE_TEST_SUITE_P(Order, DialogTest, testing::ValuesIn(kOrder), name_of);
+INSTANTIATE_TEST_SUITE_P(Syntax, DialogTest, testing::ValuesIn(kSyntax), name_of);
+INSTANTIATE_TEST_SUITE_P(Paths, DialogTest, testing::ValuesIn(kPaths), name_of);
+INSTANTIATE_TEST_SUITE_P(MailData, DialogTest, testing::ValuesIn(kMailData), name_of);
+
+// --- pipelining, RFC 2920 -----------------------------------------------------------------------
+
+struct Group {
+  const char* name;
+  std::string_view input;
+  const char* codes;
+  size_t mails;
+};
+
+// Our domain is d.test; section 3.1: "The client cannot assume that the DATA command will be
+// rejected just because none of the RCPT TO commands worked."
+constexpr Group kGroups[] = {
+    {"all_accepted",
+     "MAIL FROM:<a@b>\r\nRCPT TO:<x@d.test>\r\nRCPT TO:<y@D.TEST>\r\nDATA\r\n"
+     "m\r\n.\r\n",
+     "250/2.1.0 250/2.1.5 250/2.1.5 354 250/2.0.0", 1},
+    {"some_recipients_refused",
+     "MAIL FROM:<a@b>\r\nRCPT TO:<x@e.test>\r\nRCPT TO:<y@d.test>\r\n"
+     "DATA\r\nm\r\n.\r\n",
+     "250/2.1.0 550/5.7.1 250/2.1.5 354 250/2.0.0", 1},
+    {"last_recipient_refused",
+     "MAIL FROM:<a@b>\r\nRCPT TO:<y@d.test>\r\nRCPT TO:<x@e.test>\r\n"
+     "DATA\r\nm\r\n.\r\n",
+     "250/2.1.0 250/2.1.5 550/5.7.1 354 250/2.0.0", 1},
+    {"all_recipients_refused", "MAIL FROM:<a@b>\r\nRCPT TO:<x@e.test>\r\nDATA\r\nRSET\r\n",
+     "250/2.1.0 550/5.7.1 554/5.5.1 250/2.0.0", 0},
+    {"malformed_recipients_only", "MAIL FROM:<a@b>\r\nRCPT TO:<>\r\nDATA\r\nRSET\r\n",
+     "250/2.1.0 501/5.1.3 554/5.5.1 250/2.0.0", 0},
+    {"recipients_before_mail", "RCPT TO:<x@d.test>\r\nMAIL FROM:<a@b>\r\nDATA\r\n",
+     "503/5.5.1 250/2.1.0 503/5.5.1", 0},
+    {"mail_refused", "MAIL FROM:a\r\nRCPT TO:<x@d.test>\r\nDATA\r\nMAIL FROM:<a@b>\r\n",
+     "501/5.1.7 503/5.5.1 503/5.5.1 250/2.1.0", 0},
+    {"two_mails",
+     "MAIL FROM:<a@b>\r\nRCPT TO:<x@d.test>\r\nDATA\r\nm\r\n.\r\nMAIL FROM:<a@b>\r\n"
+     "RCPT TO:<x@d.test>\r\nDATA\r\nn\r\n.\r\nQUIT\r\n",
+     "250/2.1.0 250/2.1.5 354 250/2.0.0 250/2.1.0 250/2.1.5 354 250/2.0.0 221/2.0.0", 2},
+    {"content_first_in_a_group",
+     "MAIL FROM:<a@b>\r\nRCPT TO:<x@d.test>\r\nDATA\r\nm\n\r\n.\r\n"
+     "MAIL FROM:<a@b>\r\nRCPT TO:<x@d.test>\r\nDATA\r\nn\r\n.\r\n",
+     "250/2.1.0 250/2.1.5 354 550/5.6.11 250/2.1.0 250/2.1.5 354 250/2.0.0", 1},
+    {"text_without_354", "DATA\r\nm\r\n.\r\nNOOP\r\n", "503/5.5.1 500/5.5.1 500/5.5.1 250/2.0.0",
+     0},
+    {"behind_quit", "QUIT\r\nMAIL FROM:<a@b>\r\n", "221/2.0.0", 0},
+};
+
+class GroupTest : public testing::TestWithParam<Group> {};
+
+TEST_P(GroupTest, RepliesInOrder) {
+  SessionDriver driver({.domains = {"d.test"}});
+  advance(driver, From::greeted);
+  EXPECT_EQ(codes_of(replies_to(driver, GetParam().input)), GetParam().codes);
+  EXPECT_EQ(driver.transcript().mails.size(), GetParam().mails);
+}
+
+INSTANTIATE_TEST_SUITE_P(Rfc2920, GroupTest, testing::ValuesIn(kGroups),
+                         [](const auto& group) { return std::string(group.param.name); });
+
+// --- every reply --------------------------------------------------------------------------------
+
+// The row that a reply was made from.
+std::optional<ReplyId> row_of(std::string_view reply) {
+  for (const ReplyRow& row : kReplies) {
+    std::byte memory[kReplyBufferBytes];
+    ReplyBuffer out;
+    out.attach(memory);
+    const bool names_mail = row.id == ReplyId::mail_accepted;
+    out.add(row.id, names_mail ? format_queue_id(1).view() : "mx.test"sv);
+    const std::string_view line = as_text(out.pending());
+    if (row.id == ReplyId::ehlo_ok) {
+      if (reply.starts_with("250-mx.test\r\n")) return row.id;
+    } else if (line.substr(0, line.size() - 2) == reply) {
+      return row.id;
+    }
+  }
+  return std::nullopt;
+}
+
+class Coverage {
+ public:
+  void add(const std::string& replies) {
+    for (const std::string& reply : tests::split_replies(replies)) {
+      const auto row = row_of(reply);
+      if (row) produced_.insert(*row);
+      EXPECT_TRUE(row.has_value()) << reply;
+    }
+  }
+  bool has(ReplyId id) const { return produced_.contains(id); }
+
+ private:
+  std::set<ReplyId> produced_;
+};
+
+void add_dialogs(Coverage& coverage, std::span<const Dialog> dialogs) {
+  for (const Dialog& dialog : dialogs) {
+    SessionDriver driver;
+    advance(driver, dialog.from);
+    driver.send(dialog.input);
+    coverage.add(driver.transcript().replies);
+  }
+}
+
+void add_limits(Coverage& coverage) {
+  SessionDriver driver({.message_bytes_max = 10});
+  advance(driver, From::data);
+  driver.send("0123456789\r\n.\r\n");                   // mail_too_large
+  driver.send(std::string(5000, 'x') + "\r\n");         // line_too_long
+  for (int i = 0; i < 30; ++i) driver.send("WIZ\r\n");  // too_many_errors
+  coverage.add(driver.transcript().replies);
+
+  SessionDriver greedy;
+  advance(greedy, From::rcpt);
+  for (uint32_t i = 0; i < kRecipientsMax; ++i) greedy.send("RCPT TO:<x@d.test>\r\n");
+  coverage.add(greedy.transcript().replies);  // too_many_recipients
+
+  SessionDriver poor({.transaction_blocks = 1});
+  advance(poor, From::mail);
+  for (int i = 0; i < 1000; ++i) poor.send("RCPT TO:<x@d.test>\r\n");
+  coverage.add(poor.transcript().replies);  // too_many_open
+}
+
+void add_verdicts(Coverage& coverage) {
+  SessionDriver relay({.domains = {"e.test"}});
+  advance(relay, From::data);
+  coverage.add(relay.transcript().replies);  // relay_denied, no_valid_recipients
+  for (const ReplyId reply : {ReplyId::spool_failed, ReplyId::spool_full}) {
+    SessionDriver driver({.commit_refusal = reply});
+    advance(driver, From::data);
+    driver.send(".\r\n");
+    coverage.add(driver.transcript().replies);
+  }
+  for (const ReplyId reply : {ReplyId::service_closing, ReplyId::too_many_sessions,
+                              ReplyId::out_of_memory, ReplyId::timed_out}) {
+    SessionDriver driver;
+    driver.terminate(reply);
+    coverage.add(driver.transcript().replies);
+  }
+}
+
+// A row that nothing produces is a reply that no peer can get, or one without a test.
+TEST(RepliesTest, EveryRowIsProduced) {
+  Coverage coverage;
+  add_dialogs(coverage, kOrder);
+  add_dialogs(coverage, kSyntax);
+  add_dialogs(coverage, kPaths);
+  add_dialogs(coverage, kMailData);
+  add_limits(coverage);
+  add_verdicts(coverage);
+  for (const ReplyRow& row : kReplies) {
+    EXPECT_TRUE(coverage.has(row.id)) << row.code << ' ' << row.text;
+  }
+}
+
+}  // namespace
+}  // namespace mailrace::core

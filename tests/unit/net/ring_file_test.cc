@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Files through a real ring: each operation does what the port says, and never reports from within.
+#include "net/ring_file.h"
+
+#include "net/ring.h"
+#include "tests/support/temporary_directory.h"
+
+#include <gtest/gtest.h>
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace mailrace::net {
+namespace {
+
+class RingFileTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(ring_.open(0).has_value()) << ring_unavailable();
+    op_.done = [](core::FileOp& op, int result) {
+      static_cast<RingFileTest*>(op.context)->result_ = result;
+    };
+    op_.context = this;
+  }
+
+  // Waits for the operation that was just started.
+  int result() {
+    EXPECT_FALSE(result_.has_value()) << "reported from within the call";
+    while (!result_) {
+      ring_.submit_and_wait();
+      ring_.visit_completions([this](const io_uring_cqe& cqe) {
+        const Token token = Token::unpack(cqe.user_data);
+        if (token.op == Op::file) files_.on_completion(token.slot, cqe.res);
+      });
+    }
+    return *std::exchange(result_, std::nullopt);
+  }
+
+  core::FileHandle create(const std::string& path) {
+    files_.create(op_, path.c_str());
+    return {result()};
+  }
+
+  std::string contents(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  tests::TemporaryDirectory directory_;
+  Ring ring_;
+  RingFile files_{ring_};
+  core::FileOp op_;
+  std::optional<int> result_;
+};
+
+TEST_F(RingFileTest, WritesPiecesBackToBackAndCuts) {
+  const std::string path = directory_.path() + "/file";
+  const core::FileHandle file = create(path);
+  ASSERT_TRUE(file.is_open());
+  files_.allocate(op_, file, 4096);
+  ASSERT_EQ(result(), 0);
+  EXPECT_EQ(contents(path), std::string(4096, '\0'));
+
+  std::string one = "one ";
+  std::string two = "two";
+  const iovec pieces[] = {{one.data(), one.size()}, {two.data(), two.size()}};
+  files_.write(op_, file, pieces, 8, /*synced=*/true);
+  EXPECT_EQ(result(), 7);
+  files_.sync(op_, file);
+  EXPECT_EQ(result(), 0);
+  files_.sync_directory(op_, directory_.path().c_str());
+  EXPECT_EQ(result(), 0);
+  files_.truncate(op_, file, 15);
+  EXPECT_EQ(result(), 0);
+  EXPECT_EQ(contents(path), std::string(8, '\0') + "one two");
+  files_.close(file);
+}
+
+TEST_F(RingFileTest, DoesNotTakeOverAFileThatIsThere) {
+  const std::string path = directory_.path() + "/file";
+  std::ofstream(path) << "somebody's";
+  files_.create(op_, path.c_str());
+  EXPECT_EQ(result(), -EEXIST);
+  EXPECT_EQ(contents(path), "somebody's");
+}
+
+TEST_F(RingFileTest, KeepsMailFromOtherUsers) {
+  const std::string path = directory_.path() + "/file";
+  files_.close(create(path));
+  struct stat status {};
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+}
+
+TEST_F(RingFileTest, ReportsWhatTheKernelRefuses) {
+  files_.sync_directory(op_, (directory_.path() + "/none").c_str());
+  EXPECT_EQ(result(), -ENOENT);
+  const core::FileHandle closed{1'000'000};
+  files_.sync(op_, closed);
+  EXPECT_EQ(result(), -EBADF);
+}
+
+}  // namespace
+}  // namespace mailrace::net

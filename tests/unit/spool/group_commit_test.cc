@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// durable <= written <= appended, whatever lands first; and when a write is due.
+#include "spool/group_commit.h"
+
+#include "tests/sim/sim_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace mailrace::spool {
+namespace {
+
+using core::Instant;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using tests::SimFile;
+using Ending = SimFile::Ending;
+using Kind = SimFile::Kind;
+
+constexpr core::WallTime kWall{1'700'000'000'000'000'000};
+constexpr uint32_t kRecord = uint32_t(record_bytes(1000));
+constexpr uint64_t kSmallSegment = 64 << 10;
+
+// Every flush with something to write begins a write.
+const SpoolOptions kManyWrites{.commit_bytes = 1};
+
+class GroupCommitTest : public testing::Test {
+ protected:
+  void open(SpoolOptions options) {
+    options.directory = "worker";
+    if (options.segment_bytes == core::kSegmentBytesDefault) options.segment_bytes = 1 << 20;
+    log_.emplace(files_, chunks_, options,
+                 GroupCommitEvents{this, &on_durable, &on_lost, &on_gap, &is_lost});
+    settle();
+  }
+
+  static void on_durable(void* self, uint64_t offset) {
+    static_cast<GroupCommitTest*>(self)->durable_.push_back(offset);
+  }
+  static void on_lost(void* self, const Chunk& chunk, const core::Error&) {
+    static_cast<GroupCommitTest*>(self)->lost_.insert(chunk.mail_id);
+  }
+  static void on_gap(void* self, const core::Error&) {
+    ++static_cast<GroupCommitTest*>(self)->gaps_;
+  }
+  static bool is_lost(void* self, const Chunk& chunk) {
+    return static_cast<GroupCommitTest*>(self)->lost_.contains(chunk.mail_id);
+  }
+
+  // Appends a chunk of `records` records of 1000 octets.
+  uint64_t append(uint64_t mail_id, bool ends_mail = true, uint32_t records = 1) {
+    Chunk& chunk = *chunks_.take();
+    chunk.mail_id = mail_id;
+    for (uint32_t i = 0; i < records; ++i) {
+      chunk.open_record();
+      std::memset(chunk.tail(), 'x', 1000);
+      chunk.bytes += 1000;
+      chunk.close_record(RecordType::data);
+    }
+    chunk.ends_mail = ends_mail;
+    const uint64_t end = log_->append(chunk);
+    EXPECT_EQ(end, log_->appended());
+    return end;
+  }
+  std::optional<Instant> flush() { return log_->flush(now_, kWall); }
+  void settle() {
+    for (flush(); files_.pending() > 0; flush()) files_.complete(0);
+  }
+  // Indexes of the writes of records under way, in the order of their places in the file.
+  size_t writes() const {
+    size_t count = 0;
+    for (size_t i = 0; i < files_.pending(); ++i) {
+      const SimFile::Operation& operation = files_.operation(i);
+      count += operation.kind == Kind::write && operation.offset > 0 ? 1 : 0;
+    }
+    return count;
+  }
+
+  SimFile files_{/*seed=*/1};
+  ChunkPool chunks_{2000};
+  Instant now_{1'000'000};
+  std::vector<uint64_t> durable_;
+  std::set<uint64_t> lost_;
+  uint32_t gaps_ = 0;
+  std::optional<GroupCommit> log_;
+};
+
+TEST_F(GroupCommitTest, DurableIsTheEndOfWhatIsDoneWithoutAHole) {
+  open(kManyWrites);
+  std::vector<uint64_t> ends;
+  for (uint64_t mail = 1; mail <= 4; ++mail) {
+    ends.push_back(append(mail));
+    flush();
+  }
+  ASSERT_EQ(files_.pending(), 4u);
+  EXPECT_EQ(log_->written(), ends[3]);
+  files_.complete(3);
+  files_.complete(1);
+  EXPECT_EQ(log_->durable(), 0u);
+  EXPECT_THAT(durable_, IsEmpty());
+  files_.complete(0);
+  EXPECT_EQ(log_->durable(), ends[1]);
+  files_.complete(0);
+  EXPECT_THAT(durable_, ElementsAre(ends[1], ends[3]));
+  EXPECT_EQ(chunks_.free_count(), 2000u);
+}
+
+TEST_F(GroupCommitTest, SmallCommitsShareTheNextWrite) {
+  open({.commit_bytes = 100 * kRecord});
+  append(1);
+  flush();
+  append(2);
+  append(3);
+  EXPECT_EQ(flush(), std::nullopt) << "nothing is due before the write has landed";
+  ASSERT_EQ(writes(), 1u);
+  files_.complete(0);
+  flush();
+  ASSERT_EQ(writes(), 1u);
+  EXPECT_EQ(files_.operation(0).bytes, 2 * kRecord);
+}
+
+TEST_F(GroupCommitTest, ManyOctetsDoNotWaitForTheWriteUnderWay) {
+  open({.commit_bytes = 2 * kRecord});
+  append(1);
+  flush();
+  append(2);
+  flush();
+  EXPECT_EQ(writes(), 1u);
+  append(3);
+  flush();
+  EXPECT_EQ(writes(), 2u);
+}
+
+TEST_F(GroupCommitTest, HasAtMostFourWritesUnderWayAndGathersMeanwhile) {
+  open(kManyWrites);
+  for (uint64_t mail = 1; mail <= 10; ++mail) {
+    append(mail);
+    flush();
+  }
+  EXPECT_EQ(writes(), core::kWritesInFlightMax);
+  EXPECT_EQ(log_->written(), 4 * kRecord);
+  EXPECT_EQ(log_->appended(), 10 * kRecord);
+  files_.complete(0);
+  flush();
+  ASSERT_EQ(writes(), 4u);
+  EXPECT_EQ(files_.operation(3).bytes, 6 * kRecord);  // six mails, one write
+  settle();
+  EXPECT_EQ(log_->durable(), log_->appended());
+  EXPECT_EQ(log_->writes(), 5u);
+}
+
+TEST_F(GroupCommitTest, FailureTakesEverythingBehindItInTheSegmentAndNothingBeforeIt) {
+  open(kManyWrites);
+  for (uint64_t mail = 1; mail <= 4; ++mail) {
+    append(mail);
+    flush();
+  }
+  append(2, /*ends_mail=*/false);  // the rest of a lost mail is not written
+  append(5);
+  files_.complete(1, Ending::io_error);
+  EXPECT_THAT(lost_, ElementsAre(2, 3, 4));
+  EXPECT_EQ(log_->failures(), 1u);
+  EXPECT_EQ(log_->last_failure().sys_errno, EIO);
+  EXPECT_EQ(log_->durable(), 0u);
+  files_.complete(0);
+  EXPECT_EQ(log_->durable(), 2 * kRecord);  // it passes over what was reported lost
+  settle();
+  EXPECT_EQ(log_->durable(), log_->appended());
+  EXPECT_THAT(lost_, ElementsAre(2, 3, 4));
+  EXPECT_EQ(files_.cached().at("worker/0000000000000001.segment").size(), 4096 + kRecord);
+  EXPECT_EQ(log_->appended(), 6 * kRecord);
+  EXPECT_EQ(gaps_, 0u);
+  EXPECT_EQ(chunks_.free_count(), 2000u);
+}
+
+TEST_F(GroupCommitTest, EarlierFailureMovesTheCut) {
+  open(kManyWrites);
+  for (uint64_t mail = 1; mail <= 3; ++mail) {
+    append(mail);
+    flush();
+  }
+  files_.complete(2, Ending::short_write);
+  EXPECT_THAT(lost_, ElementsAre(3));
+  files_.complete(0, Ending::io_error);
+  EXPECT_THAT(lost_, ElementsAre(1, 2, 3));
+  settle();
+  EXPECT_EQ(files_.cached().at("worker/0000000000000001.segment").size(), 4096u);
+}
+
+TEST_F(GroupCommitTest, FailedCutIsAGapForMailsThatGoOn) {
+  open({});
+  append(1);
+  flush();
+  files_.complete(0, Ending::io_error);
+  ASSERT_EQ(files_.operation(0).kind, Kind::truncate);
+  files_.complete(0, Ending::io_error);
+  EXPECT_EQ(gaps_, 1u);
+  append(2);
+  settle();
+  EXPECT_EQ(log_->durable(), log_->appended());
+  EXPECT_FALSE(lost_.contains(2));
+}
+
+TEST_F(GroupCommitTest, NextSegmentWaitsForTheWritesToThisOne) {
+  open({.segment_bytes = kSmallSegment, .commit_bytes = 1});
+  uint64_t mail = 0;
+  // Two writes under way that fill the segment; the next one is sealed off from it.
+  for (int i = 0; i < 2; ++i) {
+    for (int k = 0; k < 2; ++k) append(++mail, true, 13);
+    flush();
+  }
+  append(++mail, true, 13);
+  flush();
+  ASSERT_EQ(writes(), 3u);  // two with mails, one with the seal
+  for (size_t i = 0; i < files_.pending();) {
+    // The next segment becomes ready; still nothing is written to it.
+    const SimFile::Operation& operation = files_.operation(i);
+    if (operation.kind == Kind::write && operation.offset > 0) {
+      ++i;
+    } else {
+      files_.complete(i);
+      flush();
+      i = 0;
+    }
+  }
+  EXPECT_EQ(writes(), 3u);
+  while (writes() == 3 || files_.operation(0).path == "worker/0000000000000001.segment") {
+    ASSERT_LT(log_->durable(), log_->appended());
+    files_.complete(0);
+    flush();
+  }
+  EXPECT_EQ(files_.operation(0).path, "worker/0000000000000002.segment");
+  EXPECT_EQ(files_.operation(0).offset, kSegmentHeadBytes);
+  settle();
+  EXPECT_EQ(log_->durable(), log_->appended());
+}
+
+TEST_F(GroupCommitTest, CommitWaitsForCompanyAsLongAsItIsTold) {
+  open({.commit_delay = core::milliseconds(2)});
+  append(1);
+  const Instant first = now_;
+  EXPECT_EQ(flush(), first + core::milliseconds(2));
+  now_ = now_ + core::milliseconds(1);
+  append(2);
+  EXPECT_EQ(flush(), first + core::milliseconds(2));
+  EXPECT_EQ(writes(), 0u);
+  now_ = now_ + core::milliseconds(1);
+  EXPECT_EQ(flush(), std::nullopt);
+  ASSERT_EQ(writes(), 1u);
+  EXPECT_EQ(files_.operation(0).bytes, 2 * kRecord);
+}
+
+TEST_F(GroupCommitTest, DataIsWrittenAheadOfItsCommitInBlocks) {
+  open({});
+  uint64_t bytes = 0;
+  while (bytes < core::kWriteAheadBytes) {
+    EXPECT_EQ(flush(), std::nullopt);
+    EXPECT_EQ(writes(), 0u);
+    bytes = append(1, /*ends_mail=*/false, 15);
+  }
+  flush();
+  ASSERT_EQ(writes(), 1u);
+  EXPECT_EQ(files_.operation(0).bytes, bytes);
+}
+
+TEST_F(GroupCommitTest, PageCacheDoesNotWaitForTheDisk) {
+  open({.durability = Durability::page_cache});
+  append(1);
+  flush();
+  ASSERT_EQ(files_.pending(), 1u);
+  EXPECT_FALSE(files_.operation(0).synced);
+}
+
+TEST_F(GroupCommitTest, NobodyIsKeptWaitingWhileNoSegmentCanBeMade) {
+  files_.faults.delay_max = 0;
+  log_.emplace(files_, chunks_, SpoolOptions{.directory = "worker", .segment_bytes = 1 << 20},
+               GroupCommitEvents{this, &on_durable, &on_lost, &on_gap, &is_lost});
+  EXPECT_FALSE(log_->unwritable().has_value());
+  append(1);
+  flush();
+  files_.complete(0, Ending::no_space);
+  ASSERT_TRUE(log_->unwritable().has_value());
+  EXPECT_EQ(log_->unwritable()->code, core::Errc::no_space);
+  EXPECT_EQ(flush(), now_ + SegmentMaker::kRetryAfter);
+  EXPECT_THAT(lost_, ElementsAre(1));
+  EXPECT_THAT(durable_, ElementsAre(0));  // told
+  EXPECT_EQ(chunks_.free_count(), 2000u);
+
+  now_ = now_ + SegmentMaker::kRetryAfter;
+  EXPECT_EQ(flush(), std::nullopt);  // the attempt's end wakes us
+  settle();
+  EXPECT_FALSE(log_->unwritable().has_value());
+  const uint64_t end = append(2);
+  settle();
+  EXPECT_EQ(log_->durable(), end);
+}
+
+TEST_F(GroupCommitTest, ClosesBehindASeal) {
+  open({});
+  append(1);
+  log_->close();
+  EXPECT_FALSE(log_->closed());
+  settle();
+  EXPECT_TRUE(log_->closed());
+  EXPECT_EQ(files_.open_count(), 0u);
+  EXPECT_EQ(log_->durable(), kRecord);
+  EXPECT_EQ(files_.cached().at("worker/0000000000000001.segment").size(),
+            4096 + kRecord + kSealRecordBytes);
+}
+
+TEST_F(GroupCommitTest, ClosesWhatItNeverUsed) {
+  log_.emplace(files_, chunks_, SpoolOptions{.directory = "worker", .segment_bytes = 1 << 20},
+               GroupCommitEvents{this, &on_durable, &on_lost, &on_gap, &is_lost});
+  flush();
+  ASSERT_EQ(files_.pending(), 1u);  // a segment is being made
+  log_->close();
+  while (files_.pending() > 0) {
+    EXPECT_FALSE(log_->closed());
+    files_.complete(0);
+    EXPECT_FALSE(log_->closed() && files_.open_count() > 0);
+    flush();
+  }
+  EXPECT_TRUE(log_->closed());
+  EXPECT_EQ(files_.open_count(), 0u);
+  EXPECT_EQ(files_.cached().at("worker/0000000000000001.segment").size(), kSegmentHeadBytes);
+}
+
+using GroupCommitDeathTest = GroupCommitTest;
+
+TEST_F(GroupCommitDeathTest, TakesNothingAfterClose) {
+  open({});
+  log_->close();
+  EXPECT_DEATH(append(1), "check failed");
+}
+
+}  // namespace
+}  // namespace mailrace::spool

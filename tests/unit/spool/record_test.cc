@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Records octet by octet, against the worked example of spool/FORMAT.md.
+#include "spool/record.h"
+
+#include "core/base/limits.h"
+#include "tests/support/hex_dump.h"
+#include "tests/support/segment_builder.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <string>
+#include <vector>
+
+namespace mailrace::spool {
+namespace {
+
+using core::Errc;
+
+TEST(RecordTest, WorkedExampleMatchesFormatMd) {
+  tests::SegmentBuilder segment(/*generation=*/1);
+  segment.add_mail(tests::worked_example_mail());
+  EXPECT_EQ(tests::hex_dump(segment.octets()), tests::format_md_dump());
+}
+
+std::vector<std::byte> end_record() {
+  tests::SegmentBuilder segment(/*generation=*/7);
+  segment.add_end(/*mail_id=*/42, /*data_bytes=*/5, /*data_records=*/1);
+  return {segment.octets().begin() + 4096, segment.octets().end()};
+}
+
+TEST(RecordTest, DecodesWhatWasEncoded) {
+  const auto octets = end_record();
+  ASSERT_EQ(octets.size(), record_bytes(kEndBodyBytes));
+  const auto header = decode_record(octets, 7);
+  ASSERT_TRUE(header);
+  EXPECT_EQ(header->sequence, 0u);
+  EXPECT_EQ(header->mail_id, 42u);
+  EXPECT_EQ(header->type, RecordType::end);
+  EXPECT_EQ(header->flags, 0u);
+  ASSERT_EQ(header->body_bytes, kEndBodyBytes);
+  const auto body = core::Octets(octets).subspan(core::kRecordHeaderBytes, kEndBodyBytes);
+  EXPECT_TRUE(body_matches(*header, body));
+  const auto end = decode_end(body);
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->data_bytes, 5u);
+  EXPECT_EQ(end->data_records, 1u);
+  EXPECT_EQ(end->durability, uint8_t(Durability::disk));
+}
+
+TEST(RecordTest, EveryFlippedBitOfAHeaderIsNoticed) {
+  const auto octets = end_record();
+  for (size_t bit = 0; bit < 8 * core::kRecordHeaderBytes; ++bit) {
+    auto flipped = octets;
+    flipped[bit / 8] ^= std::byte(1 << bit % 8);
+    const auto header = decode_record(flipped, 7);
+    ASSERT_FALSE(header) << "bit " << bit;
+    EXPECT_EQ(header.error().code, Errc::corrupt);
+  }
+}
+
+TEST(RecordTest, ARecordOfAnotherGenerationNeverPasses) {
+  const auto octets = end_record();
+  for (const uint64_t generation : {uint64_t{6}, uint64_t{8}, UINT64_MAX}) {
+    ASSERT_FALSE(decode_record(octets, generation));
+  }
+}
+
+TEST(RecordTest, ZerosAndShortInputAreATornTail) {
+  const std::array<std::byte, 64> zeros{};
+  EXPECT_EQ(decode_record(zeros, 1).error().code, Errc::torn_tail);
+  const auto octets = end_record();
+  for (size_t size = 0; size < core::kRecordHeaderBytes; ++size) {
+    EXPECT_EQ(decode_record(core::Octets(octets).first(size), 7).error().code, Errc::torn_tail);
+  }
+}
+
+// Octets with a right checksum but a type or length that no writer uses.
+TEST(RecordTest, RefusesUnknownTypesAndLongBodies) {
+  for (const uint16_t type : {uint16_t{0}, uint16_t{5}, uint16_t{0xffff}}) {
+    auto octets = end_record();
+    core::store_le(octets.data() + 24, type);
+    place_record(octets.data(), 7, 0);
+    EXPECT_EQ(std::string(decode_record(octets, 7).error().where), "record.type");
+  }
+  auto octets = end_record();
+  core::store_le(octets.data() + 28, core::kRecordBodyBytesMax + 1);
+  place_record(octets.data(), 7, 0);
+  EXPECT_EQ(std::string(decode_record(octets, 7).error().where), "record.body_bytes");
+}
+
+TEST(RecordTest, EndAndSealBodiesHaveOneLength) {
+  const std::array<std::byte, 32> octets{};
+  for (size_t size = 0; size <= octets.size(); ++size) {
+    const auto body = core::Octets(octets).first(size);
+    EXPECT_EQ(decode_end(body).has_value(), size == kEndBodyBytes);
+    EXPECT_EQ(decode_seal(body).has_value(), size == kSealBodyBytes);
+  }
+}
+
+TEST(RecordTest, TakesUpMultiplesOfEightOctets) {
+  EXPECT_EQ(record_bytes(0), 32u);
+  EXPECT_EQ(record_bytes(1), 40u);
+  EXPECT_EQ(record_bytes(8), 40u);
+  EXPECT_EQ(record_bytes(9), 48u);
+}
+
+}  // namespace
+}  // namespace mailrace::spool

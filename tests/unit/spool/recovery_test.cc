@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Recovery cuts what a crash left, and only that.
+#include "spool/recovery.h"
+
+#include "core/base/crc32c.h"
+#include "core/base/limits.h"
+#include "spool/segment.h"
+#include "tests/support/memory_disk.h"
+#include "tests/support/segment_builder.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace mailrace::spool {
+namespace {
+
+using tests::MemoryDisk;
+using tests::SegmentBuilder;
+
+std::string path_of(uint64_t number, uint32_t worker = 0) {
+  return segment_path("/spool", worker, number);
+}
+
+SegmentBuilder two_mails(uint64_t generation) {
+  SegmentBuilder segment(generation);
+  segment.add_mail({.mail_id = 10 * generation, .data = "first"});
+  segment.add_mail({.mail_id = 10 * generation + 1, .data = "second mail"});
+  return segment;
+}
+
+TEST(RecoveryTest, AnEmptySpoolHasNothingToRecover) {
+  MemoryDisk disk;
+  disk.directories.insert("/spool");
+  const auto recovery = recover(disk, "/spool");
+  ASSERT_TRUE(recovery);
+  EXPECT_TRUE(recovery->workers.empty());
+  EXPECT_FALSE(recover(disk, "/nowhere"));
+}
+
+TEST(RecoveryTest, TellsAWriterWhereToGoOn) {
+  MemoryDisk disk;
+  SegmentBuilder last = two_mails(7);
+  last.add_envelope({.mail_id = 900, .data = ""});  // never accepted, but its number is used
+  last.add_seal();
+  disk.files[path_of(3)] = two_mails(3).octets();
+  disk.files[path_of(7)] = last.octets();
+  disk.files[path_of(0x2a, 5)] = two_mails(0x2a).octets();
+  disk.directories.insert("/spool/worker-0006");
+  const auto recovery = recover(disk, "/spool");
+  ASSERT_TRUE(recovery);
+  ASSERT_EQ(recovery->workers.size(), 3u);
+  EXPECT_EQ(recovery->workers[0].worker, 0u);
+  EXPECT_EQ(recovery->workers[0].next_segment, 8u);
+  EXPECT_EQ(recovery->workers[0].last_mail_id, 900u);
+  EXPECT_EQ(recovery->workers[0].mails, 4u);
+  EXPECT_EQ(recovery->workers[0].octets, 32u);
+  EXPECT_EQ(recovery->workers[1].worker, 5u);
+  EXPECT_EQ(recovery->workers[1].next_segment, 0x2bu);
+  EXPECT_EQ(recovery->workers[2].next_segment, 1u);
+  EXPECT_EQ(recovery->findings_count, 0u);
+  EXPECT_EQ(recovery->tails_cut, 0u);
+  EXPECT_EQ(disk.open_count, 0u);
+}
+
+TEST(RecoveryTest, CutsATornTailAtEveryOctetToTheValidPrefix) {
+  const SegmentBuilder segment = two_mails(1);
+  const uint64_t last = segment.offsets().back();
+  constexpr uint64_t kReservedBytes = 3;  // at the end of an end record; zeros like what follows
+  for (uint64_t size = last; size < segment.end() - kReservedBytes; ++size) {
+    MemoryDisk disk;
+    auto& octets = disk.files[path_of(1)];
+    octets = segment.octets();
+    octets.resize(size);
+    octets.resize(segment.end() + 65536);
+    const auto recovery = recover(disk, "/spool");
+    ASSERT_TRUE(recovery);
+    EXPECT_EQ(recovery->findings_count, 0u);
+    EXPECT_EQ(recovery->workers[0].mails, 1u) << size;
+    EXPECT_EQ(recovery->tails_cut, 1u);
+    EXPECT_EQ(octets.size(), last);
+    const auto again = recover(disk, "/spool");
+    EXPECT_EQ(again->tails_cut, 0u);
+    EXPECT_EQ(again->workers[0].mails, 1u);
+  }
+}
+
+TEST(RecoveryTest, NeverCutsWhatHasWholeRecordsBehindIt) {
+  const SegmentBuilder segment = two_mails(1);
+  for (size_t bad = 0; bad + 1 < segment.offsets().size(); ++bad) {
+    MemoryDisk disk;
+    auto octets = segment.octets();
+    octets[segment.offsets()[bad] + 1] ^= std::byte{1};
+    octets.resize(octets.size() + 4096);
+    disk.files[path_of(1)] = octets;
+    const auto recovery = recover(disk, "/spool");
+    ASSERT_TRUE(recovery);
+    EXPECT_GE(recovery->findings_count, 1u);
+    EXPECT_EQ(recovery->findings[0].file, path_of(1));
+    EXPECT_EQ(recovery->findings[0].offset, segment.offsets()[bad]);
+    EXPECT_EQ(recovery->workers[0].mails, 1u);
+    EXPECT_TRUE(disk.files[path_of(1)] == octets);
+  }
+}
+
+// However many zeros stand between: a reader of a live spool stops looking, recovery does not.
+TEST(RecoveryTest, FindsRecordsBehindManyZeros) {
+  SegmentBuilder segment = two_mails(1);
+  const uint64_t hole = segment.end();
+  const std::string data(core::kRecordBodyBytesMax, 'x');
+  for (uint64_t bytes = 0; bytes <= core::kReaderSearchZerosMax; bytes += data.size()) {
+    segment.add_data(99, data);
+  }
+  segment.add_data(99, "whole");
+  MemoryDisk disk;
+  auto octets = segment.octets();
+  std::fill(octets.begin() + ptrdiff_t(hole), octets.begin() + ptrdiff_t(segment.offsets().back()),
+            std::byte{0});
+  disk.files[path_of(1)] = octets;
+  const auto recovery = recover(disk, "/spool");
+  EXPECT_EQ(recovery->tails_cut, 0u);
+  EXPECT_EQ(recovery->findings_count, 1u);
+  EXPECT_EQ(disk.files[path_of(1)].size(), octets.size());
+}
+
+TEST(RecoveryTest, RemovesSegmentsWithoutAnyRecord) {
+  MemoryDisk disk;
+  disk.files[path_of(1)] = two_mails(1).octets();
+  disk.files[path_of(2)] = {};
+  disk.files[path_of(3)] = std::vector<std::byte>(100'000);
+  SegmentBuilder fresh(4);
+  fresh.allocate(100'000);
+  disk.files[path_of(4)] = fresh.octets();
+  SegmentBuilder torn(5);
+  torn.add_data(1, "torn");
+  auto octets = torn.octets();
+  octets.resize(octets.size() - 9);
+  disk.files[path_of(5)] = octets;
+  const auto recovery = recover(disk, "/spool");
+  EXPECT_EQ(recovery->segments_removed, 4u);
+  EXPECT_EQ(recovery->findings_count, 0u);
+  EXPECT_EQ(disk.files.size(), 1u);
+  EXPECT_EQ(recovery->workers[0].next_segment, 6u);  // a number is never used twice
+}
+
+TEST(RecoveryTest, CutsWhatIsAllocatedBehindASeal) {
+  SegmentBuilder segment = two_mails(1);
+  segment.add_seal();
+  const uint64_t end = segment.end();
+  segment.allocate(65536);
+  MemoryDisk disk;
+  disk.files[path_of(1)] = segment.octets();
+  EXPECT_EQ(recover(disk, "/spool")->tails_cut, 1u);
+  EXPECT_EQ(disk.files[path_of(1)].size(), end);
+}
+
+TEST(RecoveryTest, LeavesATailThatCannotBeRead) {
+  SegmentBuilder segment = two_mails(1);
+  segment.allocate(65536);
+  MemoryDisk disk;
+  disk.files[path_of(1)] = segment.octets();
+  disk.unreadable_from = 16384;
+  const auto recovery = recover(disk, "/spool");
+  EXPECT_EQ(recovery->workers[0].mails, 2u);
+  EXPECT_EQ(recovery->tails_cut, 0u);
+  EXPECT_GE(recovery->findings_count, 1u);
+  EXPECT_EQ(disk.files[path_of(1)].size(), 65536u);
+}
+
+TEST(RecoveryTest, LeavesAFormatVersionThatIsNotOurs) {
+  SegmentBuilder segment = two_mails(1);
+  auto octets = segment.octets();
+  core::store_le(octets.data() + 8, uint32_t{2});
+  core::store_le(octets.data() + 60, core::crc32c(0, core::Octets(octets).first(60)));
+  MemoryDisk disk;
+  disk.files[path_of(1)] = octets;
+  const auto recovery = recover(disk, "/spool");
+  EXPECT_EQ(recovery->workers[0].mails, 0u);
+  ASSERT_EQ(recovery->findings_count, 1u);
+  EXPECT_EQ(std::string(recovery->findings[0].what), "segment.version");
+  EXPECT_TRUE(disk.files[path_of(1)] == octets);
+}
+
+TEST(RecoveryTest, DamageOfOneSegmentStopsNothing) {
+  MemoryDisk disk;
+  for (uint64_t number = 1; number <= 3; ++number) {
+    disk.files[path_of(number)] = two_mails(number).octets();
+  }
+  std::fill(disk.files[path_of(2)].begin(), disk.files[path_of(2)].end(), std::byte{0x5a});
+  const auto recovery = recover(disk, "/spool");
+  EXPECT_EQ(recovery->workers[0].mails, 4u);
+  EXPECT_EQ(recovery->findings_count, 1u);
+  EXPECT_EQ(disk.files.size(), 3u);
+}
+
+TEST(RecoveryTest, CountsFindingsBeyondThoseItKeeps) {
+  SegmentBuilder segment(1);
+  for (uint64_t id = 0; id < core::kFindingsMax + 10; ++id) segment.add_end(id, 1, 1);
+  MemoryDisk disk;
+  disk.files[path_of(1)] = segment.octets();
+  const auto recovery = recover(disk, "/spool");
+  EXPECT_EQ(recovery->findings.size(), core::kFindingsMax);
+  EXPECT_EQ(recovery->findings_count, core::kFindingsMax + 10);
+}
+
+}  // namespace
+}  // namespace mailrace::spool

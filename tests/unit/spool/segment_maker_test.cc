@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A segment is offered only when its head, its length and its name are stable.
+#include "spool/segment_maker.h"
+
+#include "spool/segment.h"
+#include "tests/sim/sim_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace mailrace::spool {
+namespace {
+
+using core::Instant;
+using testing::ElementsAre;
+using tests::SimFile;
+using Ending = SimFile::Ending;
+using Kind = SimFile::Kind;
+
+constexpr uint64_t kCapacity = 64 << 10;
+constexpr Instant kNow{5};
+constexpr core::WallTime kWall{1'700'000'000'000'000'000};
+
+std::string path_of(uint64_t number) { return "worker/" + segment_file_name(number); }
+
+class SegmentMakerTest : public testing::Test {
+ protected:
+  // Runs the operations that follow, the one with number `failing` not well.
+  std::vector<Kind> run(size_t failing = SIZE_MAX, Ending ending = Ending::io_error) {
+    std::vector<Kind> kinds;
+    while (files_.pending() > 0) {
+      EXPECT_EQ(files_.pending(), 1u);
+      EXPECT_FALSE(maker_.has_ready());
+      kinds.push_back(files_.operation(0).kind);
+      files_.complete(0, kinds.size() - 1 == failing ? ending : Ending::good);
+    }
+    return kinds;
+  }
+
+  SimFile files_{/*seed=*/1};
+  SegmentMaker maker_{files_, "worker", /*worker=*/3, /*first=*/8, kCapacity};
+};
+
+TEST_F(SegmentMakerTest, MakesHeadLengthAndNameStableInThisOrder) {
+  maker_.want(kNow, kWall);
+  EXPECT_FALSE(maker_.idle());
+  EXPECT_THAT(run(), ElementsAre(Kind::create, Kind::allocate, Kind::write, Kind::sync,
+                                 Kind::sync_directory));
+  ASSERT_TRUE(maker_.has_ready());
+  EXPECT_TRUE(maker_.idle());
+  EXPECT_FALSE(maker_.empty());
+  const tests::FileContents after_cut = files_.power_cut();
+  const std::vector<std::byte>& octets = after_cut.at(path_of(8));
+  EXPECT_EQ(octets.size(), kCapacity);
+  const auto head = decode_segment_head(core::Octets(octets).first(kSegmentHeadBytes));
+  ASSERT_TRUE(head.has_value());
+  EXPECT_EQ(head->generation, 8u);
+  EXPECT_EQ(head->worker, 3u);
+  EXPECT_EQ(head->capacity, kCapacity);
+  EXPECT_EQ(head->created_at_ns, kWall.ns);
+}
+
+TEST_F(SegmentMakerTest, MakesOneAtATimeAndCountsUp) {
+  maker_.want(kNow, kWall);
+  run();
+  maker_.want(kNow, kWall);
+  EXPECT_EQ(files_.pending(), 0u);
+  EXPECT_EQ(maker_.take().number, 8u);
+  EXPECT_TRUE(maker_.empty());
+  maker_.want(kNow, kWall);
+  run();
+  const ReadySegment second = maker_.take();
+  EXPECT_EQ(second.number, 9u);
+  EXPECT_EQ(second.capacity, kCapacity);
+  EXPECT_TRUE(second.file.is_open());
+}
+
+struct Failure {
+  const char* name;
+  size_t operation;
+  uint64_t next_number;  // that the next attempt uses
+};
+
+class SegmentMakerFailureTest : public SegmentMakerTest,
+                                public testing::WithParamInterface<Failure> {};
+
+TEST_P(SegmentMakerFailureTest, SaysSoWaitsAndTriesAgain) {
+  maker_.want(kNow, kWall);
+  const std::vector<Kind> kinds = run(GetParam().operation, Ending::no_space);
+  EXPECT_FALSE(maker_.has_ready());
+  EXPECT_TRUE(maker_.idle());
+  ASSERT_TRUE(maker_.error().has_value());
+  EXPECT_EQ(maker_.error()->code, core::Errc::no_space);
+  if (GetParam().operation > 0) {
+    // What was reserved is given back.
+    EXPECT_EQ(kinds.back(), Kind::truncate);
+    EXPECT_EQ(files_.cached().at(path_of(8)).size(), 0u);
+  }
+
+  EXPECT_EQ(maker_.retry_at(), kNow + SegmentMaker::kRetryAfter);
+  maker_.want({maker_.retry_at().ns - 1}, kWall);
+  EXPECT_EQ(files_.pending(), 0u);
+  maker_.want(maker_.retry_at(), kWall);
+  EXPECT_EQ(files_.pending(), 1u);
+  EXPECT_TRUE(maker_.error().has_value());  // until there is a segment
+  run();
+  ASSERT_TRUE(maker_.has_ready());
+  EXPECT_FALSE(maker_.error().has_value());
+  EXPECT_EQ(maker_.take().number, GetParam().next_number);
+  EXPECT_LE(files_.open_count(), 1u);
+  EXPECT_THAT(files_.violations(), testing::IsEmpty());
+}
+
+// A failed allocation leaves nothing behind in the file: it serves the next attempt. After anything
+// else nobody knows what is in it.
+constexpr Failure kFailures[] = {
+    {"create", 0, 9}, {"allocate", 1, 8}, {"write_head", 2, 9}, {"sync", 3, 9}, {"sync_name", 4, 9},
+};
+
+INSTANTIATE_TEST_SUITE_P(Operations, SegmentMakerFailureTest, testing::ValuesIn(kFailures),
+                         [](const auto& failure) { return std::string(failure.param.name); });
+
+TEST_F(SegmentMakerTest, FullDiskLeavesOneEmptyFileHoweverLongItLasts) {
+  Instant now = kNow;
+  for (int i = 0; i < 100; ++i) {
+    maker_.want(now, kWall);
+    const bool first = i == 0;
+    run(first ? 1 : 0, Ending::no_space);
+    now = maker_.retry_at();
+  }
+  EXPECT_EQ(files_.cached().size(), 1u);
+  EXPECT_EQ(files_.open_count(), 1u);
+  EXPECT_FALSE(maker_.empty());
+  maker_.give_up();
+  EXPECT_TRUE(maker_.empty());
+  EXPECT_EQ(files_.open_count(), 0u);
+}
+
+TEST_F(SegmentMakerTest, SetsTheLengthWhereNothingCanBeReserved) {
+  maker_.want(kNow, kWall);
+  const std::vector<Kind> kinds = run(/*failing=*/1, Ending::not_supported);
+  EXPECT_THAT(kinds, ElementsAre(Kind::create, Kind::allocate, Kind::truncate, Kind::write,
+                                 Kind::sync, Kind::sync_directory));
+  EXPECT_TRUE(maker_.has_ready());
+  EXPECT_EQ(files_.cached().at(path_of(8)).size(), kCapacity);
+}
+
+TEST_F(SegmentMakerTest, NeverWritesToAFileThatIsThere) {
+  SimFile files(1, {{path_of(1), std::vector<std::byte>(5)}});
+  SegmentMaker maker(files, "worker", 0, /*first=*/1, kCapacity);
+  maker.want(kNow, kWall);
+  files.complete(0);
+  EXPECT_EQ(files.pending(), 0u);
+  ASSERT_TRUE(maker.error().has_value());
+  EXPECT_EQ(files.cached().at(path_of(1)).size(), 5u);
+}
+
+}  // namespace
+}  // namespace mailrace::spool

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The load generator against servers that behave, answer in pieces, refuse, hang up, fall silent.
+#include "core/base/ip.h"
+#include "net/fd.h"
+#include "net/listener.h"
+#include "net/ring.h"
+#include "tools/load/report.h"
+#include "tools/load/run.h"
+
+#include <gtest/gtest.h>
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace mailrace::tools {
+namespace {
+
+struct Behaviour {
+  std::string greeting = "220 test\r\n";
+  std::string ehlo = "250-test\r\n250-SIZE 1000000\r\n250 PIPELINING\r\n";
+  std::string rcpt = "250 ok\r\n";
+  std::string end_of_data = "250 taken\r\n";
+  bool octet_by_octet = false;        // replies
+  bool hang_up_in_mail_data = false;  // reset, not end
+  bool silent_after_mail_data = false;
+};
+
+// A blocking SMTP server, one thread per connection, that remembers what it was sent.
+class TestServer {
+ public:
+  explicit TestServer(Behaviour behaviour) : behaviour_(std::move(behaviour)) {
+    core::Endpoint any;
+    any.address.octets = {127, 0, 0, 1};
+    listener_ = std::move(*net::open_listener(any));
+    port_ = net::local_endpoint(listener_)->port;
+    acceptor_ = std::thread([this] { accept_all(); });
+  }
+  ~TestServer() {
+    ::shutdown(listener_.get(), SHUT_RDWR);
+    acceptor_.join();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  std::string target() const { return "127.0.0.1:" + std::to_string(port_); }
+  std::vector<std::string> mails() {
+    const std::lock_guard lock(mutex_);
+    return mails_;
+  }
+  size_t connection_count() const { return connections_; }
+  size_t early_count() const { return early_; }
+
+ private:
+  struct Stream {
+    net::Fd socket;
+    std::string input;
+  };
+
+  void accept_all() {
+    for (;;) {
+      net::Fd socket(::accept(listener_.get(), nullptr, nullptr));
+      if (!socket.is_open()) return;
+      ++connections_;
+      threads_.emplace_back([this, s = std::move(socket)]() mutable { talk({std::move(s), {}}); });
+    }
+  }
+
+  void say(Stream& stream, const std::string& text) {
+    const size_t piece = behaviour_.octet_by_octet ? 1 : text.size();
+    for (size_t at = 0; at < text.size(); at += piece) {
+      (void)!::send(stream.socket.get(), text.data() + at, piece, MSG_NOSIGNAL);
+    }
+  }
+
+  // Reads until `end` is there and returns all up to its end; empty at the end of the stream.
+  static std::string read_to(Stream& stream, std::string_view end) {
+    size_t at = 0;
+    size_t from = 0;  // nothing is found before it
+    while ((at = stream.input.find(end, from)) == std::string::npos) {
+      from = stream.input.size() - std::min(stream.input.size(), end.size() - 1);
+      char buffer[65536];
+      const ssize_t size = ::recv(stream.socket.get(), buffer, sizeof buffer, 0);
+      if (size <= 0) return {};
+      stream.input.append(buffer, size_t(size));
+    }
+    std::string text = stream.input.substr(0, at + end.size());
+    stream.input.erase(0, at + end.size());
+    return text;
+  }
+
+  // Whether the client sent more than the line that was read, before it was answered.
+  static bool more_is_there(Stream& stream) {
+    pollfd poll{stream.socket.get(), POLLIN, 0};
+    return !stream.input.empty() || (::poll(&poll, 1, 0) == 1 && (poll.revents & POLLIN) != 0);
+  }
+
+  bool take_mail(Stream& stream) {
+    say(stream, "354 go\r\n");
+    if (behaviour_.hang_up_in_mail_data) return false;
+    const std::string mail = read_to(stream, "\r\n.\r\n");
+    if (mail.empty()) return false;
+    {
+      const std::lock_guard lock(mutex_);
+      mails_.push_back(mail.substr(0, mail.size() - 3));
+    }
+    if (behaviour_.silent_after_mail_data) return !read_to(stream, "never").empty();
+    say(stream, behaviour_.end_of_data);
+    return true;
+  }
+
+  void talk(Stream stream) {
+    say(stream, behaviour_.greeting);
+    for (;;) {
+      const std::string line = read_to(stream, "\r\n");
+      if (line.empty()) return;
+      early_ += more_is_there(stream) ? 1 : 0;
+      if (line.starts_with("EHLO ")) say(stream, behaviour_.ehlo);
+      if (line.starts_with("MAIL FROM:<")) say(stream, "250 ok\r\n");
+      if (line.starts_with("RCPT TO:<")) say(stream, behaviour_.rcpt);
+      if (line == "DATA\r\n" && !take_mail(stream)) return;
+      if (line == "QUIT\r\n") return say(stream, "221 bye\r\n");
+    }
+  }
+
+  Behaviour behaviour_;
+  net::Fd listener_;
+  uint16_t port_ = 0;
+  std::thread acceptor_;
+  std::vector<std::thread> threads_;
+  std::mutex mutex_;
+  std::vector<std::string> mails_;
+  std::atomic<size_t> connections_ = 0;
+  std::atomic<size_t> early_ = 0;
+};
+
+class LoadTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const std::string reason = net::ring_unavailable();
+    if (!reason.empty()) GTEST_SKIP() << reason;
+    options_.connections = 3;
+    options_.messages = 10;
+    options_.message_bytes = 1000;
+  }
+
+  LoadReport run(TestServer& server) {
+    options_.target = server.target();
+    const std::atomic<bool> stopping = false;
+    auto report = measure_load(options_, stopping, {});
+    EXPECT_TRUE(report);
+    return *report;
+  }
+
+  uint64_t error_count(const LoadReport& report, LoadError error) {
+    return report.stats.errors[size_t(error)];
+  }
+
+  LoadOptions options_;
+};
+
+void expect_good_mails(const std::vector<std::string>& mails, size_t count, size_t size) {
+  EXPECT_EQ(mails.size(), count);
+  std::set<std::string> ids;
+  for (const std::string& mail : mails) {
+    EXPECT_EQ(mail.size(), size);
+    const size_t at = mail.find("\r\nX-Mailrace-Load-Id: ");
+    ASSERT_NE(at, std::string::npos);
+    ids.insert(mail.substr(at, 60));
+  }
+  EXPECT_EQ(ids.size(), count) << "two messages have the same id";
+}
+
+TEST_F(LoadTest, SendsEveryMessageOnceInOneTransactionEach) {
+  TestServer server({});
+  const LoadReport report = run(server);
+  EXPECT_EQ(report.stats.messages, 10u);
+  EXPECT_EQ(report.stats.bytes, 10'000u);
+  EXPECT_EQ(report.stats.connections, 3u);
+  EXPECT_EQ(report.stats.latency_ns.count(), 10u);
+  EXPECT_EQ(report.stats.error_count(), 0u) << report.stats.first_error;
+  EXPECT_EQ(report.stats.replies[250], 3u + 3 * 10);
+  EXPECT_EQ(report.stats.replies[354], 10u);
+  EXPECT_EQ(report.stats.replies[221], 3u);
+  EXPECT_EQ(server.early_count(), 2 * 10u) << "behind MAIL and behind RCPT";
+  expect_good_mails(server.mails(), 10, 1000);
+}
+
+TEST_F(LoadTest, WaitsForEachReplyWithoutPipelining) {
+  options_.pipelining = false;
+  TestServer server({});
+  const LoadReport report = run(server);
+  EXPECT_EQ(report.stats.messages, 10u);
+  EXPECT_EQ(server.early_count(), 0u);
+  expect_good_mails(server.mails(), 10, 1000);
+}
+
+TEST_F(LoadTest, WaitsForEachReplyWherePipeliningIsNotOffered) {
+  TestServer server({.ehlo = "250 test\r\n"});
+  const LoadReport report = run(server);
+  EXPECT_EQ(report.stats.messages, 10u);
+  EXPECT_EQ(report.stats.error_count(), 0u);
+  EXPECT_EQ(server.early_count(), 0u);
+}
+
+TEST_F(LoadTest, ReadsRepliesThatComeInPieces) {
+  TestServer server({.rcpt = "250-2.1.5 one\r\n250 2.1.5 two\r\n", .octet_by_octet = true});
+  const LoadReport report = run(server);
+  EXPECT_EQ(report.stats.messages, 10u);
+  EXPECT_EQ(report.stats.error_count(), 0u) << report.stats.first_error;
+}
+
+TEST_F(LoadTest, ConnectsAgainAfterSoManyMessages) {
+  options_.messages_per_connection = 2;
+  options_.connections = 2;
+  TestServer server({});
+  const LoadReport report = run(server);
+  EXPECT_EQ(report.stats.messages, 10u);
+  EXPECT_EQ(report.stats.error_count(), 0u) << report.stats.first_error;
+  EXPECT_GE(server.connection_count(), 5u);
+  EXPECT_EQ(report.stats.replies[221], server.connection_count());
+}
+
+TEST_F(LoadTest, SpreadsOverThreads) {
+  options_.threads = 3;
+  options_.connections = 4;
+  TestServer server({});
+  const LoadReport report = run(server);
+  EXPECT_EQ(report.stats.messages, 10u);
+  EXPECT_EQ(server.connection_count(), 4u);
+  expect_good_mails(server.mails(), 10, 1000);
+}
+
+TEST_F(LoadTest, SendsWhatIsLargerThanOneSend) {
+  options_.connections = 1;
+  options_.messages = 2;
+  options_.message_bytes = 2 * core::kLoadSendBytesMax + 12'345;
+  TestServer server({});
+  const LoadReport report = run(server);
+  EXPECT_EQ(report.stats.error_count(), 0u) << report.stats.first_error;
+  expect_good_mails(server.mails(), 2, size_t(options_.message_bytes));
+}
+
+TEST_F(LoadTest, GivesUpAConnectionAtAnUnexpectedReply) {
+  TestServer server({.rcpt = "550 5.1.1 nobody\r\n"});
+  const LoadReport report = run(server);
+  EXPECT_EQ(report.stats.messages, 0u);
+  EXPECT_EQ(report.stats.replies[550], 3u);
+  EXPECT_EQ(error_count(report, LoadError::unexpected_reply), 3u);
+  EXPECT_EQ(report.stats.error_count(), 3u);
+  EXPECT_EQ(report.stats.first_error, "RCPT: 550 5.1.1 nobody");
+}
+
+TEST_F(LoadTest, CountsARefusalInsteadOfAGreeting) {
+  TestServer server({.greeting = "421 4.3.2 full\r\n"});
+  const LoadReport report = run(server);
+  EXPECT_EQ(error_count(report, LoadError::unexpected_reply), 3u);
+  EXPECT_EQ(report.stats.connections, 0u);
+}
+
+TEST_F(LoadTest, CountsWhatIsNoSmtp) {
+  TestServer server({.greeting = "HTTP/1.1 400 Bad Request\r\n"});
+  const LoadReport report = run(server);
+  EXPECT_EQ(error_count(report, LoadError::malformed_reply), 3u);
+}
+
+TEST_F(LoadTest, CountsConnectionsThatEndInTheMiddle) {
+  options_.message_bytes = 4 << 20;  // more than fits into socket buffers
+  TestServer server({.hang_up_in_mail_data = true});
+  const LoadReport report = run(server);
+  EXPECT_EQ(error_count(report, LoadError::closed), 3u);
+  EXPECT_EQ(report.stats.error_count(), 3u);
+  EXPECT_EQ(report.stats.messages, 0u);
+}
+
+TEST_F(LoadTest, CountsConnectionsThatNobodyTakes) {
+  options_.target = "127.0.0.1:1";
+  const std::atomic<bool> stopping = false;
+  const auto report = measure_load(options_, stopping, {});
+  ASSERT_TRUE(report);
+  EXPECT_EQ(error_count(*report, LoadError::connect), 3u);
+  EXPECT_EQ(report->stats.error_count(), 3u);
+  EXPECT_EQ(report->stats.first_error, "connect: Connection refused");
+}
+
+TEST_F(LoadTest, EndsTheRunWhenNobodyAnswersInTime) {
+  options_.reply_timeout = core::milliseconds(300);
+  TestServer server({.silent_after_mail_data = true});
+  const LoadReport report = run(server);
+  EXPECT_GE(error_count(report, LoadError::timeout), 1u);
+  EXPECT_EQ(report.stats.messages, 0u);
+}
+
+TEST_F(LoadTest, EndsAfterTheGivenTime) {
+  options_.messages = 0;
+  options_.duration = core::milliseconds(200);
+  TestServer server({});
+  const LoadReport report = run(server);
+  EXPECT_GT(report.stats.messages, 0u);
+  EXPECT_EQ(report.stats.error_count(), 0u);
+  EXPECT_EQ(report.stats.replies[221], 3u) << "connections are ended properly";
+  EXPECT_EQ(server.mails().size(), report.stats.messages);
+}
+
+TEST_F(LoadTest, FinishesWhatIsUnderWayWhenItIsStopped) {
+  options_.messages = 0;
+  options_.duration = core::seconds(60);
+  TestServer server({});
+  options_.target = server.target();
+  std::atomic<bool> stopping = false;
+  const auto report = measure_load(
+      options_, stopping, [&](const LoadStats&, core::Duration, int64_t) { stopping = true; });
+  ASSERT_TRUE(report);
+  EXPECT_LT(report->elapsed, core::seconds(30));
+  EXPECT_EQ(report->stats.error_count(), 0u);
+  EXPECT_EQ(server.mails().size(), report->stats.messages);
+}
+
+TEST(LoadReport, JsonHasWhatWasCounted) {
+  LoadReport report;
+  report.stats.messages = 4;
+  report.stats.bytes = 2'000'000;
+  report.stats.replies[250] = 12;
+  report.stats.count_error(LoadError::timeout, "RCPT: \"quoted\"");
+  report.stats.latency_ns.add(40);
+  report.elapsed = core::seconds(2);
+  report.cpu = core::milliseconds(1);
+  const std::string json = report_json(report, LoadOptions());
+  for (const char* part :
+       {"\"messages\":4,", "\"messages_per_second\":2.000,", "\"megabytes_per_second\":1.000,",
+        "\"p50\":0.000040,", "\"replies\":{\"250\":12},", "\"timeout\":1}",
+        "\"first_error\":\"RCPT: \\\"quoted\\\"\"", "\"generator_cpu_ms_per_message\":0.250000,"}) {
+    EXPECT_NE(json.find(part), std::string::npos) << part << " is not in " << json;
+  }
+  EXPECT_TRUE(json.ends_with("}\n"));
+}
+
+}  // namespace
+}  // namespace mailrace::tools

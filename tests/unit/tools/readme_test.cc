@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The README's flag tables are the programs' own.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "tools/lib/flag_text.h"
+#include "tools/load/flags.h"
+#include "tools/serve/options.h"
+
+namespace mailrace::tools {
+namespace {
+
+std::string readme() {
+  std::ifstream file(MAILRACE_SOURCE_DIR "/README.md");
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST(ReadmeTest, HasTheFlagsOfServe) {
+  ServeOptions options;
+  const std::string table = markdown_table(serve_flags(options));
+  EXPECT_NE(readme().find(table), std::string::npos) << "README.md should have:\n" << table;
+}
+
+TEST(ReadmeTest, HasTheFlagsOfLoad) {
+  LoadOptions options;
+  const std::string table = markdown_table(load_flags(options));
+  EXPECT_NE(readme().find(table), std::string::npos) << "README.md should have:\n" << table;
+}
+
+}  // namespace
+}  // namespace mailrace::tools

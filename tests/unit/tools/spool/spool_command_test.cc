@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// `mailrace spool` on a real directory: what it writes, and what its exit status says.
+#include "core/base/queue_id.h"
+#include "spool/spool_reader.h"
+#include "tests/support/segment_builder.h"
+#include "tests/support/temporary_directory.h"
+#include "tools/lib/exit_codes.h"
+#include "tools/spool/export_target.h"
+#include "tools/spool/spool.h"
+#include "tools/spool/walk.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace mailrace::tools {
+namespace {
+
+using testing::internal::CaptureStderr;
+using testing::internal::CaptureStdout;
+using testing::internal::GetCapturedStderr;
+using testing::internal::GetCapturedStdout;
+
+constexpr uint64_t kFirst = 1024;
+constexpr uint64_t kSecond = 2048;
+const std::string kFirstId = queue_id(kFirst);
+const std::string kSecondId = queue_id(kSecond);
+
+struct Outcome {
+  int exit_code = 0;
+  std::string out;
+  std::string err;
+};
+
+Outcome run(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "spool");
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  CaptureStdout();
+  CaptureStderr();
+  Outcome result;
+  result.exit_code = main_spool(int(arguments.size()), argv.data());
+  result.out = GetCapturedStdout();
+  result.err = GetCapturedStderr();
+  return result;
+}
+
+std::string contents(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::set<std::string> names(const std::string& path) {
+  std::set<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator(path)) {
+    found.insert(entry.path().filename().string());
+  }
+  return found;
+}
+
+/// A spool with two mails in a temporary directory.
+class SpoolCommandTest : public testing::Test {
+ protected:
+  SpoolCommandTest() : spool_(directory_.path() + "/spool"), out_(directory_.path() + "/out") {
+    tests::SegmentBuilder segment(1);
+    first_ = {.mail_id = kFirst,
+              .reverse_path = "",
+              .forward_paths = {"\"q\\\"\"@example.com"},
+              .data = "Subject: one\r\n\r\nFrom here\r\n",
+              .received_at_ns = 1'000'000'000};
+    second_ = {.mail_id = kSecond,
+               .reverse_path = "bad\xff\x1b@example.org",
+               .forward_paths = {"b@example.com", "c@example.com"},
+               .data = std::string(100'000, '\xe9'),
+               .received_at_ns = 2'000'000'000};
+    segment.add_mail(first_);
+    segment.add_mail(second_);
+    segment.add_seal();
+    octets_ = segment.octets();
+    offsets_ = segment.offsets();
+    std::filesystem::create_directories(spool_ + "/worker-0000");
+    write(octets_);
+  }
+
+  void write(const std::vector<std::byte>& octets) const {
+    std::ofstream(spool::segment_path(spool_, 0, 1), std::ios::binary) << core::as_text(octets);
+  }
+
+  tests::TemporaryDirectory directory_;
+  std::string spool_;
+  std::string out_;
+  tests::TestMail first_;
+  tests::TestMail second_;
+  std::vector<std::byte> octets_;
+  std::vector<uint64_t> offsets_;
+};
+
+TEST_F(SpoolCommandTest, ListSeparatesByTabsForPrograms) {
+  const Outcome result = run({"list", spool_});
+  EXPECT_EQ(result.exit_code, kExitOk);
+  EXPECT_EQ(result.err, "");
+  EXPECT_EQ(result.out, kFirstId + "\t1970-01-01T00:00:01.000000Z\t27\t<>\t1\t" +
+                            "<\"q\\\"\"@example.com>\n" + kSecondId +
+                            "\t1970-01-01T00:00:02.000000Z\t100000\t<bad\\xff\\x1b@example.org>\t2"
+                            "\t<b@example.com>\n");
+}
+
+TEST_F(SpoolCommandTest, ListAsJsonIsValidWhateverThePathsHold) {
+  const Outcome result = run({"list", "--json", spool_});
+  EXPECT_EQ(result.exit_code, kExitOk);
+  EXPECT_EQ(result.out,
+            "{\"id\":\"" + kFirstId +
+                "\",\"received_at\":\"1970-01-01T00:00:01.000000Z\",\"peer\":\"192.0.2.1:49152\","
+                "\"helo\":\"client.example.org\",\"protocol\":\"ESMTP\",\"mail_from\":\"\","
+                "\"rcpt_to\":[\"\\\"q\\\\\\\"\\\"@example.com\"],\"size\":27}\n{\"id\":\"" +
+                kSecondId +
+                "\",\"received_at\":\"1970-01-01T00:00:02.000000Z\",\"peer\":\"192.0.2.1:49152\","
+                "\"helo\":\"client.example.org\",\"protocol\":\"ESMTP\","
+                "\"mail_from\":\"bad\xef\xbf\xbd\\u001b@example.org\","
+                "\"rcpt_to\":[\"b@example.com\",\"c@example.com\"],\"size\":100000}\n");
+}
+
+TEST_F(SpoolCommandTest, ShowPrintsEnvelopeAndData) {
+  const Outcome result = run({"show", spool_, kFirstId});
+  EXPECT_EQ(result.exit_code, kExitOk);
+  EXPECT_NE(result.out.find("reverse-path:   <>\n"), std::string::npos);
+  EXPECT_NE(result.out.find("durability:     disk\n"), std::string::npos);
+  EXPECT_TRUE(result.out.ends_with("size:           27\n\n" + first_.data));
+}
+
+TEST_F(SpoolCommandTest, ShowStopsBehindTheHeaderSection) {
+  const Outcome result = run({"show", spool_, kFirstId, "--headers-only"});
+  EXPECT_EQ(result.exit_code, kExitOk);
+  EXPECT_TRUE(result.out.ends_with("\n\nSubject: one\r\n\r\n"));
+}
+
+TEST_F(SpoolCommandTest, ShowOfAnUnknownMailFails) {
+  const Outcome result = run({"show", spool_, queue_id(3072)});
+  EXPECT_EQ(result.exit_code, kExitFailure);
+  EXPECT_EQ(result.out, "");
+  EXPECT_EQ(result.err, "mailrace spool: " + spool_ + ": no mail " + queue_id(3072) + "\n");
+}
+
+TEST_F(SpoolCommandTest, EmlFilesHoldTheStoredOctets) {
+  EXPECT_EQ(run({"export", spool_, "--format", "eml", "--output", out_}).exit_code, kExitOk);
+  EXPECT_EQ(names(out_), (std::set<std::string>{kFirstId + ".eml", kSecondId + ".eml"}));
+  EXPECT_EQ(contents(out_ + "/" + kFirstId + ".eml"), first_.data);
+  EXPECT_EQ(contents(out_ + "/" + kSecondId + ".eml"), second_.data);
+}
+
+TEST_F(SpoolCommandTest, ARepeatedMaildirExportGivesTheSameFiles) {
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(run({"export", spool_, "--format", "maildir", "--output", out_}).exit_code, kExitOk);
+    const std::string name = "1." + kFirstId + ".mailrace";
+    EXPECT_EQ(names(out_ + "/new"), (std::set<std::string>{name, "2." + kSecondId + ".mailrace"}));
+    EXPECT_TRUE(names(out_ + "/tmp").empty());
+    EXPECT_TRUE(names(out_ + "/cur").empty());
+    EXPECT_EQ(contents(out_ + "/new/" + name), first_.data);
+  }
+}
+
+TEST_F(SpoolCommandTest, MboxGoesToStdout) {
+  const Outcome result =
+      run({"export", spool_, "--format", "mbox", "--output", "-", "--id", kFirstId});
+  EXPECT_EQ(result.exit_code, kExitOk);
+  EXPECT_EQ(result.out,
+            "From MAILER-DAEMON Thu Jan  1 00:00:01 1970\nSubject: one\n\n>From here\n\n");
+}
+
+TEST_F(SpoolCommandTest, JsonlHasTheDataInBase64) {
+  EXPECT_EQ(
+      run({"export", spool_, "--format", "jsonl", "--output", out_, "--id", kFirstId}).exit_code,
+      kExitOk);
+  const std::string text = contents(out_);
+  EXPECT_TRUE(text.starts_with("{\"id\":\"" + kFirstId + "\","));
+  EXPECT_TRUE(text.ends_with(",\"size\":27,\"data\":\"U3ViamVjdDogb25lDQoNCkZyb20gaGVyZQ0K\"}\n"));
+}
+
+TEST_F(SpoolCommandTest, ExportNamesTheMailsThatAreNotThere) {
+  const Outcome result = run({"export", spool_, "--format", "jsonl", "--output", "-", "--id",
+                              kFirstId, "--id", queue_id(3072)});
+  EXPECT_EQ(result.exit_code, kExitFailure);
+  EXPECT_EQ(result.err, "mailrace spool: " + spool_ + ": no mail " + queue_id(3072) + "\n");
+}
+
+TEST_F(SpoolCommandTest, ExportToAFullDiskFails) {
+  const Outcome result = run({"export", spool_, "--format", "jsonl", "--output", "/dev/full"});
+  EXPECT_EQ(result.exit_code, kExitFailure);
+  EXPECT_EQ(result.err, "mailrace spool: /dev/full: No space left on device\n");
+}
+
+TEST_F(SpoolCommandTest, VerifyCountsAndIsSatisfied) {
+  const Outcome result = run({"verify", spool_});
+  EXPECT_EQ(result.exit_code, kExitOk);
+  EXPECT_NE(result.out.find("mails         2\n"), std::string::npos);
+  EXPECT_NE(result.out.find("octets        100027\n"), std::string::npos);
+  EXPECT_NE(result.out.find("findings      0\n"), std::string::npos);
+}
+
+TEST_F(SpoolCommandTest, VerifyNamesFileAndOffset) {
+  auto octets = octets_;
+  octets[offsets_[1] + 40] ^= std::byte{1};  // the first mail's data
+  write(octets);
+  const std::string file = spool::segment_path(spool_, 0, 1);
+  const Outcome result = run({"verify", spool_});
+  EXPECT_EQ(result.exit_code, kExitFailure);
+  EXPECT_TRUE(
+      result.out.starts_with("corruption: " + file + ": offset " + std::to_string(offsets_[1]) +
+                             ": record.body_crc\ndamaged mail " + kFirstId + ": " + file +
+                             ": offset " + std::to_string(offsets_[2]) + ": mail.data_records\n"));
+  const Outcome list = run({"list", spool_});
+  EXPECT_EQ(list.exit_code, kExitOk);
+  EXPECT_TRUE(list.out.starts_with(kSecondId));
+  EXPECT_EQ(list.err, "mailrace spool: " + spool_ + ": 2 findings, see mailrace spool verify\n");
+}
+
+TEST_F(SpoolCommandTest, ATornTailIsNotWrong) {
+  auto octets = octets_;
+  octets.resize(offsets_.back() - 5);
+  write(octets);
+  const Outcome result = run({"verify", spool_});
+  EXPECT_EQ(result.exit_code, kExitOk);
+  EXPECT_NE(result.out.find("  torn tail   1\n"), std::string::npos);
+  EXPECT_NE(result.out.find("mails         1\n"), std::string::npos);
+}
+
+TEST_F(SpoolCommandTest, StatsAddUp) {
+  const Outcome result = run({"stats", spool_, "--json"});
+  EXPECT_EQ(result.exit_code, kExitOk);
+  const std::string bytes = std::to_string(octets_.size());
+  const std::string numbers =
+      "\"segments\":1,\"mails\":2,\"octets\":100027,\"used_bytes\":" + bytes +
+      ",\"allocated_bytes\":" + bytes +
+      ",\"oldest\":\"1970-01-01T00:00:01.000000Z\",\"newest\":\"1970-01-01T00:00:02.000000Z\"";
+  EXPECT_EQ(result.out, "{" + numbers + ",\"workers\":[{\"worker\":0," + numbers + "}]}\n");
+  EXPECT_EQ(run({"stats", spool_}).exit_code, kExitOk);
+}
+
+TEST_F(SpoolCommandTest, BadUsageIsOneLineAndExitTwo) {
+  const std::vector<std::vector<std::string>> kMistakes = {
+      {},
+      {"lst"},
+      {"list"},
+      {"list", spool_, "--unknown"},
+      {"list", directory_.path()},
+      {"list", directory_.path() + "/nowhere"},
+      {"verify", spool_ + "/worker-0000/0000000000000001.segment"},
+      {"show", spool_},
+      {"show", spool_, "notanid"},
+      {"export", spool_},
+      {"export", spool_, "--format", "zip", "--output", out_},
+      {"export", spool_, "--format", "eml", "--output", "-"},
+      {"export", directory_.path(), "--format", "mbox", "--output", out_},
+      {"export", spool_, "--format", "mbox", "--output", out_, "--id", "x"},
+  };
+  for (const auto& mistake : kMistakes) {
+    const Outcome result = run(mistake);
+    EXPECT_EQ(result.exit_code, kExitUsage) << testing::PrintToString(mistake);
+    EXPECT_EQ(result.out, "");
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+    EXPECT_FALSE(std::filesystem::exists(out_)) << testing::PrintToString(mistake);
+  }
+}
+
+}  // namespace
+}  // namespace mailrace::tools
