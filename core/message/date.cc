@@ -17,6 +17,12 @@ constexpr int64_t floor_divide(int64_t a, int64_t b) noexcept {
   return a / b - (a % b < 0 ? 1 : 0);
 }
 
+// Never multiplies back: near the ends of int64_t that would overflow.
+int64_t floor_remainder(int64_t value, int64_t divisor) noexcept {
+  const int64_t remainder = value % divisor;
+  return remainder < 0 ? remainder + divisor : remainder;
+}
+
 struct CivilTime {
   CivilDate date;
   uint32_t second_of_day;
@@ -27,7 +33,7 @@ CivilTime civil_time(WallTime time) noexcept {
   const int64_t seconds = floor_divide(time.ns, kNsPerSecond);
   const int64_t days = floor_divide(seconds, kSecondsPerDay);
   return {civil_from_days(days), uint32_t(seconds - days * kSecondsPerDay),
-          uint32_t(time.ns - seconds * kNsPerSecond)};
+          uint32_t(floor_remainder(time.ns, kNsPerSecond))};
 }
 
 void add_time_of_day(TextBuilder& target, uint32_t second_of_day) noexcept {
