@@ -249,7 +249,10 @@ void Worker::end_tick() noexcept {
 }
 
 void Worker::arm_flush(std::optional<core::Instant> when) noexcept {
-  if (!when || flush_armed_) return;
+  // A timeout that is armed for later does not do: another one is armed besides, and the one that
+  // is left over costs an empty tick.
+  if (!when || (flush_armed_ && flush_due_ <= *when)) return;
+  flush_due_ = *when;
   const core::Duration wait = std::max(*when - context_.now, core::Duration{1});
   flush_at_ = timespec_of(wait);
   io_uring_sqe& sqe = ring_.next_sqe();

@@ -93,6 +93,7 @@ class Worker {
   bool starvation_ = false;        // one was added in this tick
   bool timer_armed_ = false;
   bool flush_armed_ = false;
+  core::Instant flush_due_{};  // of the timeout armed last
   bool closing_sink_ = false;
   int sink_errno_ = 0;  // why the sink takes no mail, as last logged
   __kernel_timespec tick_{};
