@@ -20,7 +20,6 @@ QUEUE_ID = "[0-9A-HJKMNP-TV-Z]{13}"
 NOT_IN_DIALOGS = {
     "service_closing": "needs SIGTERM: tests/e2e/test_shutdown.py",
     "too_many_sessions": "needs 16384 connections: tests/e2e/test_slow_peer.py",
-    "out_of_memory": "nothing says it: each connection has its memory reserved",
     "timed_out": "needs minutes of silence",
     "spool_failed": "needs a disk that fails: tests/sim",
     "spool_full": "needs a disk that is full: tests/e2e/test_disk_full.py",

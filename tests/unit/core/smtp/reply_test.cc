@@ -51,7 +51,6 @@ constexpr Codes kCodes[] = {
     {ReplyId::cannot_verify, "252/2.5.0"},
     {ReplyId::service_closing, "421/4.3.2"},
     {ReplyId::too_many_sessions, "421/4.3.2"},
-    {ReplyId::out_of_memory, "421/4.3.1"},
     {ReplyId::timed_out, "421/4.4.2"},
     {ReplyId::too_many_errors, "421/4.7.0"},
     {ReplyId::spool_failed, "451/4.3.0"},
