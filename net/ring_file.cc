@@ -3,6 +3,7 @@
 #include "net/ring_file.h"
 
 #include "core/base/check.h"
+#include "core/base/limits.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -12,8 +13,25 @@
 
 namespace mailrace::net {
 
-RingFile::RingFile(Ring& ring) noexcept : ring_(ring) {
+namespace {
+
+bool is_aligned(const iovec& piece) noexcept {
+  return reinterpret_cast<uintptr_t>(piece.iov_base) % core::kBlockBytes == 0;
+}
+
+}  // namespace
+
+RingFile::RingFile(Ring& ring, core::WriteMode mode) : ring_(ring), mode_(mode) {
+  if (mode == core::WriteMode::direct) write_buffers_.emplace();
   for (uint32_t slot = 0; slot < kPendingMax; ++slot) pending_[slot].next_free = slot + 1;
+}
+
+void RingFile::open() noexcept {
+  if (write_buffers_) write_buffers_->register_with(ring_);
+}
+
+size_t RingFile::block_bytes() const noexcept {
+  return mode_ == core::WriteMode::direct ? core::kBlockBytes : 1;
 }
 
 void RingFile::tag(io_uring_sqe& sqe, uint32_t slot) noexcept {
@@ -26,14 +44,16 @@ io_uring_sqe& RingFile::prepare(core::FileOp& op, uint32_t& slot) noexcept {
   free_ = pending_[slot].next_free;
   pending_[slot].op = &op;
   pending_[slot].done_at_once = false;
+  pending_[slot].buffer = nullptr;
   return ring_.next_sqe();
 }
 
 void RingFile::create(core::FileOp& op, const char* path) {
   uint32_t slot = 0;
   io_uring_sqe& sqe = prepare(op, slot);
-  io_uring_prep_openat(&sqe, AT_FDCWD, path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW,
-                       0600);
+  const int direct = mode_ == core::WriteMode::direct ? O_DIRECT : 0;
+  io_uring_prep_openat(&sqe, AT_FDCWD, path,
+                       O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW | direct, 0600);
   tag(sqe, slot);
 }
 
@@ -46,10 +66,29 @@ void RingFile::allocate(core::FileOp& op, core::FileHandle file, uint64_t bytes)
 
 void RingFile::write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
                      uint64_t offset, bool synced) {
+  const int flags = synced ? RWF_DSYNC : 0;
+  const bool ready = pieces.size() == 1 && is_aligned(pieces.front());
+  if (mode_ == core::WriteMode::direct && !ready) {
+    return write_direct(op, file, pieces, offset, flags);
+  }
   uint32_t slot = 0;
   io_uring_sqe& sqe = prepare(op, slot);
-  io_uring_prep_writev2(&sqe, file.index, pieces.data(), unsigned(pieces.size()), offset,
-                        synced ? RWF_DSYNC : 0);
+  io_uring_prep_writev2(&sqe, file.index, pieces.data(), unsigned(pieces.size()), offset, flags);
+  tag(sqe, slot);
+}
+
+void RingFile::write_direct(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
+                            uint64_t offset, int flags) noexcept {
+  uint32_t slot = 0;
+  io_uring_sqe& sqe = prepare(op, slot);
+  const std::span<std::byte> octets = write_buffers_->gather(pieces);
+  pending_[slot].buffer = octets.data();
+  if (write_buffers_->registered()) {
+    io_uring_prep_write_fixed(&sqe, file.index, octets.data(), unsigned(octets.size()), offset, 0);
+  } else {
+    io_uring_prep_write(&sqe, file.index, octets.data(), unsigned(octets.size()), offset);
+  }
+  sqe.rw_flags = flags;
   tag(sqe, slot);
 }
 
@@ -105,6 +144,7 @@ void RingFile::on_completion(uint32_t slot, int result) noexcept {
   MAILRACE_CHECK(op != nullptr);
   const int reported = pending.done_at_once ? pending.result : result;
   pending.directory.reset(-1);
+  if (pending.buffer != nullptr) write_buffers_->give(std::exchange(pending.buffer, nullptr));
   pending.next_free = free_;
   free_ = slot;
   op->done(*op, reported);

@@ -5,18 +5,28 @@
 #include "core/port/file_io.h"
 #include "net/fd.h"
 #include "net/ring.h"
+#include "net/write_buffers.h"
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 namespace mailrace::net {
 
-/// Implements FileIo. Regular files block in the kernel, so io_uring carries these operations out
-/// on helper threads of its own. Belongs to one worker.
+/// Implements FileIo. Belongs to one worker.
+///
+/// Where a regular file may block in the kernel, io_uring carries the operation out on helper
+/// threads of its own: all of them but direct writes over blocks that were written before.
+/// source: net/ENGINE.md, "Files"
 class RingFile final : public core::FileIo {
  public:
   /// ring   must outlive this
-  explicit RingFile(Ring& ring) noexcept;
+  RingFile(Ring& ring, core::WriteMode mode);
+
+  /// To be called once the ring is open, before the first operation.
+  void open() noexcept;
+
+  size_t block_bytes() const noexcept override;
 
   void create(core::FileOp& op, const char* path) override;
   void allocate(core::FileOp& op, core::FileHandle file, uint64_t bytes) override;
@@ -36,16 +46,21 @@ class RingFile final : public core::FileIo {
     uint32_t next_free = 0;
     int result = 0;  // for operations that were carried out at once
     bool done_at_once = false;
-    Fd directory;  // open for a directory sync
+    Fd directory;                 // open for a directory sync
+    std::byte* buffer = nullptr;  // of write_buffers_, for a direct write
   };
   // Flights, segment heads and cuts of one writer; more at once would be a leak.
   static constexpr uint32_t kPendingMax = 64;
 
+  void write_direct(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
+                    uint64_t offset, int flags) noexcept;
   io_uring_sqe& prepare(core::FileOp& op, uint32_t& slot) noexcept;
   void finish_at_once(core::FileOp& op, int result) noexcept;
   static void tag(io_uring_sqe& sqe, uint32_t slot) noexcept;
 
   Ring& ring_;
+  core::WriteMode mode_;
+  std::optional<WriteBuffers> write_buffers_;  // direct only
   std::array<Pending, kPendingMax> pending_;
   uint32_t free_ = 0;
 };

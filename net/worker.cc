@@ -27,7 +27,7 @@ __kernel_timespec timespec_of(core::Duration duration) noexcept {
 
 Worker::Worker(WorkerOptions options)
     : options_(std::move(options)),
-      files_(ring_),
+      files_(ring_, options_.write_mode),
       held_(buffers_),
       timers_(core::kConnectionsPerWorkerMax, options_.clock->now()),
       session_blocks_(core::kSessionBlockBytes, core::kSessionBlocksReserved),
@@ -57,6 +57,7 @@ core::Result<void> Worker::open() {
   auto buffers =
       buffers_.open(ring_, kBufferGroup, core::kReceiveBufferCount, core::kReceiveBufferBytes);
   if (!buffers) return buffers;
+  files_.open();
   if (!options_.helper_cpus.empty()) {
     cpu_set_t cpus;
     CPU_ZERO(&cpus);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 namespace mailrace::spool {
@@ -16,12 +17,14 @@ namespace mailrace::spool {
 GroupCommit::GroupCommit(core::FileIo& files, ChunkPool& chunks, const SpoolOptions& options,
                          const GroupCommitEvents& events)
     : files_(files),
+      block_bytes_(std::max(files.block_bytes(), core::kRecordAlignment)),
       chunks_(chunks),
       options_(options),
       events_(events),
       maker_(files, options.directory, options.worker, options.first_segment,
              options.segment_bytes) {
-  MAILRACE_CHECK(options.segment_bytes >= kSegmentHeadBytes + core::kChunkBytes + kSealRecordBytes);
+  MAILRACE_CHECK(options.segment_bytes >= kSegmentHeadBytes + core::kChunkBytes + kTailBytesMax);
+  MAILRACE_CHECK(block_bytes_ <= core::kBlockBytes);
   for (Flight& flight : flights_) {
     flight.op = {&GroupCommit::on_written, &flight};
     flight.log = this;
@@ -111,6 +114,7 @@ bool GroupCommit::ensure_segment(core::Instant now, core::WallTime wall) noexcep
     segment->number = ready.number;
     segment->capacity = ready.capacity;
     segment->used = kSegmentHeadBytes;
+    segment->landed = kSegmentHeadBytes;
     segment->sequence = 0;
     segment->mails = 0;
     segment->flights = 0;
@@ -149,11 +153,12 @@ bool GroupCommit::start_flight(core::Instant now, core::WallTime wall) noexcept 
   flight.dead = false;
   bool full = false;
   while (!queue_.empty() && flight.pieces.size() < core::kWriteChunksMax) {
-    full = segment.used + queue_.front()->bytes + kSealRecordBytes > segment.capacity;
-    if (full) break;
+    const uint64_t tail_at = segment.used + queue_.front()->bytes;
+    full = tail_at + kTailBytesMax > segment.capacity;
+    if (full || tail_at + kTailBytesMax - flight.file_offset > core::kWriteBytesMax) break;
     place(queue_.pop(), flight);
   }
-  if (full || (closing_ && queue_.empty())) seal(flight);
+  end_flight(flight, full || (closing_ && queue_.empty()));
   flight.end = written_;
   MAILRACE_CHECK(written_ <= appended_);
   ++flight_count_;
@@ -185,19 +190,41 @@ void GroupCommit::place(Chunk& chunk, Flight& flight) noexcept {
   flight.chunks.push(chunk);
 }
 
-void GroupCommit::seal(Flight& flight) noexcept {
+// A mark behind the chunks, long enough that the write ends with a block; a seal behind that.
+void GroupCommit::end_flight(Flight& flight, bool sealing) noexcept {
   Segment& segment = *flight.segment;
-  std::byte* const at = segment.seal.data();
-  std::byte* const body = at + core::kRecordHeaderBytes;
-  encode_seal(body, {segment.mails, segment.sequence});
-  encode_record(segment.seal, RecordType::seal, 0, {body, kSealBodyBytes});
-  place_record(at, segment.number, segment.sequence++);
-  flight.pieces.push_back({at, segment.seal.size()});
-  flight.file_bytes += segment.seal.size();
-  segment.used += segment.seal.size();
+  size_t bytes = add_mark(flight, sealing ? kSealRecordBytes : 0);
+  if (sealing) bytes += add_seal(flight, bytes);
+  flight.pieces.push_back({flight.tail.data(), bytes});
+  flight.file_bytes += bytes;
+  segment.used += bytes;
+  MAILRACE_CHECK(segment.used % block_bytes_ == 0);
+  MAILRACE_CHECK(segment.used <= segment.capacity);
+  if (!sealing) return;
   segment.cut_at = segment.used;
   segment.state = Segment::State::sealed;
   current_ = nullptr;
+}
+
+size_t GroupCommit::add_mark(Flight& flight, size_t bytes_behind) noexcept {
+  Segment& segment = *flight.segment;
+  const uint64_t end = segment.used + record_bytes(kMarkBodyBytes) + bytes_behind;
+  const auto body_bytes = size_t(kMarkBodyBytes + core::align_up(end, block_bytes_) - end);
+  std::byte* const at = flight.tail.data();
+  std::byte* const body = at + core::kRecordHeaderBytes;
+  std::memset(body, 0, body_bytes);
+  encode_mark(body, {segment.landed});
+  encode_record({at, core::kRecordHeaderBytes}, RecordType::mark, 0, {body, body_bytes});
+  return size_t(place_record(at, segment.number, segment.sequence++));
+}
+
+size_t GroupCommit::add_seal(Flight& flight, size_t offset) noexcept {
+  Segment& segment = *flight.segment;
+  std::byte* const at = flight.tail.data() + offset;
+  std::byte* const body = at + core::kRecordHeaderBytes;
+  encode_seal(body, {segment.mails, segment.sequence});
+  encode_record({at, core::kRecordHeaderBytes}, RecordType::seal, 0, {body, kSealBodyBytes});
+  return size_t(place_record(at, segment.number, segment.sequence++));
 }
 
 void GroupCommit::on_written(core::FileOp& op, int result) {
@@ -273,6 +300,7 @@ void GroupCommit::retire_flights() noexcept {
     while (!flight.chunks.empty()) chunks_.give(flight.chunks.pop());
     MAILRACE_CHECK(flight.end >= durable_);
     MAILRACE_CHECK(flight.end <= written_);
+    if (!flight.dead) flight.segment->landed = flight.file_offset + flight.file_bytes;
     durable_ = flight.end;  // what is dead below it was reported lost, nobody waits for it
     advanced = true;
     first_flight_ = (first_flight_ + 1) % kFlights;

@@ -104,12 +104,12 @@ class GroupCommit {
     uint64_t capacity = 0;
     uint64_t used = 0;      // octets of the file that are written or being written
     uint64_t cut_at = 0;    // where the file is cut in the end
+    uint64_t landed = 0;    // everything before this offset of the file has
     uint64_t sequence = 0;  // of the next record
     uint64_t mails = 0;     // end records
     uint32_t flights = 0;   // writes under way
     GroupCommit* log = nullptr;
     core::FileOp cut;
-    std::array<std::byte, kSealRecordBytes> seal{};
   };
 
   /// One write under way, or done but behind one that is not.
@@ -124,6 +124,7 @@ class GroupCommit {
     bool done = false;
     bool dead = false;  // its segment broke at or before it
     std::vector<iovec> pieces;
+    std::array<std::byte, kTailBytesMax> tail{};  // mark and seal
   };
 
   static void on_written(core::FileOp& op, int result);
@@ -134,7 +135,9 @@ class GroupCommit {
   void finish(core::Instant now, core::WallTime wall) noexcept;
   bool start_flight(core::Instant now, core::WallTime wall) noexcept;
   void place(Chunk& chunk, Flight& flight) noexcept;
-  void seal(Flight& flight) noexcept;
+  void end_flight(Flight& flight, bool sealing) noexcept;
+  size_t add_mark(Flight& flight, size_t bytes_behind) noexcept;
+  size_t add_seal(Flight& flight, size_t at) noexcept;
   void land(Flight& flight, int result) noexcept;
   void break_segment(Flight& flight, int result) noexcept;
   void retire_flights() noexcept;
@@ -146,6 +149,7 @@ class GroupCommit {
   Segment* free_segment() noexcept;
 
   core::FileIo& files_;
+  size_t block_bytes_;
   ChunkPool& chunks_;
   SpoolOptions options_;
   GroupCommitEvents events_;

@@ -37,6 +37,7 @@ MailReader::Event MailReader::add(uint64_t segment, const Record& record) {
       return Event::none;
     case RecordType::end:
       return add_end(segment, record);
+    case RecordType::mark:
     case RecordType::seal:
       return Event::none;
   }

@@ -33,7 +33,7 @@ bool all_zeros(core::Octets octets) noexcept {
 // Cheap and without false negatives: most octets that are no header fail here.
 bool may_be_header(const std::byte* at) noexcept {
   const auto type = core::load_le<uint16_t>(at + kTypeAt);
-  return type >= uint16_t(RecordType::envelope) && type <= uint16_t(RecordType::seal) &&
+  return type >= uint16_t(RecordType::envelope) && type <= uint16_t(RecordType::mark) &&
          core::load_le<uint32_t>(at + kBodyBytesAt) <= core::kRecordBodyBytesMax;
 }
 
@@ -191,6 +191,7 @@ SegmentReader::Step SegmentReader::accept(const Record& record) {
   outcome_.valid_bytes = offset_;
   ++outcome_.records;
   if (record.header.type == RecordType::end) ++outcome_.mails;
+  if (record.header.type == RecordType::mark) marked_ = true;
   outcome_.mail_id_max = std::max(outcome_.mail_id_max, record.header.mail_id);
   return Step::record;
 }
@@ -232,6 +233,10 @@ SegmentReader::Step SegmentReader::skip(const Checked& checked, bool& again) {
     again = true;
     return Step::end;
   }
+  if (options_.unfinished && is_unacknowledged_hole(*found.record)) {
+    outcome_.end = SegmentEnd::torn_tail;
+    return Step::end;
+  }
   ++outcome_.damages;
   damage_ = {.offset = offset_,
              .what = checked.bad != nullptr ? checked.bad : "record.sequence",
@@ -241,6 +246,30 @@ SegmentReader::Step SegmentReader::skip(const Checked& checked, bool& again) {
   offset_ = found.record->offset;
   sequence_ = found.record->header.sequence;
   return Step::damage;
+}
+
+// Writes land in any order, so a crash may leave whole records behind a hole. Each write ends with
+// a mark that says up to where everything had landed before it began: nothing behind a hole was
+// reported durable unless a mark there lies beyond the hole.
+bool SegmentReader::is_unacknowledged_hole(const Record& behind) {
+  bool has_mark = marked_;
+  uint64_t at = behind.offset;
+  for (;;) {
+    const Checked checked = check_at(at);
+    if (checked.bad != nullptr || !in_range(checked.record)) {
+      const Found found = search(at + core::kRecordAlignment);
+      if (found.gave_up) return false;
+      if (!found.record) return has_mark;
+      at = found.record->offset;
+      continue;
+    }
+    if (checked.record.header.type == RecordType::mark) {
+      const auto mark = decode_mark(checked.record.body);
+      if (!mark || mark->durable_bytes > offset_) return false;
+      has_mark = true;
+    }
+    at += record_bytes(checked.record.header.body_bytes);
+  }
 }
 
 SegmentReader::Found SegmentReader::search(uint64_t from) {

@@ -56,6 +56,8 @@ struct ReaderOptions {
   /// For files that a running server writes: called before whole records behind a bad one are
   /// taken for damage; waits a little and returns true, or false when the patience is used up.
   std::function<bool()> settle = nullptr;
+  /// Writes to this segment may have been under way when its server died.
+  bool unfinished = false;
 };
 
 /// Walks one segment. Trusts no length before its header's checksum. Where a record does not check,
@@ -107,6 +109,7 @@ class SegmentReader {
   void check_seal(const Record& record);
   Step skip(const Checked& checked, bool& again);
   Found search(uint64_t from);
+  bool is_unacknowledged_hole(const Record& behind);
   Step finish(const Checked& checked, const Found& found);
   void add_damage(const Damage& damage);
 
@@ -129,6 +132,7 @@ class SegmentReader {
   std::optional<uint64_t> anchor_;  // sequence that was expected where records were lost first
   uint64_t searched_body_bytes_ = 0;
   bool tail_reported_ = false;
+  bool marked_ = false;  // a mark was read: this segment's writes end with one
 
   Record record_;
   Damage damage_;

@@ -30,7 +30,7 @@ uint32_t header_crc(const std::byte* header, uint64_t generation) noexcept {
 }
 
 bool known(uint16_t type) noexcept {
-  return type >= uint16_t(RecordType::envelope) && type <= uint16_t(RecordType::seal);
+  return type >= uint16_t(RecordType::envelope) && type <= uint16_t(RecordType::mark);
 }
 
 }  // namespace
@@ -113,6 +113,15 @@ void encode_seal(std::byte* target, const SealBody& seal) noexcept {
 core::Result<SealBody> decode_seal(core::Octets body) noexcept {
   if (body.size() != kSealBodyBytes) return core::fail(core::Errc::corrupt, "record.seal");
   return SealBody{load_le<uint64_t>(body.data()), load_le<uint64_t>(body.data() + 8)};
+}
+
+void encode_mark(std::byte* target, const MarkBody& mark) noexcept {
+  store_le(target, mark.durable_bytes);
+}
+
+core::Result<MarkBody> decode_mark(core::Octets body) noexcept {
+  if (body.size() < kMarkBodyBytes) return core::fail(core::Errc::corrupt, "record.mark");
+  return MarkBody{load_le<uint64_t>(body.data())};
 }
 
 }  // namespace mailrace::spool

@@ -11,7 +11,7 @@
 namespace mailrace::spool {
 
 /// On disk: a number is never reused.
-enum class RecordType : uint16_t { envelope = 1, data = 2, end = 3, seal = 4 };
+enum class RecordType : uint16_t { envelope = 1, data = 2, end = 3, seal = 4, mark = 5 };
 
 /// One record header, little-endian, on an 8-octet boundary.
 ///
@@ -84,6 +84,18 @@ struct SealBody {
 inline constexpr size_t kSealBodyBytes = 16;
 void encode_seal(std::byte* target, const SealBody& seal) noexcept;
 core::Result<SealBody> decode_seal(core::Octets body) noexcept;
+
+/// The body of a mark record, which ends each write; zeros behind it fill the write's last block.
+struct MarkBody {
+  uint64_t durable_bytes = 0;  // before this offset in the file all had landed when the write began
+};
+inline constexpr size_t kMarkBodyBytes = 8;
+void encode_mark(std::byte* target, const MarkBody& mark) noexcept;
+core::Result<MarkBody> decode_mark(core::Octets body) noexcept;
+
+/// The most that stands behind the chunks of a write: its mark, and a seal.
+inline constexpr size_t kTailBytesMax =
+    record_bytes(kMarkBodyBytes) + core::kBlockBytes + record_bytes(kSealBodyBytes);
 
 /// What a 250 promises. On disk: never reuse a number.
 enum class Durability : uint8_t { disk = 1, page_cache = 2 };

@@ -86,7 +86,7 @@ class SegmentMaker {
   core::FileHandle file_;
   core::FileOp op_;
   iovec piece_{};
-  std::array<std::byte, kSegmentHeadBytes> head_{};
+  alignas(kSegmentHeadBytes) std::array<std::byte, kSegmentHeadBytes> head_{};
   core::Instant now_;
   core::WallTime wall_;
   core::Instant retry_at_{};

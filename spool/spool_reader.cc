@@ -113,7 +113,8 @@ bool SpoolReader::walk_segment(WorkerWalk& walk, size_t index) {
   SegmentReader reader(disk_, *file,
                        {.generation = number,
                         .search_zeros_max = walk.visit.search_zeros_max,
-                        .settle = unfinished ? walk.visit.settle : nullptr});
+                        .settle = unfinished ? walk.visit.settle : nullptr,
+                        .unfinished = unfinished});
   bool go_on = drain(walk, reader, segment);
   const bool has_next = index + 1 < walk.numbers.size();
   while (go_on && unfinished && has_next && reader.outcome().end != SegmentEnd::sealed) {

@@ -19,6 +19,8 @@ namespace {
 /// A disk that takes everything, keeps nothing, and is done as soon as the caller has returned.
 class NullFile final : public core::FileIo {
  public:
+  size_t block_bytes() const noexcept override { return core::kBlockBytes; }
+
   void create(core::FileOp& op, const char*) override { start(op, 0); }
   void allocate(core::FileOp& op, core::FileHandle, uint64_t) override { start(op, 0); }
   void write(core::FileOp& op, core::FileHandle, std::span<const iovec> pieces, uint64_t,

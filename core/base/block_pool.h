@@ -28,6 +28,9 @@ class BlockPool {
   /// Takes a block back. Requires: it came from take() of this pool and was not given yet.
   void give(std::byte* block) noexcept;
 
+  /// All blocks, handed out or not: to make the kernel know them.
+  MutableOctets memory() const noexcept { return {base_, block_bytes_ * block_count_}; }
+
   size_t block_bytes() const noexcept { return block_bytes_; }
   size_t block_count() const noexcept { return block_count_; }
   size_t free_count() const noexcept { return block_count_ - fresh_ + free_count_; }

@@ -118,8 +118,13 @@ inline constexpr uint64_t kSegmentBytesFloor = 1ull << 20;
 inline constexpr uint64_t kSegmentBytesCeiling = 64ull << 30;
 static_assert(kSegmentBytesFloor >= 16 * kChunkBytes);
 
+/// Offsets and lengths of direct writes are multiples of this: the block of today's disks.
+inline constexpr size_t kBlockBytes = 4096;
 /// One gathered write: chunks, and octets.
 inline constexpr size_t kWriteChunksMax = 512;
+inline constexpr size_t kWriteBytesMax = 1 << 20;
+static_assert(kWriteBytesMax % kBlockBytes == 0);
+static_assert(kWriteBytesMax >= 2 * (kChunkBytes + kBlockBytes));
 static_assert(kWriteChunksMax <= 1024);  // IOV_MAX
 /// Mail data that no commit waits for is written in blocks of this size.
 inline constexpr size_t kWriteAheadBytes = 256 << 10;
@@ -133,7 +138,7 @@ inline constexpr size_t kReaderBufferBytes = 1 << 20;
 /// Zeros behind a bad record that a reader of a live spool looks through for whole records; more
 /// than a crash can leave out between two writes.
 inline constexpr uint64_t kReaderSearchZerosMax = 64ull << 20;
-static_assert(kReaderSearchZerosMax > kWritesInFlightMax * kWriteChunksMax * kChunkBytes);
+static_assert(kReaderSearchZerosMax > kWritesInFlightMax * kWriteBytesMax);
 /// Bodies that a search checks in vain before it gives up: mail data can be made to look like
 /// headers, and must not make a search quadratic.
 inline constexpr uint64_t kReaderSearchBodyBytesMax = 1ull << 30;

@@ -7,6 +7,7 @@
 
 #include <sys/uio.h>
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,11 +29,21 @@ struct FileOp {
   void* context = nullptr;  // for `done`
 };
 
-/// Implemented by net/ring_file (on a worker's ring), tools/lib/posix_file (blocking, for tools and
-/// recovery) and the simulated disk of the tests. One thread only.
+/// How the files of a spool are written.
+enum class WriteMode : uint8_t {
+  buffered,  // through the page cache
+  direct,    // past it, in whole blocks (O_DIRECT)
+};
+
+/// Implemented by net/ring_file (on a worker's ring) and the simulated disk of the tests. Belongs
+/// to one thread.
 class FileIo {
  public:
   virtual ~FileIo() = default;
+
+  /// What the offset and the length of each write must be a multiple of: 1, or kBlockBytes where
+  /// writes bypass the page cache. The same throughout.
+  virtual size_t block_bytes() const noexcept = 0;
 
   /// Creates `path` for writing; it must not exist. done(result): FileHandle::index or -errno.
   /// path   borrowed until done
@@ -44,7 +55,7 @@ class FileIo {
 
   /// Writes `pieces` back to back from `offset`. done(octets written or -errno); fewer octets than
   /// asked for is a failure to the caller.
-  /// pieces   borrowed with the memory they name until done
+  /// pieces   borrowed with the memory they name until done; kWriteBytesMax octets at most
   /// synced   done only after what was written is on stable storage (RWF_DSYNC)
   virtual void write(FileOp& op, FileHandle file, std::span<const iovec> pieces, uint64_t offset,
                      bool synced) = 0;

@@ -3,6 +3,7 @@
 #include "tests/sim/sim_file.h"
 
 #include "core/base/check.h"
+#include "core/base/limits.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -76,6 +77,10 @@ void SimFile::write(core::FileOp& op, core::FileHandle file, std::span<const iov
     operation.octets.insert(operation.octets.end(), octets, octets + piece.iov_len);
   }
   operation.bytes = operation.octets.size();
+  if (offset % block != 0 || operation.bytes % block != 0) {
+    violations_.push_back("a write that is not made of blocks");
+  }
+  if (operation.bytes > core::kWriteBytesMax) violations_.push_back("a write that is too long");
 }
 
 void SimFile::sync(core::FileOp& op, core::FileHandle file) {

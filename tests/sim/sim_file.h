@@ -60,6 +60,9 @@ class SimFile final : public core::FileIo {
   ~SimFile() override;
 
   SimFaults faults;
+  size_t block = 1;  // what block_bytes() says; writes that do not keep to it are violations
+
+  size_t block_bytes() const noexcept override { return block; }
 
   void create(core::FileOp& op, const char* path) override;
   void allocate(core::FileOp& op, core::FileHandle file, uint64_t bytes) override;

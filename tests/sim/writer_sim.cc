@@ -65,6 +65,7 @@ std::vector<std::string> WriterSim::run() {
 void WriterSim::open_writer() {
   files_ = std::make_unique<SimFile>(random_.next(), disk_);
   files_->faults = profile_.faults;
+  if (chance(500)) files_->block = core::kBlockBytes;
   spool::SpoolOptions options;
   options.directory = kSimWorker;
   options.first_segment = next_segment_;

@@ -57,6 +57,12 @@ void SegmentBuilder::add_mail(const TestMail& mail, size_t piece_bytes) {
   add_end(mail.mail_id, mail.data.size(), records, uint16_t(mail.forward_paths.size()));
 }
 
+uint64_t SegmentBuilder::add_mark(uint64_t durable_bytes) {
+  std::array<std::byte, spool::kMarkBodyBytes> body{};
+  spool::encode_mark(body.data(), {durable_bytes});
+  return add(RecordType::mark, 0, body);
+}
+
 void SegmentBuilder::add_seal() {
   std::array<std::byte, spool::kSealBodyBytes> body{};
   spool::encode_seal(body.data(), {mails_, sequence_});

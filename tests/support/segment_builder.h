@@ -35,6 +35,8 @@ class SegmentBuilder {
                    uint16_t recipients = 1);
   /// Envelope, data in pieces of at most `piece_bytes`, end.
   void add_mail(const TestMail& mail, size_t piece_bytes = 16 << 10);
+  /// As a write ends that began when everything before `durable_bytes` had landed.
+  uint64_t add_mark(uint64_t durable_bytes);
   void add_seal();
   /// Zeros up to a file of `bytes`.
   void allocate(uint64_t bytes);

@@ -90,6 +90,8 @@ std::optional<std::string> Server::open_spool() {
                        ::pwrite(lock_.get(), pid.data(), pid.size(), 0) == ssize_t(pid.size());
   if (!written) return "cannot write " + lock_path + ": " + errno_text(errno);
 
+  if (auto failed = check_spool_io()) return failed;
+
   PosixDisk disk;
   const auto recovery = spool::recover(disk, options_.spool);
   if (!recovery) return "cannot read the spool: " + error_text(recovery.error());
@@ -99,6 +101,29 @@ std::optional<std::string> Server::open_spool() {
     if (auto failed = make_worker_directory(worker)) return failed;
   }
   return std::nullopt;
+}
+
+// Some file systems know no direct writes, or want larger blocks: better said now than with each
+// segment.
+std::optional<std::string> Server::check_spool_io() const {
+  if (options_.spool_io != core::WriteMode::direct) return std::nullopt;
+  const std::string path = options_.spool + "/probe";
+  const net::Fd probe(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_DIRECT, 0600));
+  const int error = errno;
+  ::unlink(path.c_str());
+  struct statx status {};
+  const bool told = probe.is_open() &&
+                    ::statx(probe.get(), "", AT_EMPTY_PATH, STATX_DIOALIGN, &status) == 0 &&
+                    (status.stx_mask & STATX_DIOALIGN) != 0;
+  const bool fits = !told || (status.stx_dio_offset_align > 0 &&
+                              status.stx_dio_offset_align <= core::kBlockBytes);
+  if (probe.is_open() && fits) return std::nullopt;
+  if (!probe.is_open() && error != EINVAL) {
+    return "cannot write to " + options_.spool + ": " + errno_text(error);
+  }
+  return "--spool-io: 'direct' does not work on the file system of " + options_.spool +
+         " (allowed there: buffered)";
 }
 
 std::optional<std::string> Server::make_worker_directory(uint32_t worker) {
@@ -170,6 +195,7 @@ net::WorkerOptions Server::worker_options(uint32_t worker) {
   result.failures = log_.make_ring();
   result.events = options_.log_level == LogLevel::info ? result.failures : nullptr;
   result.clock = &clock_;
+  result.write_mode = options_.spool_io;
   result.drain_timeout = options_.drain_timeout;
   result.make_sink = [spool_options, last_mail_id](core::FileIo& files,
                                                    const core::MailSinkEvents& events) {

@@ -38,6 +38,7 @@ class Server {
 
  private:
   uint32_t worker_count() const;
+  std::optional<std::string> check_spool_io() const;
   std::optional<std::string> make_worker_directory(uint32_t worker);
   net::WorkerOptions worker_options(uint32_t worker);
   void log_recovery(const spool::Recovery& recovery);

@@ -4,6 +4,7 @@
 
 #include "core/base/limits.h"
 #include "core/base/time.h"
+#include "core/port/file_io.h"
 #include "spool/record.h"
 #include "tools/lib/flags.h"
 #include "tools/lib/log.h"
@@ -24,6 +25,7 @@ struct ServeOptions {
   uint64_t message_bytes_max = core::kMessageBytesDefault;
   spool::Durability durability = spool::Durability::disk;
   core::Duration commit_delay{};
+  core::WriteMode spool_io = core::WriteMode::direct;
   uint64_t segment_bytes = core::kSegmentBytesDefault;
   core::Duration drain_timeout = core::seconds(core::kDrainTimeoutDefaultS);
   LogFormat log_format = LogFormat::json;

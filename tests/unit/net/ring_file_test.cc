@@ -2,6 +2,7 @@
 // Files through a real ring: each operation does what the port says, and never reports from within.
 #include "net/ring_file.h"
 
+#include "core/base/limits.h"
 #include "net/ring.h"
 #include "tests/support/temporary_directory.h"
 
@@ -9,6 +10,7 @@
 
 #include <sys/stat.h>
 
+#include <array>
 #include <cerrno>
 #include <fstream>
 #include <iterator>
@@ -36,7 +38,7 @@ class RingFileTest : public testing::Test {
       ring_.submit_and_wait();
       ring_.visit_completions([this](const io_uring_cqe& cqe) {
         const Token token = Token::unpack(cqe.user_data);
-        if (token.op == Op::file) files_.on_completion(token.slot, cqe.res);
+        if (token.op == Op::file) files_in_use_->on_completion(token.slot, cqe.res);
       });
     }
     return *std::exchange(result_, std::nullopt);
@@ -54,7 +56,8 @@ class RingFileTest : public testing::Test {
 
   tests::TemporaryDirectory directory_;
   Ring ring_;
-  RingFile files_{ring_};
+  RingFile files_{ring_, core::WriteMode::buffered};
+  RingFile* files_in_use_ = &files_;
   core::FileOp op_;
   std::optional<int> result_;
 };
@@ -80,6 +83,38 @@ TEST_F(RingFileTest, WritesPiecesBackToBackAndCuts) {
   EXPECT_EQ(result(), 0);
   EXPECT_EQ(contents(path), std::string(8, '\0') + "one two");
   files_.close(file);
+}
+
+// The same octets past the page cache: gathered, or from where they lie.
+TEST_F(RingFileTest, WritesBlocksPastThePageCache) {
+  RingFile direct(ring_, core::WriteMode::direct);
+  direct.open();
+  ASSERT_EQ(direct.block_bytes(), core::kBlockBytes);
+  files_in_use_ = &direct;
+  const std::string path = directory_.path() + "/file";
+  direct.create(op_, path.c_str());
+  const core::FileHandle file{result()};
+  if (file.index == -EINVAL) GTEST_SKIP() << "no O_DIRECT on the file system under test";
+  ASSERT_TRUE(file.is_open());
+  std::string one(5000, 'a');
+  std::string two(2 * core::kBlockBytes - one.size(), 'b');
+  const iovec pieces[] = {{one.data(), one.size()}, {two.data(), two.size()}};
+  // More often than there are buffers: they come back.
+  for (uint64_t i = 0; i < 3 * core::kWritesInFlightMax; ++i) {
+    direct.write(op_, file, pieces, i * 2 * core::kBlockBytes, /*synced=*/true);
+    ASSERT_EQ(result(), int(2 * core::kBlockBytes));
+  }
+  alignas(core::kBlockBytes) static std::array<char, core::kBlockBytes> block;
+  block.fill('c');
+  const iovec aligned[] = {{block.data(), block.size()}};
+  direct.write(op_, file, aligned, 0, /*synced=*/false);
+  ASSERT_EQ(result(), int(core::kBlockBytes));
+  direct.close(file);
+  const std::string read = contents(path);
+  EXPECT_EQ(read.size(), 3 * core::kWritesInFlightMax * 2 * core::kBlockBytes);
+  EXPECT_EQ(read.substr(0, 2 * core::kBlockBytes),
+            std::string(core::kBlockBytes, 'c') + std::string(904, 'a') + two);
+  EXPECT_EQ(read.substr(2 * core::kBlockBytes, 2 * core::kBlockBytes), one + two);
 }
 
 TEST_F(RingFileTest, DoesNotTakeOverAFileThatIsThere) {

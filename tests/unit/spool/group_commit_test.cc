@@ -24,6 +24,8 @@ using Kind = SimFile::Kind;
 
 constexpr core::WallTime kWall{1'700'000'000'000'000'000};
 constexpr uint32_t kRecord = uint32_t(record_bytes(1000));
+// A write ends with a mark.
+constexpr uint32_t kMark = uint32_t(record_bytes(kMarkBodyBytes));
 constexpr uint64_t kSmallSegment = 64 << 10;
 
 // Every flush with something to write begins a write.
@@ -121,7 +123,7 @@ TEST_F(GroupCommitTest, SmallCommitsShareTheNextWrite) {
   files_.complete(0);
   flush();
   ASSERT_EQ(writes(), 1u);
-  EXPECT_EQ(files_.operation(0).bytes, 2 * kRecord);
+  EXPECT_EQ(files_.operation(0).bytes, 2 * kRecord + kMark);
 }
 
 TEST_F(GroupCommitTest, ManyOctetsDoNotWaitForTheWriteUnderWay) {
@@ -148,7 +150,7 @@ TEST_F(GroupCommitTest, HasAtMostFourWritesUnderWayAndGathersMeanwhile) {
   files_.complete(0);
   flush();
   ASSERT_EQ(writes(), 4u);
-  EXPECT_EQ(files_.operation(3).bytes, 6 * kRecord);  // six mails, one write
+  EXPECT_EQ(files_.operation(3).bytes, 6 * kRecord + kMark);  // six mails, one write
   settle();
   EXPECT_EQ(log_->durable(), log_->appended());
   EXPECT_EQ(log_->writes(), 5u);
@@ -172,7 +174,7 @@ TEST_F(GroupCommitTest, FailureTakesEverythingBehindItInTheSegmentAndNothingBefo
   settle();
   EXPECT_EQ(log_->durable(), log_->appended());
   EXPECT_THAT(lost_, ElementsAre(2, 3, 4));
-  EXPECT_EQ(files_.cached().at("worker/0000000000000001.segment").size(), 4096 + kRecord);
+  EXPECT_EQ(files_.cached().at("worker/0000000000000001.segment").size(), 4096 + kRecord + kMark);
   EXPECT_EQ(log_->appended(), 6 * kRecord);
   EXPECT_EQ(gaps_, 0u);
   EXPECT_EQ(chunks_.free_count(), 2000u);
@@ -252,7 +254,7 @@ TEST_F(GroupCommitTest, CommitWaitsForCompanyAsLongAsItIsTold) {
   now_ = now_ + core::milliseconds(1);
   EXPECT_EQ(flush(), std::nullopt);
   ASSERT_EQ(writes(), 1u);
-  EXPECT_EQ(files_.operation(0).bytes, 2 * kRecord);
+  EXPECT_EQ(files_.operation(0).bytes, 2 * kRecord + kMark);
 }
 
 TEST_F(GroupCommitTest, DataIsWrittenAheadOfItsCommitInBlocks) {
@@ -265,7 +267,7 @@ TEST_F(GroupCommitTest, DataIsWrittenAheadOfItsCommitInBlocks) {
   }
   flush();
   ASSERT_EQ(writes(), 1u);
-  EXPECT_EQ(files_.operation(0).bytes, bytes);
+  EXPECT_EQ(files_.operation(0).bytes, bytes + kMark);
 }
 
 TEST_F(GroupCommitTest, PageCacheDoesNotWaitForTheDisk) {
@@ -310,7 +312,74 @@ TEST_F(GroupCommitTest, ClosesBehindASeal) {
   EXPECT_EQ(files_.open_count(), 0u);
   EXPECT_EQ(log_->durable(), kRecord);
   EXPECT_EQ(files_.cached().at("worker/0000000000000001.segment").size(),
-            4096 + kRecord + kSealRecordBytes);
+            4096 + kRecord + kMark + kSealRecordBytes);
+}
+
+// What the records in a write of chunks and a mark are; the mark's body is in `mark`.
+std::vector<RecordType> types_of(const SimFile::Operation& write, MarkBody& mark) {
+  std::vector<RecordType> types;
+  for (core::Octets rest(write.octets); !rest.empty();) {
+    const auto header = decode_record(rest, /*generation=*/1);
+    if (!header) break;
+    types.push_back(header->type);
+    const core::Octets body = rest.subspan(core::kRecordHeaderBytes, header->body_bytes);
+    EXPECT_TRUE(body_matches(*header, body));
+    if (header->type == RecordType::mark) mark = decode_mark(body).value();
+    rest = rest.subspan(record_bytes(header->body_bytes));
+  }
+  return types;
+}
+
+TEST_F(GroupCommitTest, MarkSaysWhatHadLandedBeforeTheWriteBegan) {
+  open(kManyWrites);
+  for (uint64_t mail = 1; mail <= 3; ++mail) {
+    append(mail);
+    flush();
+  }
+  files_.complete(1);  // the second lands, the first does not
+  append(4);
+  flush();
+  MarkBody mark;
+  EXPECT_THAT(types_of(files_.operation(2), mark), ElementsAre(RecordType::data, RecordType::mark));
+  EXPECT_EQ(mark.durable_bytes, kSegmentHeadBytes);
+  files_.complete(0);
+  append(5);
+  flush();
+  types_of(files_.operation(2), mark);
+  EXPECT_EQ(mark.durable_bytes, kSegmentHeadBytes + 2 * (kRecord + kMark));
+}
+
+TEST_F(GroupCommitTest, WritesWholeBlocksWhereTheFilesWantThem) {
+  files_.block = core::kBlockBytes;
+  open(kManyWrites);
+  for (uint32_t records = 1; records <= 15; ++records) {
+    append(records, true, records);
+    flush();
+    ASSERT_EQ(writes(), 1u);
+    const SimFile::Operation& write = files_.operation(0);
+    EXPECT_EQ(write.bytes, core::align_up(records * kRecord + kMark, core::kBlockBytes));
+    MarkBody mark;
+    EXPECT_EQ(types_of(write, mark).size(), records + 1);
+    settle();
+  }
+  log_->close();
+  settle();
+  EXPECT_TRUE(log_->closed());
+  EXPECT_THAT(files_.violations(), IsEmpty());
+  EXPECT_EQ(files_.cached().at("worker/0000000000000001.segment").size() % core::kBlockBytes, 0u);
+}
+
+TEST_F(GroupCommitTest, OneWriteIsBounded) {
+  constexpr size_t kChunks = core::kWriteBytesMax / core::kChunkBytes * 2;
+  open({.segment_bytes = 64 << 20});
+  append(1);
+  flush();  // under way, so that the others gather behind it
+  for (size_t i = 0; i < kChunks; ++i) append(2, false, 15);
+  append(2);
+  flush();
+  settle();
+  EXPECT_THAT(files_.violations(), IsEmpty());
+  EXPECT_EQ(log_->durable(), log_->appended());
 }
 
 TEST_F(GroupCommitTest, ClosesWhatItNeverUsed) {

@@ -223,6 +223,58 @@ TEST(SegmentReaderTest, AForgedHighSequenceHidesNoRealRecord) {
   EXPECT_EQ(walked.outcome.end, SegmentEnd::open_tail);
 }
 
+// Three writes of two mails each; the second did not land, the third did.
+struct Hole {
+  SegmentBuilder segment{1};
+  std::vector<std::byte> octets;
+  uint64_t begin = 0;
+
+  explicit Hole(uint64_t durable_in_third) {
+    const auto write = [this](uint64_t first, uint64_t durable) {
+      segment.add_data(first, "one");
+      segment.add_data(first + 1, "two");
+      return segment.add_mark(durable);
+    };
+    write(1, kSegmentHeadBytes);
+    begin = segment.end();
+    write(3, begin);
+    const uint64_t end = segment.end();
+    write(5, durable_in_third == 0 ? begin : end);
+    segment.allocate(1 << 20);
+    octets = segment.octets();
+    std::fill(octets.begin() + std::ptrdiff_t(begin), octets.begin() + std::ptrdiff_t(end),
+              std::byte{0});
+  }
+
+  Walked walk(bool unfinished) const {
+    MemoryDisk disk;
+    disk.files["s"] = octets;
+    return spool::walk(disk, {.generation = 1, .unfinished = unfinished});
+  }
+};
+
+TEST(SegmentReaderTest, AHoleThatNobodyWasPromisedEndsTheSegment) {
+  const Hole hole(/*durable_in_third=*/0);
+  const Walked walked = hole.walk(/*unfinished=*/true);
+  EXPECT_EQ(walked.outcome.end, SegmentEnd::torn_tail);
+  EXPECT_EQ(walked.outcome.valid_bytes, hole.begin);
+  EXPECT_EQ(walked.outcome.records, 3u);
+  EXPECT_TRUE(walked.damages.empty());
+}
+
+TEST(SegmentReaderTest, AHoleInWhatHadLandedIsDamage) {
+  const Hole hole(/*durable_in_third=*/1);
+  const Walked walked = hole.walk(/*unfinished=*/true);
+  ASSERT_EQ(walked.damages.size(), 1u);
+  EXPECT_EQ(walked.damages[0].offset, hole.begin);
+  EXPECT_EQ(walked.outcome.records, 6u);  // what lies behind it is read
+}
+
+TEST(SegmentReaderTest, AHoleInAFinishedSegmentIsDamage) {
+  const Hole hole(/*durable_in_third=*/0);
+  EXPECT_EQ(hole.walk(/*unfinished=*/false).damages.size(), 1u);
+}
+
 TEST(SegmentReaderTest, FlippedPaddingIsReportedAndCostsNoRecord) {
   SegmentBuilder segment = stairs(1, 3);
   auto octets = segment.octets();

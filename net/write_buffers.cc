@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One copy of some hundred kilobytes that are in the cache anyway costs less than the page cache.
+#include "net/write_buffers.h"
+
+#include "core/base/check.h"
+
+#include <cstring>
+
+namespace mailrace::net {
+
+void WriteBuffers::register_with(Ring& ring) noexcept {
+  const core::MutableOctets memory = pool_.memory();
+  const iovec whole{memory.data(), memory.size()};
+  // Fails where the limit on locked memory is low; then each write pins its pages by itself.
+  registered_ = io_uring_register_buffers(&ring.handle(), &whole, 1) == 0;
+}
+
+std::span<std::byte> WriteBuffers::gather(std::span<const iovec> pieces) noexcept {
+  std::byte* const buffer = pool_.take();
+  MAILRACE_CHECK(buffer != nullptr);
+  size_t size = 0;
+  for (const iovec& piece : pieces) {
+    MAILRACE_CHECK(piece.iov_len <= core::kWriteBytesMax - size);
+    std::memcpy(buffer + size, piece.iov_base, piece.iov_len);
+    size += piece.iov_len;
+  }
+  return {buffer, size};
+}
+
+}  // namespace mailrace::net
