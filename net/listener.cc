@@ -2,36 +2,20 @@
 // Sockets are opened before the workers start, so that a bad address stops the program at once.
 #include "net/listener.h"
 
+#include "net/socket_address.h"
+
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <cstring>
+#include <utility>
 
 namespace mailrace::net {
 namespace {
 
 // The kernel cuts it to net.core.somaxconn.
 constexpr int kBacklog = 65535;
-
-socklen_t to_sockaddr(const core::Endpoint& endpoint, sockaddr_storage& target) noexcept {
-  target = {};
-  if (endpoint.address.is_v4) {
-    sockaddr_in v4{};
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(endpoint.port);
-    std::memcpy(&v4.sin_addr, endpoint.address.octets.data(), 4);
-    std::memcpy(&target, &v4, sizeof v4);
-    return sizeof v4;
-  }
-  sockaddr_in6 v6{};
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(endpoint.port);
-  std::memcpy(&v6.sin6_addr, endpoint.address.octets.data(), 16);
-  std::memcpy(&target, &v6, sizeof v6);
-  return sizeof v6;
-}
 
 bool set(const Fd& socket, int level, int option) noexcept {
   const int on = 1;
@@ -42,7 +26,7 @@ bool set(const Fd& socket, int level, int option) noexcept {
 
 core::Result<Fd> open_listener(const core::Endpoint& endpoint, Sharing sharing) {
   sockaddr_storage address;
-  const socklen_t size = to_sockaddr(endpoint, address);
+  const socklen_t size = to_socket_address(endpoint, address);
   Fd socket(::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket.is_open()) return core::fail_errno(errno, "socket");
   // TCP_NODELAY is inherited by what is accepted: replies are batched here, not by Nagle.
@@ -66,20 +50,7 @@ core::Result<core::Endpoint> local_endpoint(const Fd& socket) {
   if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
     return core::fail_errno(errno, "getsockname");
   }
-  core::Endpoint endpoint;
-  endpoint.address.is_v4 = address.ss_family == AF_INET;
-  if (endpoint.address.is_v4) {
-    sockaddr_in v4;
-    std::memcpy(&v4, &address, sizeof v4);
-    std::memcpy(endpoint.address.octets.data(), &v4.sin_addr, 4);
-    endpoint.port = ntohs(v4.sin_port);
-  } else {
-    sockaddr_in6 v6;
-    std::memcpy(&v6, &address, sizeof v6);
-    std::memcpy(endpoint.address.octets.data(), &v6.sin6_addr, 16);
-    endpoint.port = ntohs(v6.sin6_port);
-  }
-  return endpoint;
+  return endpoint_of(reinterpret_cast<const sockaddr*>(&address));
 }
 
 Listener::Listener(Fd socket) noexcept : socket_(std::move(socket)) {

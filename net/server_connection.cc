@@ -5,8 +5,8 @@
 #include "core/base/check.h"
 #include "core/base/limits.h"
 #include "core/message/trace.h"
+#include "net/socket_address.h"
 
-#include <arpa/inet.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -29,22 +29,6 @@ namespace {
 // holds the peer back.
 constexpr uint32_t kHeldPerConnectionMax = 2;
 static_assert(kHeldPerConnectionMax < core::kReceiveBufferCount);
-
-core::Endpoint endpoint_of(const sockaddr_in6& name) noexcept {
-  core::Endpoint endpoint;
-  if (name.sin6_family == AF_INET) {
-    sockaddr_in v4;
-    std::memcpy(&v4, &name, sizeof v4);
-    endpoint.address.is_v4 = true;
-    std::memcpy(endpoint.address.octets.data(), &v4.sin_addr, 4);
-    endpoint.port = ntohs(v4.sin_port);
-  } else {
-    endpoint.address.is_v4 = false;
-    std::memcpy(endpoint.address.octets.data(), &name.sin6_addr, 16);
-    endpoint.port = ntohs(name.sin6_port);
-  }
-  return endpoint;
-}
 
 ReplyId reply_to(const core::Error& error) noexcept {
   switch (error.code) {
@@ -100,7 +84,7 @@ void ServerConnection::on_peer_name(int result) noexcept {
   if (over_) return;
   if (result < 0) return end();  // it is gone already
   started_ = true;
-  peer_ = endpoint_of(peer_name_);
+  peer_ = endpoint_of(reinterpret_cast<const sockaddr*>(&peer_name_));
   stream_.receive();
   run(session_.start());
 }

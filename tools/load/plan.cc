@@ -4,12 +4,10 @@
 
 #include "core/base/check.h"
 #include "core/base/ip.h"
+#include "net/socket_address.h"
 #include "net/system_clock.h"
 
-#include <netinet/in.h>
 #include <unistd.h>
-
-#include <cstring>
 
 namespace mailrace::tools {
 namespace {
@@ -20,23 +18,6 @@ constexpr uint64_t kBodySeed = 42;
 // Different for runs at the same time, and for runs one after the other.
 uint64_t run_id() {
   return uint64_t(net::SystemClock().wall_now().ns) ^ uint64_t(::getpid()) << 40;
-}
-
-socklen_t to_sockaddr(const core::Endpoint& endpoint, sockaddr_storage& target) {
-  if (endpoint.address.is_v4) {
-    sockaddr_in v4{};
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(endpoint.port);
-    std::memcpy(&v4.sin_addr, endpoint.address.octets.data(), 4);
-    std::memcpy(&target, &v4, sizeof v4);
-    return sizeof v4;
-  }
-  sockaddr_in6 v6{};
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(endpoint.port);
-  std::memcpy(&v6.sin6_addr, endpoint.address.octets.data(), 16);
-  std::memcpy(&target, &v6, sizeof v6);
-  return sizeof v6;
 }
 
 std::string in_angle_brackets(const std::string& path) {
@@ -56,7 +37,7 @@ LoadPlan::LoadPlan(const LoadOptions& load_options)
       mail(options.message_bytes, kBodySeed, run_id()) {
   const auto endpoint = core::parse_endpoint(options.target);
   MAILRACE_CHECK(endpoint.has_value());
-  address_size = to_sockaddr(*endpoint, address);
+  address_size = net::to_socket_address(*endpoint, address);
 }
 
 }  // namespace mailrace::tools
