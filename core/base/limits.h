@@ -11,6 +11,7 @@ namespace mailrace::core {
 
 inline constexpr size_t kLocalPartBytesMax = 64;  // 4.5.3.1.1
 inline constexpr size_t kDomainBytesMax = 255;    // 4.5.3.1.2
+inline constexpr size_t kLabelBytesMax = 63;      // of a domain; RFC 1035 section 2.3.4
 inline constexpr size_t kPathBytesMax = 256;      // 4.5.3.1.3, with the angle brackets
 inline constexpr size_t kHeloBytesMax = kDomainBytesMax;
 

@@ -269,6 +269,16 @@ ParsedPath parse_path(std::string_view text, const Rules& rules) noexcept {
   return parsed;
 }
 
+size_t longest_label(std::string_view domain) noexcept {
+  size_t longest = 0;
+  size_t length = 0;
+  for (const char c : domain) {
+    length = c == '.' ? 0 : length + 1;
+    longest = std::max(longest, length);
+  }
+  return longest;
+}
+
 // A local part octet by octet, without what only quotes it.
 class Unquoted {
  public:
@@ -314,7 +324,8 @@ bool equal_local_parts(std::string_view a, std::string_view b) noexcept {
 
 bool is_domain(std::string_view text) noexcept {
   Parser parser(text, kStrictRules);
-  return text.size() <= kDomainBytesMax && parser.take_domain() && parser.at_end();
+  return text.size() <= kDomainBytesMax && parser.take_domain() && parser.at_end() &&
+         longest_label(text) <= kLabelBytesMax;
 }
 
 bool is_address_literal(std::string_view text) noexcept {

@@ -63,8 +63,11 @@ ParsedPath parse_forward_path(std::string_view text) noexcept;
 /// source    RFC 5321 section 4.1.2 ("treated as equivalent")
 bool equal_local_parts(std::string_view a, std::string_view b) noexcept;
 
-/// Whether `text` is a Domain of section 4.1.2 of at most kDomainBytesMax octets: no underscores,
-/// no dot at the end.
+/// Whether `text` is a Domain of section 4.1.2 that may be somebody's: of at most kDomainBytesMax
+/// octets, each label of at most kLabelBytesMax; no underscores, no dot at the end. Paths are held
+/// to the grammar, which knows no limit of a label: what has none of ours is refused as such.
+///
+/// source    RFC 1035 section 2.3.4
 bool is_domain(std::string_view text) noexcept;
 
 /// Whether `text` is an address-literal of section 4.1.3 with its brackets, of at most

@@ -235,8 +235,24 @@ TEST(PathLimitTest, Domain) {
   const auto path = [](size_t bytes) { return "<a@" + repeat('b', bytes) + '>'; };
   EXPECT_EQ(parse_forward_path(path(kDomainBytesMax)).error, PathError::path_too_long);
   EXPECT_EQ(parse_forward_path(path(kDomainBytesMax + 1)).error, PathError::domain_too_long);
-  EXPECT_TRUE(is_domain(repeat('b', kDomainBytesMax)));
-  EXPECT_FALSE(is_domain(repeat('b', kDomainBytesMax + 1)));
+  const std::string label = repeat('b', kLabelBytesMax);
+  const std::string longest = label + '.' + label + '.' + label + '.' + label;
+  ASSERT_EQ(longest.size(), kDomainBytesMax);
+  EXPECT_TRUE(is_domain(longest));
+  EXPECT_FALSE(is_domain("b." + longest.substr(1)));
+}
+
+// Nobody can have such a domain, so it is none of ours; in a path it is grammatical all the same.
+TEST(PathLimitTest, Label) {
+  const std::string label = repeat('b', kLabelBytesMax);
+  for (const std::string& domain : {label, label + ".test", "test." + label}) {
+    EXPECT_TRUE(is_domain(domain)) << domain;
+    EXPECT_EQ(parse_forward_path("<a@" + domain + '>').error, PathError::none) << domain;
+  }
+  for (const std::string& domain : {label + 'b', label + "b.test", "test." + label + 'b'}) {
+    EXPECT_FALSE(is_domain(domain)) << domain;
+    EXPECT_EQ(parse_forward_path("<a@" + domain + '>').error, PathError::none) << domain;
+  }
 }
 
 // --- address literals, section 4.1.3 -------------------------------------------------------------
