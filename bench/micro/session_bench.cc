@@ -22,7 +22,7 @@ using core::Verdict;
 
 // Blocks and configuration, as a worker has them for all its sessions.
 struct Worker {
-  core::SessionConfig config{"mx.bench.test", core::kMessageBytesDefault};
+  core::SessionConfig config{{.hostname = "mx.bench.test"}};
   core::BlockPool lines{core::kSessionBlockBytes, 1};
   core::BlockPool transactions{core::kSessionBlockBytes, 1};
   std::array<std::byte, core::kReplyBufferBytes> reply_memory;

@@ -7,11 +7,11 @@
 
 namespace mailrace::core {
 
-std::string ehlo_reply(std::string_view hostname, uint64_t message_bytes_max) {
+std::string ehlo_reply(const SessionOptions& options) {
   std::string reply;
-  reply.append("250-").append(hostname).append("\r\n");
+  reply.append("250-").append(options.hostname).append("\r\n");
   reply.append("250-PIPELINING\r\n");
-  reply.append("250-SIZE ").append(std::to_string(message_bytes_max)).append("\r\n");
+  reply.append("250-SIZE ").append(std::to_string(options.message_bytes_max)).append("\r\n");
   reply.append("250-8BITMIME\r\n");
   reply.append("250 ENHANCEDSTATUSCODES\r\n");
   MAILRACE_CHECK(reply.size() <= kReplyBytesMax);

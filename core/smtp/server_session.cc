@@ -9,10 +9,8 @@
 
 namespace mailrace::core {
 
-SessionConfig::SessionConfig(std::string name, uint64_t bytes_max)
-    : hostname(std::move(name)),
-      message_bytes_max(bytes_max),
-      ehlo_reply(core::ehlo_reply(hostname, bytes_max)) {
+SessionConfig::SessionConfig(SessionOptions options)
+    : SessionOptions(std::move(options)), ehlo_reply(core::ehlo_reply(*this)) {
   MAILRACE_CHECK(hostname.size() <= kDomainBytesMax);
 }
 

@@ -12,23 +12,14 @@
 #include "core/smtp/path.h"
 #include "core/smtp/replies.h"
 #include "core/smtp/reply.h"
+#include "core/smtp/session_options.h"
 #include "core/smtp/transaction.h"
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
 
 namespace mailrace::core {
-
-/// What is the same for all sessions of a server; must outlive them.
-struct SessionConfig {
-  SessionConfig(std::string hostname, uint64_t message_bytes_max);
-
-  std::string hostname;
-  uint64_t message_bytes_max;  // octets, SIZE of RFC 1870
-  std::string ehlo_reply;
-};
 
 /// What the session needs before it can go on.
 enum class Need : uint8_t {

@@ -170,7 +170,7 @@ TEST(AllocationTest, AWarmWorkerAllocatesNothingOver10000Messages) {
   spool_options.durability = spool::Durability::page_cache;
   ASSERT_TRUE(std::filesystem::create_directory(spool_options.directory));
 
-  const core::SessionConfig session("mx.example.test", core::kMessageBytesDefault);
+  const core::SessionConfig session({.hostname = "mx.example.test"});
   core::RecipientDomains domains;
   domains.add("example.test");
   net::SystemClock clock;

@@ -34,9 +34,20 @@ std::ostream& operator<<(std::ostream& stream, const Transcript& transcript) {
   return stream;
 }
 
+namespace {
+
+core::SessionOptions options_of(const SessionRules& rules) {
+  core::SessionOptions options = rules.options;
+  options.hostname = rules.hostname;
+  options.message_bytes_max = rules.message_bytes_max;
+  return options;
+}
+
+}  // namespace
+
 SessionDriver::SessionDriver(SessionRules rules)
     : rules_(std::move(rules)),
-      config_(rules_.hostname, rules_.message_bytes_max),
+      config_(options_of(rules_)),
       lines_(core::kSessionBlockBytes, 1),
       transactions_(core::kSessionBlockBytes, rules_.transaction_blocks),
       session_(config_, lines_, transactions_),

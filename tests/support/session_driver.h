@@ -28,6 +28,7 @@ struct SessionRules {
   std::array<std::optional<core::ReplyId>, 5> refusals{};  // by Question
   std::optional<core::ReplyId> commit_refusal{};
   std::optional<uint64_t> mail_bytes_room{};  // past it, refuse_mail(spool_full)
+  core::SessionOptions options{};             // all but those above
 
   /// The same rules, with this question always refused.
   SessionRules refusing(core::Question question, core::ReplyId reply) const;

@@ -61,13 +61,16 @@ std::string machine_name() {
   return core::is_domain(name.data()) ? name.data() : "localhost";
 }
 
+core::SessionOptions session_options(const ServeOptions& options) {
+  core::SessionOptions session = options.session;
+  if (session.hostname.empty()) session.hostname = machine_name();
+  return session;
+}
+
 }  // namespace
 
 Server::Server(const ServeOptions& options, Log& log)
-    : options_(options),
-      log_(log),
-      session_(options.hostname.empty() ? machine_name() : options.hostname,
-               options.message_bytes_max) {
+    : options_(options), log_(log), session_(session_options(options)) {
   for (const std::string& domain : options.domains) domains_.add(domain);
   if (options.accept_any_domain) domains_.accept_any();
 }

@@ -5,6 +5,7 @@
 #include "core/base/limits.h"
 #include "core/base/time.h"
 #include "core/port/file_io.h"
+#include "core/smtp/session_options.h"
 #include "spool/record.h"
 #include "tools/lib/flags.h"
 #include "tools/lib/log.h"
@@ -18,11 +19,10 @@ namespace mailrace::tools {
 struct ServeOptions {
   std::vector<std::string> listen = {"127.0.0.1:2525"};
   uint32_t workers = 0;
-  std::string hostname;  // empty: the machine's name
+  core::SessionOptions session;  // hostname: empty is the machine's name
   std::vector<std::string> domains;
   bool accept_any_domain = false;
   std::string spool;
-  uint64_t message_bytes_max = core::kMessageBytesDefault;
   spool::Durability durability = spool::Durability::disk;
   core::Duration commit_delay{};
   core::WriteMode spool_io = core::WriteMode::direct;

@@ -14,7 +14,7 @@ namespace {
 
 // RFC 5321 section 4.1.1.1: hyphens on all lines but the last, the domain on the first.
 TEST(EhloReplyTest, HasALineForEachKeyword) {
-  EXPECT_EQ(ehlo_reply("mx.test", 67108864),
+  EXPECT_EQ(ehlo_reply({.hostname = "mx.test", .message_bytes_max = 67108864}),
             "250-mx.test\r\n"
             "250-PIPELINING\r\n"
             "250-SIZE 67108864\r\n"
@@ -23,7 +23,8 @@ TEST(EhloReplyTest, HasALineForEachKeyword) {
 }
 
 TEST(EhloReplyTest, FitsWithTheLongestNameAndSize) {
-  const std::string reply = ehlo_reply(std::string(kDomainBytesMax, 'a'), UINT64_MAX);
+  const std::string reply =
+      ehlo_reply({.hostname = std::string(kDomainBytesMax, 'a'), .message_bytes_max = UINT64_MAX});
   EXPECT_LE(reply.size(), kReplyBytesMax);
   EXPECT_EQ(tests::defect_of_replies(reply), "");
 }

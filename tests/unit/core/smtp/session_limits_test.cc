@@ -181,7 +181,7 @@ TEST(SessionLimitsTest, NoBlockAtAllForRecipients) {
   BlockPool lines(kSessionBlockBytes, 2);
   BlockPool transactions(kSessionBlockBytes, 1);
   std::byte* const taken = transactions.take();
-  const SessionConfig config("mx.test", 1000);
+  const SessionConfig config({.hostname = "mx.test", .message_bytes_max = 1000});
   std::byte memory[kReplyBufferBytes];
   ReplyBuffer out;
   out.attach(memory);
@@ -407,7 +407,7 @@ class StuckSession {
   }
 
  private:
-  SessionConfig config_{std::string(kDomainBytesMax, 'm'), 1000};
+  SessionConfig config_{{.hostname = std::string(kDomainBytesMax, 'm'), .message_bytes_max = 1000}};
   BlockPool lines_{kSessionBlockBytes, 1};
   BlockPool transactions_{kSessionBlockBytes, 1};
   std::byte memory_[kReplyBufferBytes];
@@ -478,7 +478,7 @@ TEST(SessionTest, TellsHowFarItHasCome) {
 }
 
 TEST(SessionTest, GivesItsBlocksBack) {
-  const SessionConfig config("mx.test", 1000);
+  const SessionConfig config({.hostname = "mx.test", .message_bytes_max = 1000});
   BlockPool lines(kSessionBlockBytes, 1);
   BlockPool transactions(kSessionBlockBytes, 2);
   std::byte memory[kReplyBufferBytes];

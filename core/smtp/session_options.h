@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What an operator can choose about the sessions of a server.
+#pragma once
+
+#include "core/base/limits.h"
+
+#include <cstdint>
+#include <string>
+
+namespace mailrace::core {
+
+/// An aggregate: each option has the default of its flag, and designated initialisers name what
+/// differs. hostname has no default.
+struct SessionOptions {
+  std::string hostname{};                             // our name; <= kDomainBytesMax octets
+  uint64_t message_bytes_max = kMessageBytesDefault;  // octets, SIZE of RFC 1870
+};
+
+/// The same for all sessions of a server, whose sessions it must outlive.
+struct SessionConfig : SessionOptions {
+  explicit SessionConfig(SessionOptions options);
+
+  std::string ehlo_reply;  // extensions.h
+};
+
+}  // namespace mailrace::core
