@@ -58,6 +58,13 @@ void add_hex(TextBuilder& target, uint16_t value) noexcept {
 
 }  // namespace
 
+IpAddress unmapped(const IpAddress& address) noexcept {
+  if (address.is_v4 || !is_v4_mapped(address)) return address;
+  IpAddress v4;
+  std::memcpy(v4.octets.data(), address.octets.data() + 12, 4);
+  return v4;
+}
+
 std::optional<IpAddress> parse_ip_address(std::string_view text) noexcept {
   char terminated[kIpAddressTextBytesMax + 1];
   if (text.empty() || text.size() > kIpAddressTextBytesMax) return std::nullopt;

@@ -26,6 +26,10 @@ struct Endpoint {
   bool operator==(const Endpoint&) const = default;
 };
 
+/// An IPv4-mapped IPv6 address (::ffff:0:0/96) as the IPv4 address that it stands for: what an IPv6
+/// socket calls an IPv4 client. Any other address as it is. source   RFC 4291 section 2.5.5.2
+IpAddress unmapped(const IpAddress& address) noexcept;
+
 /// Reads `192.0.2.1` or `2001:db8::1`: all of the text, no brackets, no scope id, no octal or short
 /// IPv4.
 std::optional<IpAddress> parse_ip_address(std::string_view text) noexcept;

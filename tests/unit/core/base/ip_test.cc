@@ -151,5 +151,15 @@ TEST(EndpointTest, RefusesOtherText) {
   }
 }
 
+TEST(IpTest, UnmapsWhatStandsForAnIpv4Address) {
+  const auto unmap = [](std::string_view text) { return unmapped(*parse_ip_address(text)); };
+  EXPECT_EQ(unmap("::ffff:192.0.2.1"), *parse_ip_address("192.0.2.1"));
+  EXPECT_EQ(unmap("::ffff:0.0.0.0"), *parse_ip_address("0.0.0.0"));
+  for (const char* text : {"192.0.2.1", "::192.0.2.1", "::fffe:c000:201", "::1:ffff:c000:201",
+                           "64:ff9b::c000:201", "::", "::1", "2001:db8::1"}) {
+    EXPECT_EQ(unmap(text), *parse_ip_address(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace mailrace::core
