@@ -52,6 +52,14 @@ inline constexpr size_t kReceivedFieldBytesMax = (15 + kHeloBytesMax + 8 + 39 + 
                                                  (6 + kPathBytesMax - 2 + 3 + 31 + 2);
 static_assert(kReceivedFieldBytesMax <= kTextLineBytesMax);  // so each of its lines is, too
 
+// --- the PROXY protocol's header -----------------------------------------------------------------
+
+/// Version 1: a line with its CRLF; the protocol's own bound (its section 2.1).
+inline constexpr size_t kProxyLineBytesMax = 107;
+/// Version 2: its length field could say 65,551. TLVs are skipped as they come, so this costs no
+/// memory; certificates in PP2_TYPE_SSL are the longest that is seen.
+inline constexpr size_t kProxyHeaderBytesMax = 16 << 10;
+
 // --- sessions on a worker ------------------------------------------------------------------------
 
 /// Sessions served at a time; past it a connection hears 421 4.3.2 and is closed.
