@@ -26,7 +26,7 @@ RingFile::RingFile(Ring& ring, core::WriteMode mode) : ring_(ring), mode_(mode) 
   for (uint32_t slot = 0; slot < kPendingMax; ++slot) pending_[slot].next_free = slot + 1;
 }
 
-void RingFile::open() noexcept {
+void RingFile::set_up() noexcept {
   if (write_buffers_) write_buffers_->register_with(ring_);
 }
 
@@ -48,12 +48,23 @@ io_uring_sqe& RingFile::prepare(core::FileOp& op, uint32_t& slot) noexcept {
   return ring_.next_sqe();
 }
 
-void RingFile::create(core::FileOp& op, const char* path) {
+void RingFile::create(core::FileOp& op, const char* path) { open_with(op, path, O_CREAT | O_EXCL); }
+
+void RingFile::open(core::FileOp& op, const char* path) { open_with(op, path, 0); }
+
+void RingFile::open_with(core::FileOp& op, const char* path, int flags) noexcept {
   uint32_t slot = 0;
   io_uring_sqe& sqe = prepare(op, slot);
   const int direct = mode_ == core::WriteMode::direct ? O_DIRECT : 0;
-  io_uring_prep_openat(&sqe, AT_FDCWD, path,
-                       O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW | direct, 0600);
+  io_uring_prep_openat(&sqe, AT_FDCWD, path, flags | direct | O_WRONLY | O_CLOEXEC | O_NOFOLLOW,
+                       0600);
+  tag(sqe, slot);
+}
+
+void RingFile::rename(core::FileOp& op, const char* from, const char* to) {
+  uint32_t slot = 0;
+  io_uring_sqe& sqe = prepare(op, slot);
+  io_uring_prep_renameat(&sqe, AT_FDCWD, from, AT_FDCWD, to, 0);
   tag(sqe, slot);
 }
 

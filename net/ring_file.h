@@ -24,11 +24,13 @@ class RingFile final : public core::FileIo {
   RingFile(Ring& ring, core::WriteMode mode);
 
   /// To be called once the ring is open, before the first operation.
-  void open() noexcept;
+  void set_up() noexcept;
 
   size_t block_bytes() const noexcept override;
 
   void create(core::FileOp& op, const char* path) override;
+  void open(core::FileOp& op, const char* path) override;
+  void rename(core::FileOp& op, const char* from, const char* to) override;
   void allocate(core::FileOp& op, core::FileHandle file, uint64_t bytes) override;
   void write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
              uint64_t offset, bool synced) override;
@@ -54,6 +56,7 @@ class RingFile final : public core::FileIo {
 
   void write_direct(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
                     uint64_t offset, int flags) noexcept;
+  void open_with(core::FileOp& op, const char* path, int flags) noexcept;
   io_uring_sqe& prepare(core::FileOp& op, uint32_t& slot) noexcept;
   void finish_at_once(core::FileOp& op, int result) noexcept;
   static void tag(io_uring_sqe& sqe, uint32_t slot) noexcept;

@@ -57,7 +57,7 @@ core::Result<void> Worker::open() {
   auto buffers =
       buffers_.open(ring_, kBufferGroup, core::kReceiveBufferCount, core::kReceiveBufferBytes);
   if (!buffers) return buffers;
-  files_.open();
+  files_.set_up();
   if (!options_.helper_cpus.empty()) {
     cpu_set_t cpus;
     CPU_ZERO(&cpus);

@@ -21,8 +21,9 @@ GroupCommit::GroupCommit(core::FileIo& files, ChunkPool& chunks, const SpoolOpti
       chunks_(chunks),
       options_(options),
       events_(events),
-      maker_(files, options.directory, options.worker, options.first_segment,
-             options.segment_bytes) {
+      maker_(files, options.directory, options.worker, options.first_segment, options.segment_bytes,
+             options.salt),
+      last_mail_id_(options.last_mail_id) {
   MAILRACE_CHECK(options.segment_bytes >= kSegmentHeadBytes + core::kChunkBytes + kTailBytesMax);
   MAILRACE_CHECK(block_bytes_ <= core::kBlockBytes);
   for (Flight& flight : flights_) {
@@ -42,6 +43,7 @@ uint64_t GroupCommit::append(Chunk& chunk) noexcept {
   queue_.push(chunk);
   queued_bytes_ += chunk.bytes;
   if (chunk.ends_mail) ++queued_commits_;
+  last_mail_id_ = std::max(last_mail_id_, chunk.mail_id);
   appended_ += chunk.bytes;
   chunk.end_offset = appended_;
   return appended_;
@@ -111,7 +113,7 @@ bool GroupCommit::ensure_segment(core::Instant now, core::WallTime wall) noexcep
     const ReadySegment ready = maker_.take();
     segment->state = Segment::State::open;
     segment->file = ready.file;
-    segment->number = ready.number;
+    segment->key = SegmentKey(ready.number, options_.salt);
     segment->capacity = ready.capacity;
     segment->used = kSegmentHeadBytes;
     segment->landed = kSegmentHeadBytes;
@@ -122,8 +124,8 @@ bool GroupCommit::ensure_segment(core::Instant now, core::WallTime wall) noexcep
   }
   const bool wants_more = current_ == nullptr
                               ? !closing_ || !queue_.empty()
-                              : !closing_ && current_->used > current_->capacity / 2;
-  if (wants_more) maker_.want(now, wall);
+                              : !closing_ && current_->used > current_->capacity / 4;
+  if (wants_more) maker_.want(now, wall, last_mail_id_);
   return current_ != nullptr;
 }
 
@@ -175,7 +177,7 @@ bool GroupCommit::start_flight(core::Instant now, core::WallTime wall) noexcept 
 void GroupCommit::place(Chunk& chunk, Flight& flight) noexcept {
   Segment& segment = *flight.segment;
   for (uint32_t at = 0; at < chunk.bytes;) {
-    at += uint32_t(place_record(chunk.octets + at, segment.number, segment.sequence++));
+    at += uint32_t(place_record(chunk.octets + at, segment.key, segment.sequence++));
   }
   if (chunk.ends_mail) {
     ++segment.mails;
@@ -215,7 +217,7 @@ size_t GroupCommit::add_mark(Flight& flight, size_t bytes_behind) noexcept {
   std::memset(body, 0, body_bytes);
   encode_mark(body, {segment.landed});
   encode_record({at, core::kRecordHeaderBytes}, RecordType::mark, 0, {body, body_bytes});
-  return size_t(place_record(at, segment.number, segment.sequence++));
+  return size_t(place_record(at, segment.key, segment.sequence++));
 }
 
 size_t GroupCommit::add_seal(Flight& flight, size_t offset) noexcept {
@@ -224,7 +226,7 @@ size_t GroupCommit::add_seal(Flight& flight, size_t offset) noexcept {
   std::byte* const body = at + core::kRecordHeaderBytes;
   encode_seal(body, {segment.mails, segment.sequence});
   encode_record({at, core::kRecordHeaderBytes}, RecordType::seal, 0, {body, kSealBodyBytes});
-  return size_t(place_record(at, segment.number, segment.sequence++));
+  return size_t(place_record(at, segment.key, segment.sequence++));
 }
 
 void GroupCommit::on_written(core::FileOp& op, int result) {
@@ -313,6 +315,11 @@ void GroupCommit::retire_flights() noexcept {
 void GroupCommit::retire_segment(Segment& segment) noexcept {
   const bool sealed = segment.state == Segment::State::sealed;
   if (!sealed && segment.state != Segment::State::broken) return;
+  if (sealed && segment.capacity - segment.cut_at <= core::kSealedRestBytesMax) {
+    files_.close(segment.file);
+    segment.state = Segment::State::free;
+    return;
+  }
   segment.state = sealed ? Segment::State::cutting : Segment::State::mending;
   files_.truncate(segment.cut, segment.file, segment.cut_at);
 }

@@ -21,6 +21,8 @@ struct SpoolOptions {
   std::string directory = {};  // of this worker; exists
   uint32_t worker = 0;
   uint64_t first_segment = 1;  // number that no file in the directory has, nor had
+  uint64_t salt = 0;           // of the spool; 0: format version 1
+  uint64_t last_mail_id = 0;   // the greatest in the directory
   uint64_t segment_bytes = core::kSegmentBytesDefault;
   Durability durability = Durability::disk;
   // So many octets are written without waiting for another write, or for a commit at all.
@@ -68,6 +70,9 @@ class GroupCommit {
   /// returns  when to call again if nothing else happens before
   std::optional<core::Instant> flush(core::Instant now, core::WallTime wall) noexcept;
 
+  /// Gives a segment to use again; see SegmentMaker::recycle().
+  bool recycle(uint64_t number) noexcept { return maker_.recycle(number); }
+
   /// Why nothing can be written now; nothing if it can.
   std::optional<core::Error> unwritable() const noexcept;
 
@@ -100,7 +105,7 @@ class GroupCommit {
     };
     State state = State::free;
     core::FileHandle file;
-    uint64_t number = 0;
+    SegmentKey key{0};
     uint64_t capacity = 0;
     uint64_t used = 0;      // octets of the file that are written or being written
     uint64_t cut_at = 0;    // where the file is cut in the end
@@ -168,6 +173,7 @@ class GroupCommit {
   std::array<Segment, kFlights + 4> segments_;
   Segment* current_ = nullptr;
 
+  uint64_t last_mail_id_;
   uint64_t durable_ = 0;
   uint64_t written_ = 0;
   uint64_t appended_ = 0;

@@ -22,7 +22,8 @@ namespace mailrace::spool {
 namespace {
 
 constexpr size_t kReadBlockBytes = 4096;  // what is given up where the disk fails
-constexpr size_t kHeadUsedBytes = 64;
+constexpr size_t kHeadUsedBytes = 72;
+constexpr size_t kHeadUsedBytesVersion1 = 64;
 constexpr size_t kTypeAt = 24;
 constexpr size_t kBodyBytesAt = 28;
 
@@ -40,7 +41,12 @@ bool may_be_header(const std::byte* at) noexcept {
 }  // namespace
 
 SegmentReader::SegmentReader(core::Disk& disk, core::FileHandle file, ReaderOptions options)
-    : disk_(disk), file_(file), options_(std::move(options)), generation_(options_.generation) {}
+    : disk_(disk),
+      file_(file),
+      options_(std::move(options)),
+      key_(options_.generation, options_.salt) {
+  outcome_.salt = options_.salt;
+}
 
 // --- octets --------------------------------------------------------------------------------------
 
@@ -113,15 +119,18 @@ void SegmentReader::read_head() {
   }
   outcome_.created_at_ns = head->created_at_ns;
   outcome_.valid_bytes = std::min<uint64_t>(octets.size(), kSegmentHeadBytes);
-  if (head->generation != generation_) {
+  if (head->generation != key_.generation()) {
     add_damage({.offset = 16, .what = "segment.generation"});
-    generation_ = head->generation;  // the checksum speaks for it, the name was changed
   }
-  const auto spot = std::ranges::find_if(head_octets.subspan(kHeadUsedBytes),
+  key_ = SegmentKey(head->generation, head->salt);  // the checksum speaks for it, not the name
+  outcome_.salt = head->salt;
+  outcome_.mail_id_max = head->mail_id_floor;
+  const size_t used = head->salt == 0 ? kHeadUsedBytesVersion1 : kHeadUsedBytes;
+  const auto spot = std::ranges::find_if(head_octets.subspan(used),
                                          [](std::byte b) { return b != std::byte{0}; });
-  const auto zeros = size_t(spot - head_octets.subspan(kHeadUsedBytes).begin());
-  if (kHeadUsedBytes + zeros < head_octets.size()) {
-    add_damage({.offset = kHeadUsedBytes + zeros, .what = "segment.head_padding"});
+  const auto zeros = size_t(spot - head_octets.subspan(used).begin());
+  if (used + zeros < head_octets.size()) {
+    add_damage({.offset = used + zeros, .what = "segment.head_padding"});
   }
 }
 
@@ -151,7 +160,7 @@ SegmentReader::Step SegmentReader::next() {
 SegmentReader::Checked SegmentReader::check_at(uint64_t offset) {
   Checked checked;
   const core::Octets front = window(offset, core::kRecordHeaderBytes);
-  const auto header = decode_record(front, generation_);
+  const auto header = decode_record(front, key_);
   if (!header) {
     checked.bad = header.error().where;
     checked.blank = all_zeros(front.first(std::min(front.size(), core::kRecordHeaderBytes)));
@@ -299,6 +308,7 @@ SegmentReader::Found SegmentReader::search(uint64_t from) {
       return found;
     }
     found.misplaced = found.misplaced || checked.bad == nullptr;
+    found.stale = found.stale || stale_generation(window(at, core::kRecordHeaderBytes), key_);
     if (checked.header_good) searched_body_bytes_ += checked.record.header.body_bytes;
     found.gave_up = searched_body_bytes_ > core::kReaderSearchBodyBytesMax;
     if (found.gave_up) return found;
@@ -321,7 +331,14 @@ SegmentReader::Step SegmentReader::finish(const Checked& checked, const Found& f
     return Step::end;
   }
   const bool blank = checked.blank && found.zeros_only;
-  outcome_.end = blank ? SegmentEnd::open_tail : SegmentEnd::torn_tail;
+  // What an earlier tenant left may begin anywhere in one of his records. A header of ours without
+  // its body is a write that did not come to its end.
+  const bool stale =
+      !checked.header_good &&
+      (found.stale || stale_generation(window(offset_, core::kRecordHeaderBytes), key_));
+  outcome_.end = blank   ? SegmentEnd::open_tail
+                 : stale ? SegmentEnd::stale_tail
+                         : SegmentEnd::torn_tail;
   return Step::end;
 }
 

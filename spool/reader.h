@@ -35,6 +35,7 @@ enum class SegmentEnd : uint8_t {
   sealed,     // in good order
   open_tail,  // with the file, or with zeros: still being written, or cut after a crash
   torn_tail,  // with an incomplete record and nothing whole behind it: a crash, or a write going on
+  stale_tail,    // with what an earlier generation left: a recycled segment, as open_tail
   damaged_tail,  // with octets that cannot be read or judged; nothing there may be cut
 };
 
@@ -43,14 +44,16 @@ struct SegmentOutcome {
   uint64_t valid_bytes = 0;  // end of the last whole record, in octets from the start of the file
   uint64_t records = 0;      // whole ones, the seal included
   uint64_t mails = 0;        // end records
-  uint64_t mail_id_max = 0;
+  uint64_t mail_id_max = 0;  // of the records, and of what the head says
   uint64_t damages = 0;
   int64_t created_at_ns = 0;  // from the head; 0 if it does not check
+  uint64_t salt = 0;          // that the records were checked with
 };
 
 /// What a reader needs to know besides the file.
 struct ReaderOptions {
   uint64_t generation = 0;  // the number in the file's name
+  uint64_t salt = 0;        // of the spool, for a segment whose head does not check
   /// How many zeros behind a bad record are searched for whole ones.
   uint64_t search_zeros_max = core::kReaderSearchZerosMax;
   /// For files that a running server writes: called before whole records behind a bad one are
@@ -92,6 +95,7 @@ class SegmentReader {
   struct Found {
     std::optional<Record> record;
     bool zeros_only = true;  // nothing but zeros was passed
+    bool stale = false;      // passed a header of an earlier generation
     bool misplaced = false;  // passed a whole record whose sequence cannot be
     bool gave_up = false;
   };
@@ -116,7 +120,7 @@ class SegmentReader {
   core::Disk& disk_;
   core::FileHandle file_;
   ReaderOptions options_;
-  uint64_t generation_;
+  SegmentKey key_;
 
   std::vector<std::byte> buffer_;
   size_t read_ahead_bytes_ = 32 << 10;  // doubles up to kReaderBufferBytes: many segments are short

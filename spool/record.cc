@@ -18,15 +18,12 @@ constexpr size_t kBodyCrcAt = 4;
 constexpr size_t kSequenceAt = 8;
 constexpr size_t kMailIdAt = 16;
 constexpr size_t kTypeAt = 24;
-constexpr size_t kFlagsAt = 26;
+constexpr size_t kGenerationLowAt = 26;
 constexpr size_t kBodyBytesAt = 28;
 static_assert(kBodyBytesAt + 4 == core::kRecordHeaderBytes);
 
-uint32_t header_crc(const std::byte* header, uint64_t generation) noexcept {
-  std::array<std::byte, 8 + core::kRecordHeaderBytes - kBodyCrcAt> covered;
-  store_le(covered.data(), generation);
-  std::memcpy(covered.data() + 8, header + kBodyCrcAt, core::kRecordHeaderBytes - kBodyCrcAt);
-  return core::crc32c(0, covered);
+uint32_t header_crc(const std::byte* header, const SegmentKey& key) noexcept {
+  return core::crc32c(key.seed(), {header + kBodyCrcAt, core::kRecordHeaderBytes - kBodyCrcAt});
 }
 
 bool known(uint16_t type) noexcept {
@@ -34,6 +31,14 @@ bool known(uint16_t type) noexcept {
 }
 
 }  // namespace
+
+SegmentKey::SegmentKey(uint64_t generation, uint64_t salt) noexcept
+    : generation_(generation), salt_(salt) {
+  std::array<std::byte, 16> covered;
+  store_le(covered.data(), generation);
+  store_le(covered.data() + 8, salt);
+  seed_ = core::crc32c(0, core::Octets(covered).first(salt == 0 ? 8 : 16));
+}
 
 void encode_record(core::MutableOctets target, RecordType type, uint64_t mail_id,
                    core::Octets body) noexcept {
@@ -43,17 +48,17 @@ void encode_record(core::MutableOctets target, RecordType type, uint64_t mail_id
   store_le(at + kBodyCrcAt, core::crc32c(0, body));
   store_le(at + kMailIdAt, mail_id);
   store_le(at + kTypeAt, uint16_t(type));
-  store_le(at + kFlagsAt, uint16_t{0});
   store_le(at + kBodyBytesAt, uint32_t(body.size()));
 }
 
-uint64_t place_record(std::byte* target, uint64_t generation, uint64_t sequence) noexcept {
+uint64_t place_record(std::byte* target, const SegmentKey& key, uint64_t sequence) noexcept {
   store_le(target + kSequenceAt, sequence);
-  store_le(target, header_crc(target, generation));
+  store_le(target + kGenerationLowAt, key.generation_low());
+  store_le(target, header_crc(target, key));
   return record_bytes(load_le<uint32_t>(target + kBodyBytesAt));
 }
 
-core::Result<RecordHeader> decode_record(core::Octets octets, uint64_t generation) noexcept {
+core::Result<RecordHeader> decode_record(core::Octets octets, const SegmentKey& key) noexcept {
   if (octets.size() < core::kRecordHeaderBytes) {
     return core::fail(core::Errc::torn_tail, "record.header");
   }
@@ -64,7 +69,7 @@ core::Result<RecordHeader> decode_record(core::Octets octets, uint64_t generatio
   const std::byte* const at = header.data();
   RecordHeader record;
   record.header_crc = load_le<uint32_t>(at);
-  if (record.header_crc != header_crc(at, generation)) {
+  if (record.header_crc != header_crc(at, key)) {
     return core::fail(core::Errc::corrupt, "record.header_crc");
   }
   const uint16_t type = load_le<uint16_t>(at + kTypeAt);
@@ -73,12 +78,25 @@ core::Result<RecordHeader> decode_record(core::Octets octets, uint64_t generatio
   record.sequence = load_le<uint64_t>(at + kSequenceAt);
   record.mail_id = load_le<uint64_t>(at + kMailIdAt);
   record.type = RecordType(type);
-  record.flags = load_le<uint16_t>(at + kFlagsAt);
+  record.generation_low = load_le<uint16_t>(at + kGenerationLowAt);
   record.body_bytes = load_le<uint32_t>(at + kBodyBytesAt);
   if (record.body_bytes > core::kRecordBodyBytesMax) {
     return core::fail(core::Errc::corrupt, "record.body_bytes");
   }
   return record;
+}
+
+std::optional<uint64_t> stale_generation(core::Octets octets, const SegmentKey& key) noexcept {
+  if (octets.size() < core::kRecordHeaderBytes || key.salt() == 0) return std::nullopt;
+  constexpr uint64_t kLow = 0x10000;
+  uint64_t generation =
+      (key.generation() & ~(kLow - 1)) | load_le<uint16_t>(octets.data() + kGenerationLowAt);
+  if (generation >= key.generation()) {
+    if (generation < kLow) return std::nullopt;
+    generation -= kLow;
+  }
+  const bool is_one = decode_record(octets, SegmentKey(generation, key.salt())).has_value();
+  return is_one ? std::optional(generation) : std::nullopt;
 }
 
 bool body_matches(const RecordHeader& header, core::Octets body) noexcept {

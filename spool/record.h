@@ -7,6 +7,7 @@
 #include "core/base/result.h"
 
 #include <cstdint>
+#include <optional>
 
 namespace mailrace::spool {
 
@@ -23,17 +24,38 @@ enum class RecordType : uint16_t { envelope = 1, data = 2, end = 3, seal = 4, ma
 ///   +---------------------------------------+
 ///   | mail_id                               |  16
 ///   +---------+---------+-------------------+
-///   | type    | flags   | body_bytes        |  24
+///   | type    | gen_low | body_bytes        |  24
 ///   +---------+---------+-------------------+
 ///   | body, then zeros up to the next multiple of 8
 struct RecordHeader {
-  uint32_t header_crc = 0;  // CRC-32C of the generation and octets 4..31
+  uint32_t header_crc = 0;  // CRC-32C of generation, salt and octets 4..31
   uint32_t body_crc = 0;    // CRC-32C of body_bytes octets
   uint64_t sequence = 0;    // 0 for the first record of a segment, +1 for each
   uint64_t mail_id = 0;     // unique in the spool; the queue id in the 250 reply
   RecordType type = RecordType::data;
-  uint16_t flags = 0;
-  uint32_t body_bytes = 0;  // <= kRecordBodyBytesMax
+  uint16_t generation_low = 0;  // 16 low bits of the generation
+  uint32_t body_bytes = 0;      // <= kRecordBodyBytesMax
+};
+
+/// What a segment's records are sealed with. The generation tells them from what an earlier tenant
+/// of the same blocks left; the salt, which no sender knows, from what a sender put into his mail.
+class SegmentKey {
+ public:
+  /// generation   the segment's number
+  /// salt         of the spool; 0: format version 1, which has none
+  explicit SegmentKey(uint64_t generation, uint64_t salt = 0) noexcept;
+
+  uint64_t generation() const noexcept { return generation_; }
+  uint64_t salt() const noexcept { return salt_; }
+  /// What the checksum of a header begins with.
+  uint32_t seed() const noexcept { return seed_; }
+  /// What stands in the header; 0 in version 1.
+  uint16_t generation_low() const noexcept { return salt_ == 0 ? 0 : uint16_t(generation_); }
+
+ private:
+  uint64_t generation_;
+  uint64_t salt_;
+  uint32_t seed_;
 };
 
 /// Octets that a record with such a body takes up, padding included.
@@ -50,16 +72,21 @@ void encode_record(core::MutableOctets target, RecordType type, uint64_t mail_id
                    core::Octets body) noexcept;
 
 /// Completes a header that encode_record() wrote. returns octets of the whole record
-uint64_t place_record(std::byte* target, uint64_t generation, uint64_t sequence) noexcept;
+uint64_t place_record(std::byte* target, const SegmentKey& key, uint64_t sequence) noexcept;
 
 /// Reads and checks the header at the start of `octets`.
 ///
 /// octets       from a record boundary on; at least 32 unless the file ends
-/// generation   of the segment
+/// key          of the segment
 /// returns      the header; header_crc and body_bytes are checked, the body is not
 /// fails        torn_tail: zeros or fewer than 32 octets; corrupt: checksum, type or length
 /// source       spool/FORMAT.md, "Record"
-core::Result<RecordHeader> decode_record(core::Octets octets, uint64_t generation) noexcept;
+core::Result<RecordHeader> decode_record(core::Octets octets, const SegmentKey& key) noexcept;
+
+/// The generation of a header that an earlier tenant of the segment left, if there is one at the
+/// start of `octets` and fewer than 65536 generations have passed.
+/// source   spool/FORMAT.md, "Record"
+std::optional<uint64_t> stale_generation(core::Octets octets, const SegmentKey& key) noexcept;
 
 /// Whether body_crc matches. Requires: body.size() == header.body_bytes.
 bool body_matches(const RecordHeader& header, core::Octets body) noexcept;

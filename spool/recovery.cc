@@ -25,6 +25,7 @@ class Recoverer {
       const auto walked = reader.walk(visit(worker));
       if (!walked) return tl::unexpected<core::Error>(walked.error());
       for (const SegmentSummary& segment : segments_) tidy(segment);
+      find_free_segments(worker);
     }
     return std::move(recovery_);
   }
@@ -42,6 +43,7 @@ class Recoverer {
     };
     visit.segment = [this](const SegmentSummary& segment) {
       current_->next_segment = std::max(current_->next_segment, segment.number + 1);
+      if (segment.outcome.salt != 0) current_->salt = segment.outcome.salt;
       current_->last_mail_id = std::max(current_->last_mail_id, segment.outcome.mail_id_max);
       if (wants_tidying(segment)) segments_.push_back(segment);
     };
@@ -55,8 +57,9 @@ class Recoverer {
       case SegmentEnd::damaged_tail:
         return false;
       case SegmentEnd::sealed:  // a crash between seal and cut
-        return segment.file_bytes > outcome.valid_bytes;
+        return segment.file_bytes > outcome.valid_bytes + core::kSealedRestBytesMax;
       case SegmentEnd::open_tail:
+      case SegmentEnd::stale_tail:
       case SegmentEnd::torn_tail:
         return outcome.records == 0 || segment.file_bytes > outcome.valid_bytes;
     }
@@ -82,6 +85,20 @@ class Recoverer {
     auto done = disk_.truncate(file, segment.outcome.valid_bytes);
     disk_.close(file);
     return done;
+  }
+
+  // Their numbers were used, whatever became of the mails.
+  void find_free_segments(uint32_t worker) {
+    const std::string directory = path_ + "/" + worker_directory_name(worker);
+    for (const std::string& name : disk_.list(directory).value_or(std::vector<std::string>{})) {
+      const auto number = parse_free_file_name(name);
+      if (!number) continue;
+      current_->next_segment = std::max(current_->next_segment, *number + 1);
+      const auto file = disk_.open(directory + "/" + name, /*writable=*/false);
+      if (!file) continue;
+      current_->free_segments.push_back({*number, disk_.size(*file).value_or(0)});
+      disk_.close(*file);
+    }
   }
 
   void find(const Finding& finding) {

@@ -12,13 +12,21 @@
 
 namespace mailrace::spool {
 
+/// A segment that waits to be used again.
+struct FreeSegment {
+  uint64_t number = 0;
+  uint64_t bytes = 0;  // of the file
+};
+
 /// What the writer of one worker must know.
 struct WorkerRecovery {
   uint32_t worker = 0;
   uint64_t next_segment = 1;  // no file in the directory has, or had, this number or a greater one
   uint64_t last_mail_id = 0;  // the greatest that was read, accepted or not
-  uint64_t mails = 0;         // accepted
-  uint64_t octets = 0;        // of mail data in them
+  uint64_t salt = 0;          // of its segments; 0: none has one
+  std::vector<FreeSegment> free_segments = {};
+  uint64_t mails = 0;   // accepted
+  uint64_t octets = 0;  // of mail data in them
 };
 
 struct Recovery {

@@ -15,14 +15,22 @@ using core::load_le;
 using core::store_le;
 
 constexpr std::string_view kMagic = "MAILRACE";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;  // version 1 had no salt
 constexpr size_t kHeadCrcAt = 60;
-constexpr size_t kHeadUsedBytes = 64;
+constexpr size_t kMoreAt = 64;  // since version 2
+constexpr size_t kHeadUsedBytes = 72;
 
 constexpr std::string_view kWorkerPrefix = "worker-";
 constexpr size_t kWorkerDigits = 4;
 constexpr std::string_view kSegmentSuffix = ".segment";
+constexpr std::string_view kFreeSuffix = ".free";
 constexpr size_t kSegmentDigits = 16;
+
+// Of all fields but itself; those that version 2 added stand behind it.
+uint32_t head_crc(core::Octets octets, uint32_t version) noexcept {
+  const uint32_t crc = core::crc32c(0, octets.first(kHeadCrcAt));
+  return version == 1 ? crc : core::crc32c(crc, octets.subspan(kMoreAt, kHeadUsedBytes - kMoreAt));
+}
 
 std::string padded(uint64_t value, int base, size_t width) {
   char digits[20];
@@ -39,6 +47,13 @@ std::optional<uint64_t> parse_digits(std::string_view text, int base) noexcept {
   return value;
 }
 
+std::optional<uint64_t> parse_number(std::string_view name, std::string_view suffix) noexcept {
+  if (!name.ends_with(suffix)) return std::nullopt;
+  name.remove_suffix(suffix.size());
+  if (name.size() != kSegmentDigits) return std::nullopt;
+  return parse_digits(name, 16);
+}
+
 }  // namespace
 
 void encode_segment_head(core::MutableOctets target, const SegmentHead& head) noexcept {
@@ -46,13 +61,16 @@ void encode_segment_head(core::MutableOctets target, const SegmentHead& head) no
   std::ranges::fill(target, std::byte{0});
   std::byte* const at = target.data();
   std::memcpy(at, kMagic.data(), kMagic.size());
-  store_le(at + 8, kVersion);
+  const uint32_t version = head.salt == 0 ? 1 : kVersion;
+  store_le(at + 8, version);
   store_le(at + 12, uint32_t(kSegmentHeadBytes));
   store_le(at + 16, head.generation);
   store_le(at + 24, head.worker);
   store_le(at + 32, uint64_t(head.created_at_ns));
   store_le(at + 40, head.capacity);
-  store_le(at + kHeadCrcAt, core::crc32c(0, core::Octets(target).first(kHeadCrcAt)));
+  store_le(at + 48, head.salt);
+  if (version > 1) store_le(at + kMoreAt, head.mail_id_floor);
+  store_le(at + kHeadCrcAt, head_crc(target, version));
 }
 
 core::Result<SegmentHead> decode_segment_head(core::Octets octets) noexcept {
@@ -65,17 +83,20 @@ core::Result<SegmentHead> decode_segment_head(core::Octets octets) noexcept {
   if (core::as_text(octets.first(kMagic.size())) != kMagic) {
     return core::fail(core::Errc::corrupt, "segment.magic");
   }
-  if (load_le<uint32_t>(at + kHeadCrcAt) != core::crc32c(0, octets.first(kHeadCrcAt))) {
+  const uint32_t version = load_le<uint32_t>(at + 8);
+  if (load_le<uint32_t>(at + kHeadCrcAt) != head_crc(octets, version)) {
     return core::fail(core::Errc::corrupt, "segment.head_crc");
   }
-  const bool ours =
-      load_le<uint32_t>(at + 8) == kVersion && load_le<uint32_t>(at + 12) == kSegmentHeadBytes;
-  if (!ours) return core::fail(core::Errc::unsupported, "segment.version");
+  const bool ours = version >= 1 && version <= kVersion;
+  if (!ours || load_le<uint32_t>(at + 12) != kSegmentHeadBytes)
+    return core::fail(core::Errc::unsupported, "segment.version");
   SegmentHead head;
   head.generation = load_le<uint64_t>(at + 16);
   head.worker = load_le<uint32_t>(at + 24);
   head.created_at_ns = int64_t(load_le<uint64_t>(at + 32));
   head.capacity = load_le<uint64_t>(at + 40);
+  head.salt = version == 1 ? 0 : load_le<uint64_t>(at + 48);
+  head.mail_id_floor = version == 1 ? 0 : load_le<uint64_t>(at + kMoreAt);
   return head;
 }
 
@@ -97,10 +118,15 @@ std::string segment_file_name(uint64_t number) {
 }
 
 std::optional<uint64_t> parse_segment_file_name(std::string_view name) noexcept {
-  if (!name.ends_with(kSegmentSuffix)) return std::nullopt;
-  name.remove_suffix(kSegmentSuffix.size());
-  if (name.size() != kSegmentDigits) return std::nullopt;
-  return parse_digits(name, 16);
+  return parse_number(name, kSegmentSuffix);
+}
+
+std::string free_file_name(uint64_t number) {
+  return padded(number, 16, kSegmentDigits) + std::string(kFreeSuffix);
+}
+
+std::optional<uint64_t> parse_free_file_name(std::string_view name) noexcept {
+  return parse_number(name, kFreeSuffix);
 }
 
 }  // namespace mailrace::spool

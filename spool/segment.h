@@ -20,7 +20,9 @@ struct SegmentHead {
   uint64_t generation = 0;  // the segment's number
   uint32_t worker = 0;
   int64_t created_at_ns = 0;
-  uint64_t capacity = 0;  // octets allocated for the file
+  uint64_t capacity = 0;       // octets allocated for the file
+  uint64_t salt = 0;           // of the spool; 0: format version 1
+  uint64_t mail_id_floor = 0;  // no mail id up to this one may be given out again
 };
 
 /// Writes the head and zeros behind it. Requires: target.size() == kSegmentHeadBytes.
@@ -39,5 +41,9 @@ std::optional<uint32_t> parse_worker_directory_name(std::string_view name) noexc
 /// "000000000000002a.segment"
 std::string segment_file_name(uint64_t number);
 std::optional<uint64_t> parse_segment_file_name(std::string_view name) noexcept;
+
+/// "000000000000002a.free": a segment that waits to be used again. Nobody reads it.
+std::string free_file_name(uint64_t number);
+std::optional<uint64_t> parse_free_file_name(std::string_view name) noexcept;
 
 }  // namespace mailrace::spool

@@ -1,39 +1,84 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Each step starts when the one before it is done; the order is what makes the segment's name safe:
-// head and length are stable before the directory is, and the directory before any mail.
+// head and length are stable before the directory is, and the directory before any mail. A file
+// that is used again gets its name only when its new head is stable.
 #include "spool/segment_maker.h"
 
 #include "core/base/check.h"
+#include "core/base/limits.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
 namespace mailrace::spool {
+namespace {
+
+// What a new segment is filled with; never written to, so all workers may share it.
+alignas(core::kBlockBytes) std::array<std::byte, core::kWriteBytesMax> zeros;
+
+}  // namespace
 
 SegmentMaker::SegmentMaker(core::FileIo& files, std::string directory, uint32_t worker,
-                           uint64_t first, uint64_t capacity)
+                           uint64_t first, uint64_t capacity, uint64_t salt)
     : files_(files),
       directory_(std::move(directory)),
       worker_(worker),
       number_(first),
-      capacity_(capacity) {
+      capacity_(capacity),
+      salt_(salt) {
   MAILRACE_CHECK(first > 0);
+  free_.reserve(core::kFreeSegmentsMax);
   op_.done = &SegmentMaker::on_done;
   op_.context = this;
 }
 
-void SegmentMaker::want(core::Instant now, core::WallTime wall) noexcept {
+void SegmentMaker::want(core::Instant now, core::WallTime wall, uint64_t mail_id) noexcept {
   if (step_ != Step::idle) return;
   if (error_ && now < retry_at_) return;
   now_ = now;
   wall_ = wall;
+  mail_id_ = mail_id;
   if (file_.is_open()) {
     step_ = Step::allocate;
     return files_.allocate(op_, file_, capacity_);
   }
   path_ = directory_ + "/" + segment_file_name(number_);
+  free_path_.clear();
+  if (free_.empty()) return start_new();
+  free_path_ = directory_ + "/" + free_file_name(free_.back());
+  free_.pop_back();
+  step_ = Step::reopen;
+  files_.open(op_, free_path_.c_str());
+}
+
+bool SegmentMaker::recycle(uint64_t number) noexcept {
+  if (free_.size() == core::kFreeSegmentsMax) return false;
+  free_.push_back(number);
+  return true;
+}
+
+void SegmentMaker::start_new() noexcept {
+  filled_ = 0;
   step_ = Step::create;
   files_.create(op_, path_.c_str());
+}
+
+// One piece at a time: mail that is being written meanwhile comes first.
+void SegmentMaker::fill_on() noexcept {
+  const bool wanted = files_.block_bytes() == core::kBlockBytes;
+  const uint64_t end = capacity_ - capacity_ % core::kBlockBytes;
+  if (!wanted || filled_ == end) return write_head();
+  step_ = Step::fill;
+  piece_ = {zeros.data(), size_t(std::min<uint64_t>(zeros.size(), end - filled_))};
+  files_.write(op_, file_, {&piece_, 1}, filled_, /*synced=*/false);
+}
+
+void SegmentMaker::write_head() noexcept {
+  encode_segment_head(head_, {number_, worker_, wall_.ns, capacity_, salt_, mail_id_});
+  piece_ = {head_.data(), head_.size()};
+  step_ = Step::write_head;
+  files_.write(op_, file_, {&piece_, 1}, 0, /*synced=*/false);
 }
 
 ReadySegment SegmentMaker::take() noexcept {
@@ -51,7 +96,8 @@ void SegmentMaker::on_done(core::FileOp& op, int result) {
 void SegmentMaker::fail(int result, const char* where) noexcept {
   error_ = core::fail_errno(result, where).value();
   retry_at_ = now_ + kRetryAfter;
-  if (!file_.is_open()) return next_number();
+  // A file that cannot be used again stays as it is: recovery and retention know what it is.
+  if (!file_.is_open() || !free_path_.empty()) return next_number();
   untouched_ = step_ == Step::allocate || step_ == Step::extend;
   step_ = Step::undo;
   files_.truncate(op_, file_, 0);
@@ -71,6 +117,10 @@ void SegmentMaker::give_up() noexcept {
 
 void SegmentMaker::advance(int result) noexcept {
   switch (step_) {
+    case Step::reopen:
+      if (result < 0) return fail(result, "segment.open");
+      file_.index = result;
+      return write_head();
     case Step::create:
       if (result < 0) return fail(result, "segment.create");
       file_.index = result;
@@ -85,10 +135,11 @@ void SegmentMaker::advance(int result) noexcept {
       [[fallthrough]];
     case Step::extend:
       if (result < 0) return fail(result, "segment.allocate");
-      encode_segment_head(head_, {number_, worker_, wall_.ns, capacity_});
-      piece_ = {head_.data(), head_.size()};
-      step_ = Step::write_head;
-      return files_.write(op_, file_, {&piece_, 1}, 0, /*synced=*/false);
+      return fill_on();
+    case Step::fill:
+      if (result != int(piece_.iov_len)) return fail(result < 0 ? result : -EIO, "segment.fill");
+      filled_ += piece_.iov_len;
+      return fill_on();
     case Step::write_head:
       if (result != int(head_.size()))
         return fail(result < 0 ? result : -EIO, "segment.write_head");
@@ -96,6 +147,14 @@ void SegmentMaker::advance(int result) noexcept {
       return files_.sync(op_, file_);
     case Step::sync_file:
       if (result < 0) return fail(result, "segment.sync");
+      if (!free_path_.empty()) {
+        step_ = Step::rename;
+        return files_.rename(op_, free_path_.c_str(), path_.c_str());
+      }
+      step_ = Step::sync_name;
+      return files_.sync_directory(op_, directory_.c_str());
+    case Step::rename:
+      if (result < 0) return fail(result, "segment.rename");
       step_ = Step::sync_name;
       return files_.sync_directory(op_, directory_.c_str());
     case Step::sync_name:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Makes the next segment ready before it is needed: created, allocated, head written, name stable.
+// Makes the next segment ready before it is needed: its blocks written, its head and name stable.
 #pragma once
 
 #include "core/base/result.h"
@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace mailrace::spool {
 
@@ -21,23 +22,33 @@ struct ReadySegment {
   uint64_t capacity = 0;
 };
 
-/// A small state machine over FileIo: one segment at a time. After a failure it waits before it
-/// tries again, in the same file if nothing was written to it, else with the next number. Belongs
-/// to one worker.
+/// A small state machine over FileIo: one segment at a time. A segment that is not needed any more
+/// is used again: new head, new name. Where there is none a file is created, allocated and, if
+/// writes bypass the page cache, written through with zeros: then no later write has to wait until
+/// the file system has made its block a written one. After a failure it waits before it tries
+/// again, in the same file if nothing was written to it, else with the next number. Belongs to one
+/// worker.
+/// source: spool/README.md, "Order on disk"
 class SegmentMaker {
  public:
   /// files      must outlive this, and run its operations until empty()
   /// directory  of this worker; exists
   /// first      number of the first segment to make
   /// capacity   octets of each segment
+  /// salt       of the spool; 0: segments of format version 1
   SegmentMaker(core::FileIo& files, std::string directory, uint32_t worker, uint64_t first,
-               uint64_t capacity);
+               uint64_t capacity, uint64_t salt);
   SegmentMaker(const SegmentMaker&) = delete;
   SegmentMaker& operator=(const SegmentMaker&) = delete;
 
   /// Starts making a segment, unless one is ready, in the making, or the last attempt failed less
   /// than kRetryAfter ago.
-  void want(core::Instant now, core::WallTime wall) noexcept;
+  /// mail_id   the greatest that was given out
+  void want(core::Instant now, core::WallTime wall, uint64_t mail_id) noexcept;
+
+  /// Gives a file to use again: NUMBER.free in the directory, of `capacity` octets that were all
+  /// written before. returns   false if kFreeSegmentsMax wait already
+  bool recycle(uint64_t number) noexcept;
 
   bool has_ready() const noexcept { return step_ == Step::ready; }
   /// Takes the ready segment over. Requires: has_ready().
@@ -60,11 +71,14 @@ class SegmentMaker {
  private:
   enum class Step : uint8_t {
     idle,  // with file_ open: it is empty, and there for the next attempt
+    reopen,
     create,
     allocate,
     extend,
+    fill,
     write_head,
     sync_file,
+    rename,
     sync_name,
     ready,
     undo,
@@ -72,15 +86,22 @@ class SegmentMaker {
 
   static void on_done(core::FileOp& op, int result);
   void advance(int result) noexcept;
+  void start_new() noexcept;
+  void fill_on() noexcept;
+  void write_head() noexcept;
   void fail(int result, const char* where) noexcept;
   void next_number() noexcept;
 
   core::FileIo& files_;
   std::string directory_;
   std::string path_;
+  std::string free_path_;  // of the file that is used again; empty: a new one
+  std::vector<uint64_t> free_;
   uint32_t worker_;
   uint64_t number_;
   uint64_t capacity_;
+  uint64_t salt_;
+  uint64_t filled_ = 0;  // octets of zeros written
   Step step_ = Step::idle;
   bool untouched_ = false;  // nothing but allocation was tried on file_
   core::FileHandle file_;
@@ -89,6 +110,7 @@ class SegmentMaker {
   alignas(kSegmentHeadBytes) std::array<std::byte, kSegmentHeadBytes> head_{};
   core::Instant now_;
   core::WallTime wall_;
+  uint64_t mail_id_ = 0;
   core::Instant retry_at_{};
   std::optional<core::Error> error_;
 };

@@ -38,6 +38,7 @@ struct SpoolReader::WorkerWalk {
   std::string directory;
   std::vector<uint64_t> numbers;
   MailReader mails;
+  uint64_t salt = 0;  // of the spool, as far as it is known
 
   std::string path(uint64_t number) const { return directory + "/" + segment_file_name(number); }
   bool unfinished(size_t index) const {
@@ -82,13 +83,14 @@ core::Result<void> SpoolReader::walk(const SpoolVisit& visit) {
 
 // returns  false: the visitor has seen enough
 bool SpoolReader::walk_worker(uint32_t worker, const SpoolVisit& visit) {
-  WorkerWalk walk{worker, visit, worker_path(path_, worker), {}, MailReader(worker)};
+  WorkerWalk walk{worker, visit, worker_path(path_, worker), {}, MailReader(worker), 0};
   const auto names = disk_.list(walk.directory);
   if (!names) {
     walk.find(FindingKind::unreadable, walk.directory, 0, names.error().where);
   } else {
     walk.numbers = segment_numbers(*names);
   }
+  walk.salt = find_salt(walk);
   for (size_t i = 0; i < walk.numbers.size(); ++i) {
     if (!walk_segment(walk, i)) return false;
   }
@@ -112,6 +114,7 @@ bool SpoolReader::walk_segment(WorkerWalk& walk, size_t index) {
   const bool unfinished = walk.unfinished(index);
   SegmentReader reader(disk_, *file,
                        {.generation = number,
+                        .salt = walk.salt,
                         .search_zeros_max = walk.visit.search_zeros_max,
                         .settle = unfinished ? walk.visit.settle : nullptr,
                         .unfinished = unfinished});
@@ -119,7 +122,7 @@ bool SpoolReader::walk_segment(WorkerWalk& walk, size_t index) {
   const bool has_next = index + 1 < walk.numbers.size();
   while (go_on && unfinished && has_next && reader.outcome().end != SegmentEnd::sealed) {
     const uint64_t next = walk.numbers[index + 1];
-    if (!begun(walk.path(next), next)) break;
+    if (!begun(walk.path(next), SegmentKey(next, walk.salt))) break;
     go_on = drain(walk, reader, segment);
     const bool sealed = reader.outcome().end == SegmentEnd::sealed;
     if (sealed || !walk.visit.settle || !walk.visit.settle()) break;
@@ -133,13 +136,31 @@ bool SpoolReader::walk_segment(WorkerWalk& walk, size_t index) {
 }
 
 // Whether the segment has a record; if not, none of its mails can miss a part.
-bool SpoolReader::begun(const std::string& path, uint64_t number) {
+bool SpoolReader::begun(const std::string& path, const SegmentKey& key) {
+  const std::vector<std::byte> start = read_start(path);
+  if (start.size() < kSegmentHeadBytes) return false;
+  return decode_record(core::Octets(start).subspan(kSegmentHeadBytes), key).has_value();
+}
+
+// The head and the first record's header, or what there is of them.
+std::vector<std::byte> SpoolReader::read_start(const std::string& path) {
+  std::vector<std::byte> start(kSegmentHeadBytes + core::kRecordHeaderBytes);
   const auto file = disk_.open(path, /*writable=*/false);
-  if (!file) return false;
-  std::vector<std::byte> header(core::kRecordHeaderBytes);
-  const auto read = disk_.read(*file, kSegmentHeadBytes, header);
+  if (!file) return {};
+  start.resize(disk_.read(*file, 0, start).value_or(0));
   disk_.close(*file);
-  return read && *read == header.size() && decode_record(header, number).has_value();
+  return start;
+}
+
+// Any head tells it, so that a segment whose own head is damaged can be read all the same.
+uint64_t SpoolReader::find_salt(const WorkerWalk& walk) {
+  for (const uint64_t number : walk.numbers) {
+    const std::vector<std::byte> start = read_start(walk.path(number));
+    const auto head =
+        decode_segment_head(core::Octets(start).first(std::min(start.size(), kSegmentHeadBytes)));
+    if (head && head->salt != 0) return head->salt;
+  }
+  return 0;
 }
 
 // Everything from where the reader stands to the present end of the segment.
@@ -188,7 +209,7 @@ void SpoolReader::judge_tail(WorkerWalk& walk, size_t index, SegmentSummary& seg
   if (outcome.end == SegmentEnd::sealed || outcome.end == SegmentEnd::damaged_tail) return;
   // A tail in a finished segment was cut by the recovery before the next server started. One
   // without any record was never used: its making failed, or it was made ahead.
-  const bool unused = outcome.records == 0 && outcome.end == SegmentEnd::open_tail;
+  const bool unused = outcome.records == 0 && outcome.end != SegmentEnd::torn_tail;
   if (!unused && !walk.unfinished(index) && segment.file_bytes > outcome.valid_bytes) {
     outcome.end = SegmentEnd::damaged_tail;
     ++outcome.damages;

@@ -87,7 +87,9 @@ class SpoolReader {
   bool drain(WorkerWalk& walk, SegmentReader& reader, const SegmentSummary& segment);
   bool report(WorkerWalk& walk, MailReader::Event event);
   void judge_tail(WorkerWalk& walk, size_t index, SegmentSummary& segment);
-  bool begun(const std::string& path, uint64_t number);
+  bool begun(const std::string& path, const SegmentKey& key);
+  std::vector<std::byte> read_start(const std::string& path);
+  uint64_t find_salt(const WorkerWalk& walk);
   core::Result<core::FileHandle> file_of(uint32_t worker, uint64_t segment);
 
   core::Disk& disk_;

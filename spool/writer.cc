@@ -27,14 +27,13 @@ core::Error error_of(MailOutcome outcome) noexcept {
 
 }  // namespace
 
-Writer::Writer(core::FileIo& files, const SpoolOptions& options, uint64_t last_mail_id,
-               const core::MailSinkEvents& events)
+Writer::Writer(core::FileIo& files, const SpoolOptions& options, const core::MailSinkEvents& events)
     : chunks_(core::kChunksPerWorker),
       log_(files, chunks_, options, {this, &on_durable, &on_lost, &on_gap, &is_lost}),
       events_(events),
       worker_(options.worker),
       durability_(options.durability),
-      last_mail_id_(last_mail_id),
+      last_mail_id_(options.last_mail_id),
       mails_(core::kOpenMailsMax) {
   MAILRACE_CHECK(options.worker < core::kWorkersMax);
   for (uint32_t slot = 0; slot < mails_.size(); ++slot) {

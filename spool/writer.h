@@ -16,10 +16,8 @@ namespace mailrace::spool {
 /// mails go to the log. Memory is the chunk pool, whatever the mails' size and number.
 class Writer final : public core::MailSink {
  public:
-  /// files         must outlive this, and run its operations until closed()
-  /// last_mail_id  the greatest in this worker's directory, 0 if none
-  Writer(core::FileIo& files, const SpoolOptions& options, uint64_t last_mail_id,
-         const core::MailSinkEvents& events);
+  /// files   must outlive this, and run its operations until closed()
+  Writer(core::FileIo& files, const SpoolOptions& options, const core::MailSinkEvents& events);
 
   core::Result<void> ready() const override;
   core::Result<core::MailHandle> begin(const core::Envelope& envelope,
@@ -31,6 +29,10 @@ class Writer final : public core::MailSink {
   std::optional<core::Instant> flush(core::Instant now, core::WallTime wall) override;
   void close() override { log_.close(); }
   bool closed() const override { return log_.closed() && first_waiting_ == kNone; }
+
+  /// Gives a segment to use again. returns   false if enough of them wait already
+  /// source   SegmentMaker::recycle()
+  bool recycle(uint64_t number) noexcept { return log_.recycle(number); }
 
   const GroupCommit& log() const noexcept { return log_; }
   /// Mails that are neither reported nor aborted yet, and aborted ones that the log still has.

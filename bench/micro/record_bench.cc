@@ -22,6 +22,8 @@ class NullFile final : public core::FileIo {
   size_t block_bytes() const noexcept override { return core::kBlockBytes; }
 
   void create(core::FileOp& op, const char*) override { start(op, 0); }
+  void open(core::FileOp& op, const char*) override { start(op, 0); }
+  void rename(core::FileOp& op, const char*, const char*) override { start(op, 0); }
   void allocate(core::FileOp& op, core::FileHandle, uint64_t) override { start(op, 0); }
   void write(core::FileOp& op, core::FileHandle, std::span<const iovec> pieces, uint64_t,
              bool) override {
@@ -66,7 +68,7 @@ void bench_record_append(benchmark::State& state) {
   events.committed = [](void* context, core::MailOwner, core::MailOutcome outcome) {
     if (outcome == core::MailOutcome::durable) ++*static_cast<int64_t*>(context);
   };
-  spool::Writer writer(files, {.directory = "worker-0000"}, 0, events);
+  spool::Writer writer(files, {.directory = "worker-0000"}, events);
   core::BlockPool blocks(4096, 4);
   core::TextChain forward_paths(blocks);
   forward_paths.append("recipient@example.com");

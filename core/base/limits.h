@@ -126,6 +126,10 @@ inline constexpr uint64_t kSegmentBytesDefault = 256ull << 20;  // --segment-siz
 inline constexpr uint64_t kSegmentBytesFloor = 1ull << 20;
 inline constexpr uint64_t kSegmentBytesCeiling = 64ull << 30;
 static_assert(kSegmentBytesFloor >= 16 * kChunkBytes);
+/// What may stay allocated behind a seal: less is not worth a change of the file's length.
+inline constexpr uint64_t kSealedRestBytesMax = 2 * kChunkBytes;
+/// Segments that wait to be used again, of one worker.
+inline constexpr size_t kFreeSegmentsMax = 4;
 
 /// Offsets and lengths of direct writes are multiples of this: the block of today's disks.
 inline constexpr size_t kBlockBytes = 4096;

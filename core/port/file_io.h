@@ -49,6 +49,14 @@ class FileIo {
   /// path   borrowed until done
   virtual void create(FileOp& op, const char* path) = 0;
 
+  /// Opens the existing file `path` for writing. done(result): FileHandle::index or -errno.
+  /// path   borrowed until done
+  virtual void open(FileOp& op, const char* path) = 0;
+
+  /// Gives the file `from` the name `to`, in the same directory. done(0 or -errno).
+  /// from, to   borrowed until done
+  virtual void rename(FileOp& op, const char* from, const char* to) = 0;
+
   /// Reserves octets 0..bytes on the disk and makes the file that long; unwritten octets read as
   /// zeros. done(0 or -errno).
   virtual void allocate(FileOp& op, FileHandle file, uint64_t bytes) = 0;

@@ -27,7 +27,7 @@ constexpr char kFirstSegment[] = "spool/worker-0000/0000000000000001.segment";
 class FdatasyncEioTest : public testing::Test {
  protected:
   FdatasyncEioTest()
-      : writer_(files_, {.directory = kSimWorker, .segment_bytes = 1 << 20, .commit_bytes = 1}, 0,
+      : writer_(files_, {.directory = kSimWorker, .segment_bytes = 1 << 20, .commit_bytes = 1},
                 {this, &on_committed, nullptr}) {
     settle();
   }

@@ -47,8 +47,10 @@ class Scenario {
     options.directory = kSimWorker;
     options.first_segment = recovered.next_segment;
     options.segment_bytes = kSegmentBytes;
+    options.salt = 0x5a17;
+    options.last_mail_id = recovered.last_mail_id;
     options.commit_bytes = 1;  // as many writes under way as there can be
-    writer_ = std::make_unique<spool::Writer>(files_, options, recovered.last_mail_id,
+    writer_ = std::make_unique<spool::Writer>(files_, options,
                                               core::MailSinkEvents{this, &on_committed, nullptr});
   }
 

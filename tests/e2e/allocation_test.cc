@@ -187,7 +187,7 @@ TEST(AllocationTest, AWarmWorkerAllocatesNothingOver10000Messages) {
   options.clock = &clock;
   options.make_sink = [&](core::FileIo& files, const core::MailSinkEvents& sink_events) {
     is_worker = true;  // called on the worker's thread
-    return std::make_unique<spool::Writer>(files, spool_options, 0, sink_events);
+    return std::make_unique<spool::Writer>(files, spool_options, sink_events);
   };
   std::vector<net::WorkerOptions> all;
   all.push_back(std::move(options));

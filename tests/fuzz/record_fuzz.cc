@@ -34,7 +34,7 @@ void fix_checksums(std::vector<std::byte>& octets) {
     if (body_bytes > left) break;
     const core::Octets body(header + core::kRecordHeaderBytes, body_bytes);
     core::store_le(header + 4, core::crc32c(0, body));
-    at += size_t(spool::place_record(header, kGeneration, sequence++));
+    at += size_t(spool::place_record(header, spool::SegmentKey(kGeneration), sequence++));
   }
 }
 

@@ -125,6 +125,11 @@ void MailLedger::compare(MemoryDisk& disk, bool crashed, const char* when) {
   };
   if (!reader.walk(visit)) problem(when, 0, "the spool cannot be listed");
   for (const auto& [mail_id, entry] : entries_) {
+    if (entry.retired) {
+      if (seen.contains(mail_id))
+        problem(when, mail_id, "its segment was used again, but it is back");
+      continue;
+    }
     if (entry.outcome != core::MailOutcome::durable) continue;
     if (seen.contains(mail_id)) {
       ++durable_seen;

@@ -38,6 +38,7 @@ struct LedgerEntry {
   SimMail mail;
   bool committed = false;
   bool aborted = false;
+  bool retired = false;  // its segment may be used again: it need not be there any more
   std::optional<core::MailOutcome> outcome = std::nullopt;
 };
 

@@ -32,7 +32,7 @@ void copy_sector(const std::vector<std::byte>& source, std::vector<std::byte>& t
 
 SimFile::SimFile(uint64_t seed, const FileContents& files) : random_(seed) {
   for (const auto& [path, octets] : files) {
-    files_[path] = std::make_unique<File>(File{octets, octets, {}, true});
+    files_[path] = std::make_unique<File>(File{octets, octets, {}, path});
   }
 }
 
@@ -61,6 +61,12 @@ const std::string& SimFile::path_of(core::FileHandle file) {
 }
 
 void SimFile::create(core::FileOp& op, const char* path) { start(op, Kind::create, path); }
+
+void SimFile::open(core::FileOp& op, const char* path) { start(op, Kind::open, path); }
+
+void SimFile::rename(core::FileOp& op, const char* from, const char* to) {
+  start(op, Kind::rename, from).target = to;
+}
 
 void SimFile::allocate(core::FileOp& op, core::FileHandle file, uint64_t bytes) {
   start(op, Kind::allocate, path_of(file)).bytes = bytes;
@@ -125,6 +131,9 @@ void SimFile::step() {
 
 uint32_t SimFile::fault_of(Kind kind) const {
   switch (kind) {
+    case Kind::open:
+    case Kind::rename:
+      return faults.create;
     case Kind::create:
       return faults.disk_full ? 1000 : faults.create;
     case Kind::allocate:
@@ -175,6 +184,10 @@ int SimFile::carry_out(Operation& operation, Ending ending) {
   switch (operation.kind) {
     case Kind::create:
       return carry_out_create(operation);
+    case Kind::open:
+      return carry_out_open(operation);
+    case Kind::rename:
+      return carry_out_rename(operation);
     case Kind::allocate:
       file_of(operation).cached.resize(
           std::max<size_t>(operation.bytes, file_of(operation).cached.size()));
@@ -186,7 +199,9 @@ int SimFile::carry_out(Operation& operation, Ending ending) {
       return 0;
     }
     case Kind::sync_directory:
-      for (const std::string& name : operation.names) files_.at(name)->name_stable = true;
+      for (const std::string& name : operation.names) {
+        if (files_.contains(name)) files_.at(name)->stable_name = name;
+      }
       return 0;
     case Kind::sync:
     case Kind::write:
@@ -200,6 +215,31 @@ int SimFile::carry_out_create(const Operation& operation) {
   files_[operation.path] = std::make_unique<File>();
   open_[next_handle_] = operation.path;
   return next_handle_++;
+}
+
+int SimFile::carry_out_open(const Operation& operation) {
+  if (!files_.contains(operation.path)) return -ENOENT;
+  open_[next_handle_] = operation.path;
+  return next_handle_++;
+}
+
+int SimFile::carry_out_rename(const Operation& operation) {
+  const auto found = files_.find(operation.path);
+  if (found == files_.end()) return -ENOENT;
+  files_[operation.target] = std::move(found->second);
+  files_.erase(found);
+  for (auto& [handle, path] : open_) {
+    if (path == operation.path) path = operation.target;
+  }
+  return 0;
+}
+
+void SimFile::rename_now(const std::string& from, const std::string& to) {
+  Operation operation;
+  operation.path = from;
+  operation.target = to;
+  MAILRACE_CHECK(carry_out_rename(operation) == 0);
+  files_.at(to)->stable_name = to;
 }
 
 void SimFile::check_borrowed(const Operation& operation) {
@@ -279,7 +319,11 @@ FileContents SimFile::power_cut() {
       if (chance(500)) files_.try_emplace(operation.path, std::make_unique<File>());
       continue;
     }
-    if (operation.kind == Kind::sync_directory) continue;
+    if (operation.kind == Kind::sync_directory || operation.kind == Kind::open) continue;
+    if (operation.kind == Kind::rename) {
+      if (chance(500)) carry_out_rename(operation);
+      continue;
+    }
     File& file = file_of(operation);
     if (operation.kind == Kind::write) {
       for_each_sector(operation, [&](uint64_t, uint64_t offset, core::Octets octets) {
@@ -291,8 +335,10 @@ FileContents SimFile::power_cut() {
   }
   FileContents contents;
   for (const auto& [path, file] : files_) {
-    if (!file->name_stable && chance(500)) continue;
-    std::vector<std::byte>& octets = contents[path] = file->stable;
+    // A new name may be lost; a changed one may be the old one still.
+    const bool as_it_was = file->stable_name != path && chance(500);
+    if (as_it_was && file->stable_name.empty()) continue;
+    std::vector<std::byte>& octets = contents[as_it_was ? file->stable_name : path] = file->stable;
     for (const uint64_t sector : file->dirty) {
       if (chance(500)) copy_sector(file->cached, octets, sector);
     }
@@ -305,7 +351,7 @@ FileContents SimFile::power_cut() {
 
 FileContents SimFile::kill() {
   for (Operation& operation : operations_) {
-    const bool file_op = operation.kind != Kind::create;
+    const bool file_op = operation.kind != Kind::create && operation.kind != Kind::open;
     if (file_op && chance(500)) carry_out(operation, Ending::good);
   }
   FileContents contents = cached();

@@ -39,12 +39,22 @@ struct SimFaults {
 /// not bring back what an earlier one lost.
 class SimFile final : public core::FileIo {
  public:
-  enum class Kind : uint8_t { create, allocate, write, sync, sync_directory, truncate };
+  enum class Kind : uint8_t {
+    create,
+    open,
+    rename,
+    allocate,
+    write,
+    sync,
+    sync_directory,
+    truncate
+  };
   enum class Ending : uint8_t { good, io_error, no_space, short_write, not_supported };
 
   struct Operation {
     Kind kind = Kind::create;
     std::string path;     // of the file or directory
+    std::string target;   // of a rename
     uint64_t offset = 0;  // of a write
     uint64_t bytes = 0;   // of a write, an allocation, the file after a truncation
     bool synced = false;
@@ -65,6 +75,8 @@ class SimFile final : public core::FileIo {
   size_t block_bytes() const noexcept override { return block; }
 
   void create(core::FileOp& op, const char* path) override;
+  void open(core::FileOp& op, const char* path) override;
+  void rename(core::FileOp& op, const char* from, const char* to) override;
   void allocate(core::FileOp& op, core::FileHandle file, uint64_t bytes) override;
   void write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
              uint64_t offset, bool synced) override;
@@ -77,6 +89,9 @@ class SimFile final : public core::FileIo {
   void step();
   /// Ends one operation in a given way. index   below pending()
   void complete(size_t index, Ending ending = Ending::good);
+
+  /// Another process renames a file and makes the name stable.
+  void rename_now(const std::string& from, const std::string& to);
 
   size_t pending() const { return operations_.size(); }
   const Operation& operation(size_t index) const { return operations_[index]; }
@@ -99,7 +114,7 @@ class SimFile final : public core::FileIo {
     std::vector<std::byte> cached;
     std::vector<std::byte> stable;
     std::set<uint64_t> dirty;  // sectors of `cached` that may or may not be stable
-    bool name_stable = false;
+    std::string stable_name;   // that it has after a power cut; empty: none for sure
   };
 
   Operation& start(core::FileOp& op, Kind kind, std::string path);
@@ -111,6 +126,8 @@ class SimFile final : public core::FileIo {
 
   int carry_out(Operation& operation, Ending ending);
   int carry_out_create(const Operation& operation);
+  int carry_out_open(const Operation& operation);
+  int carry_out_rename(const Operation& operation);
   int carry_out_write(const Operation& operation, Ending ending);
   void carry_out_sync(File& file, bool good);
   void check_borrowed(const Operation& operation);

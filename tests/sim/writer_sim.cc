@@ -4,9 +4,13 @@
 
 #include "core/base/check.h"
 #include "core/base/limits.h"
+#include "spool/reader.h"
 #include "spool/recovery.h"
+#include "spool/segment.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <utility>
 
 namespace mailrace::tests {
@@ -14,6 +18,7 @@ namespace {
 
 constexpr uint32_t kTicksToCloseMax = 20'000;
 constexpr uint32_t kAtOnceMax = 50;
+constexpr uint64_t kSimSalt = 0x5a175a175a17;
 
 /// Marks the time in which no report may come.
 class CallGuard {
@@ -45,6 +50,7 @@ WriterSim::Counts& WriterSim::Counts::operator+=(const Counts& other) {
   refused += other.refused;
   short_appends += other.short_appends;
   broken_segments += other.broken_segments;
+  recycled += other.recycled;
   return *this;
 }
 
@@ -70,14 +76,17 @@ void WriterSim::open_writer() {
   options.directory = kSimWorker;
   options.first_segment = next_segment_;
   options.segment_bytes = profile_.segment_bytes;
+  options.salt = kSimSalt;
+  options.last_mail_id = last_mail_id_;
   options.durability = profile_.durability;
   if (chance(300)) options.commit_delay = core::microseconds(500);
   // One octet: every tick with something to write begins a write, so that many are under way.
   if (chance(700)) options.commit_bytes = 1;
   writer_ = std::make_unique<spool::Writer>(
-      *files_, options, last_mail_id_,
+      *files_, options,
       core::MailSinkEvents{this, &WriterSim::on_committed, &WriterSim::on_has_room});
   for (Client& client : clients_) client.step = Step::idle;
+  aborted_.clear();
   last_durable_ = 0;
   last_written_ = 0;
   quiet_ = false;
@@ -90,6 +99,7 @@ void WriterSim::tick() {
   for (uint64_t i = 0; i < acts; ++i) act(uint32_t(random_.below(profile_.clients)));
   if (profile_.fills_up && chance(30)) files_->faults.disk_full = !files_->faults.disk_full;
   if (profile_.stalls) choose_stall();
+  if (profile_.recycles && chance(100)) recycle_one();
   if (!standing_still_) files_->step();
   flush();
 }
@@ -100,6 +110,50 @@ void WriterSim::choose_stall() {
   if (writer_->free_chunks() > 0) return;
   standing_still_ = false;
   profile_.stalls = false;
+}
+
+// As retention does: a sealed segment of full length, none of whose mails goes on elsewhere, is
+// given back to the writer. What is in it need not be found any more.
+void WriterSim::recycle_one() {
+  std::map<uint64_t, std::set<uint64_t>> mails;  // by segment
+  std::map<uint64_t, uint32_t> segments;         // by mail: in how many it has records
+  std::set<uint64_t> sealed;
+  MemoryDisk disk;
+  disk.files = files_->cached();
+  for (const auto& [path, octets] : disk.files) {
+    const std::string name = path.substr(path.rfind('/') + 1);
+    const auto number = spool::parse_segment_file_name(name);
+    if (!number) continue;
+    const auto file = disk.open(path, /*writable=*/false);
+    spool::SegmentReader reader(disk, *file, {.generation = *number, .salt = kSimSalt});
+    while (reader.next() == spool::SegmentReader::Step::record) {
+      const uint64_t mail_id = reader.record().header.mail_id;
+      if (mail_id != 0 && mails[*number].insert(mail_id).second) ++segments[mail_id];
+    }
+    const bool whole = octets.size() == profile_.segment_bytes && reader.outcome().damages == 0;
+    if (whole && reader.outcome().end == spool::SegmentEnd::sealed) sealed.insert(*number);
+  }
+  // The newest stays: it tells a recovery which mail ids were given out.
+  if (!sealed.empty()) sealed.erase(std::prev(sealed.end()));
+  for (const uint64_t number : sealed) {
+    const bool finished = std::ranges::all_of(mails[number], [&](uint64_t mail_id) {
+      return segments[mail_id] == 1 && is_finished(mail_id);
+    });
+    if (!finished || !writer_->recycle(number)) continue;
+    const std::string path = std::string(kSimWorker) + "/" + spool::segment_file_name(number);
+    files_->rename_now(path, std::string(kSimWorker) + "/" + spool::free_file_name(number));
+    for (const uint64_t mail_id : mails[number]) ledger_.at(mail_id).retired = true;
+    ++counts_.recycled;
+    return;
+  }
+}
+
+bool WriterSim::is_finished(uint64_t mail_id) const {
+  // One that was aborted, or lost, may still have records on their way.
+  const auto found = ledger_.entries().find(mail_id);
+  if (found == ledger_.entries().end()) return false;
+  return found->second.outcome == core::MailOutcome::durable ||
+         (found->second.aborted && !aborted_.contains(mail_id));
 }
 
 void WriterSim::flush() {
@@ -217,6 +271,7 @@ void WriterSim::abort(uint32_t slot) {
   Client& client = clients_[slot];
   ++counts_.aborted;
   ledger_.at(client.handle.mail_id).aborted = true;
+  aborted_.insert(client.handle.mail_id);
   ++client.generation;  // a report that comes nevertheless goes to nobody
   client.step = Step::idle;
   writer_->abort(client.handle);

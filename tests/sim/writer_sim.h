@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct SimProfile {
   bool cuts = false;        // the power fails, or the process dies, and a new writer goes on
   bool fills_up = false;    // the disk is full now and then
   bool large_only = false;  // all mails have mail_bytes_max octets
+  bool recycles = false;    // finished segments are used again
   bool stalls = false;      // the disk stands still until no memory is left
   uint32_t clients = 20;
   uint32_t ticks = 120;  // of each life of the writer
@@ -49,6 +51,7 @@ class WriterSim {
     uint64_t refused = 0;  // by begin()
     uint64_t short_appends = 0;
     uint64_t broken_segments = 0;
+    uint64_t recycled = 0;
 
     Counts& operator+=(const Counts& other);
   };
@@ -70,6 +73,8 @@ class WriterSim {
   void open_writer();
   void tick();
   void choose_stall();
+  void recycle_one();
+  bool is_finished(uint64_t mail_id) const;
   void flush();
   void check_offsets();
   void advance_time();
@@ -94,6 +99,7 @@ class WriterSim {
   std::unique_ptr<spool::Writer> writer_;
   uint64_t next_segment_ = 1;
   uint64_t last_mail_id_ = 0;
+  std::set<uint64_t> aborted_;  // in this life
   core::Instant now_{1'000'000'000};
   core::WallTime wall_{1'700'000'000'000'000'000};
   uint64_t last_durable_ = 0;

@@ -21,6 +21,9 @@ inline TestMail worked_example_mail() {
           .received_at_ns = 0};
 }
 
+/// Of the example's spool.
+inline constexpr uint64_t kWorkedExampleSalt = 0x0123456789abcdef;
+
 /// As `hexdump -C` writes it: 16 octets a line; lines that repeat the one before become one `*`;
 /// the size at the end.
 inline std::string hex_dump(core::Octets octets) {

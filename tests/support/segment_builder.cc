@@ -15,9 +15,9 @@ namespace mailrace::tests {
 
 using spool::RecordType;
 
-SegmentBuilder::SegmentBuilder(uint64_t generation, uint32_t worker)
-    : generation_(generation), octets_(spool::kSegmentHeadBytes) {
-  spool::encode_segment_head(octets_, {generation, worker, /*created_at_ns=*/0, 1 << 20});
+SegmentBuilder::SegmentBuilder(uint64_t generation, uint32_t worker, uint64_t salt)
+    : key_(generation, salt), octets_(spool::kSegmentHeadBytes) {
+  spool::encode_segment_head(octets_, {generation, worker, /*created_at_ns=*/0, 1 << 20, salt});
 }
 
 uint64_t SegmentBuilder::add(RecordType type, uint64_t mail_id, core::Octets body) {
@@ -26,7 +26,7 @@ uint64_t SegmentBuilder::add(RecordType type, uint64_t mail_id, core::Octets bod
   std::byte* const at = octets_.data() + offset;
   if (!body.empty()) std::memcpy(at + core::kRecordHeaderBytes, body.data(), body.size());
   spool::encode_record({at, core::kRecordHeaderBytes}, type, mail_id, body);
-  spool::place_record(at, generation_, sequence_++);
+  spool::place_record(at, key_, sequence_++);
   if (type == RecordType::end) ++mails_;
   offsets_.push_back(offset);
   return offset;

@@ -24,7 +24,8 @@ struct TestMail {
 /// Octets of a segment that grow record by record.
 class SegmentBuilder {
  public:
-  explicit SegmentBuilder(uint64_t generation, uint32_t worker = 0);
+  /// salt   0: a segment of format version 1
+  explicit SegmentBuilder(uint64_t generation, uint32_t worker = 0, uint64_t salt = 0);
 
   /// One record. returns  its offset in the file
   uint64_t add(spool::RecordType type, uint64_t mail_id, core::Octets body);
@@ -47,7 +48,7 @@ class SegmentBuilder {
   uint64_t end() const { return octets_.size(); }
 
  private:
-  uint64_t generation_;
+  spool::SegmentKey key_;
   uint64_t sequence_ = 0;
   uint64_t mails_ = 0;
   std::vector<std::byte> octets_;

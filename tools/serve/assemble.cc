@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -100,10 +101,23 @@ std::optional<std::string> Server::open_spool() {
   if (!recovery) return "cannot read the spool: " + error_text(recovery.error());
   log_recovery(*recovery);
   recovered_ = recovery->workers;
+  salt_ = choose_salt();
+  if (salt_ == 0) return "cannot get a random number: " + errno_text(errno);
   for (uint32_t worker = 0; worker < worker_count(); ++worker) {
     if (auto failed = make_worker_directory(worker)) return failed;
   }
   return std::nullopt;
+}
+
+// One salt for the whole life of a spool, so that every old record in a segment that is used again
+// can be told for what it is.
+uint64_t Server::choose_salt() const {
+  for (const spool::WorkerRecovery& worker : recovered_) {
+    if (worker.salt != 0) return worker.salt;
+  }
+  uint64_t salt = 0;
+  if (::getrandom(&salt, sizeof salt, 0) != ssize_t{sizeof salt}) return 0;
+  return salt | 1;  // 0 means none
 }
 
 // Some file systems know no direct writes, or want larger blocks: better said now than with each
@@ -177,18 +191,35 @@ std::optional<std::string> Server::open_listeners() {
   return std::nullopt;
 }
 
+// Those of the length that is wanted now; the others, and too many, are given back to the disk.
+std::vector<uint64_t> Server::usable(const spool::WorkerRecovery& worker) const {
+  std::vector<uint64_t> numbers;
+  for (const spool::FreeSegment& segment : worker.free_segments) {
+    if (segment.bytes == options_.segment_bytes && numbers.size() < core::kFreeSegmentsMax) {
+      numbers.push_back(segment.number);
+      continue;
+    }
+    const std::string path = options_.spool + "/" + spool::worker_directory_name(worker.worker) +
+                             "/" + spool::free_file_name(segment.number);
+    ::unlink(path.c_str());
+  }
+  return numbers;
+}
+
 net::WorkerOptions Server::worker_options(uint32_t worker) {
   spool::SpoolOptions spool_options;
   spool_options.directory = options_.spool + "/" + spool::worker_directory_name(worker);
   spool_options.worker = worker;
   spool_options.segment_bytes = options_.segment_bytes;
   spool_options.durability = options_.durability;
+  spool_options.salt = salt_;
   spool_options.commit_delay = options_.commit_delay;
-  uint64_t last_mail_id = 0;
+  std::vector<uint64_t> free_segments;
   const auto known = std::ranges::find(recovered_, worker, &spool::WorkerRecovery::worker);
   if (known != recovered_.end()) {
     spool_options.first_segment = known->next_segment;
-    last_mail_id = known->last_mail_id;
+    spool_options.last_mail_id = known->last_mail_id;
+    free_segments = usable(*known);
   }
   net::WorkerOptions result;
   result.worker = worker;
@@ -200,9 +231,11 @@ net::WorkerOptions Server::worker_options(uint32_t worker) {
   result.clock = &clock_;
   result.write_mode = options_.spool_io;
   result.drain_timeout = options_.drain_timeout;
-  result.make_sink = [spool_options, last_mail_id](core::FileIo& files,
-                                                   const core::MailSinkEvents& events) {
-    return std::make_unique<spool::Writer>(files, spool_options, last_mail_id, events);
+  result.make_sink = [spool_options, free_segments](core::FileIo& files,
+                                                    const core::MailSinkEvents& events) {
+    auto writer = std::make_unique<spool::Writer>(files, spool_options, events);
+    for (const uint64_t number : free_segments) writer->recycle(number);
+    return writer;
   };
   return result;
 }

@@ -39,7 +39,9 @@ class Server {
  private:
   uint32_t worker_count() const;
   std::optional<std::string> check_spool_io() const;
+  uint64_t choose_salt() const;
   std::optional<std::string> make_worker_directory(uint32_t worker);
+  std::vector<uint64_t> usable(const spool::WorkerRecovery& worker) const;
   net::WorkerOptions worker_options(uint32_t worker);
   void log_recovery(const spool::Recovery& recovery);
 
@@ -50,6 +52,7 @@ class Server {
   core::SessionConfig session_;
   core::RecipientDomains domains_;
   std::vector<spool::WorkerRecovery> recovered_;
+  uint64_t salt_ = 0;
   std::vector<std::vector<net::Fd>> listeners_;  // by worker
   net::WorkerGroup workers_;
 };

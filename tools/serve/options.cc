@@ -12,8 +12,9 @@ std::vector<Flag> serve_flags(ServeOptions& options) {
   const TextRule endpoint{"ADDRESS:PORT or [ADDRESS]:PORT, numeric", [](std::string_view text) {
                             return core::parse_endpoint(text).has_value();
                           }};
-  const TextRule domain{"a domain name of up to 255 letters, digits, hyphens and dots, labels up to 63",
-                        core::is_domain};
+  const TextRule domain{
+      "a domain name of up to 255 letters, digits, hyphens and dots, labels up to 63",
+      core::is_domain};
   return {
       list_flag("listen", &options.listen, "ADDR:PORT", "where to accept SMTP", endpoint),
       number_flag("workers", &options.workers, "COUNT",

@@ -17,6 +17,7 @@ struct Totals {
   uint64_t sealed = 0;
   uint64_t open_tails = 0;
   uint64_t torn_tails = 0;
+  uint64_t stale_tails = 0;
   uint64_t damaged_tails = 0;
   uint64_t records = 0;
   uint64_t mails = 0;
@@ -34,6 +35,9 @@ void add_segment(Totals& totals, const spool::SegmentOutcome& outcome) {
     case spool::SegmentEnd::open_tail:
       ++totals.open_tails;
       return;
+    case spool::SegmentEnd::stale_tail:
+      ++totals.stale_tails;
+      return;
     case spool::SegmentEnd::torn_tail:
       ++totals.torn_tails;
       return;
@@ -50,7 +54,8 @@ std::string summary(const Totals& totals, uint64_t faults) {
   };
   return line("segments", totals.segments) + line("  sealed", totals.sealed) +
          line("  open tail", totals.open_tails) + line("  torn tail", totals.torn_tails) +
-         line("  damaged", totals.damaged_tails) + line("records", totals.records) +
+         line("  stale tail", totals.stale_tails) + line("  damaged", totals.damaged_tails) +
+         line("records", totals.records) +
          line("mails", totals.mails) + line("octets", totals.octets) +
          line("unaccepted", totals.unaccepted) + line("findings", faults);
 }

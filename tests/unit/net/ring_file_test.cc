@@ -88,7 +88,7 @@ TEST_F(RingFileTest, WritesPiecesBackToBackAndCuts) {
 // The same octets past the page cache: gathered, or from where they lie.
 TEST_F(RingFileTest, WritesBlocksPastThePageCache) {
   RingFile direct(ring_, core::WriteMode::direct);
-  direct.open();
+  direct.set_up();
   ASSERT_EQ(direct.block_bytes(), core::kBlockBytes);
   files_in_use_ = &direct;
   const std::string path = directory_.path() + "/file";

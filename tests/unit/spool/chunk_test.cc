@@ -28,9 +28,9 @@ TEST_F(ChunkTest, ClosesARecordThatAReaderTakes) {
   add(chunk_, "hello");
   ASSERT_TRUE(chunk_.close_record(RecordType::data));
   EXPECT_EQ(chunk_.bytes, record_bytes(5));
-  EXPECT_EQ(place_record(chunk_.octets, /*generation=*/3, /*sequence=*/7), chunk_.bytes);
+  EXPECT_EQ(place_record(chunk_.octets, SegmentKey(3), /*sequence=*/7), chunk_.bytes);
   const core::Octets octets(chunk_.octets, chunk_.bytes);
-  const auto header = decode_record(octets, 3);
+  const auto header = decode_record(octets, SegmentKey(3));
   ASSERT_TRUE(header.has_value());
   EXPECT_EQ(header->sequence, 7u);
   EXPECT_EQ(header->mail_id, 42u);

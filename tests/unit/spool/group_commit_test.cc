@@ -319,7 +319,7 @@ TEST_F(GroupCommitTest, ClosesBehindASeal) {
 std::vector<RecordType> types_of(const SimFile::Operation& write, MarkBody& mark) {
   std::vector<RecordType> types;
   for (core::Octets rest(write.octets); !rest.empty();) {
-    const auto header = decode_record(rest, /*generation=*/1);
+    const auto header = decode_record(rest, SegmentKey(1));
     if (!header) break;
     types.push_back(header->type);
     const core::Octets body = rest.subspan(core::kRecordHeaderBytes, header->body_bytes);

@@ -211,7 +211,7 @@ TEST(SegmentReaderTest, AForgedHighSequenceHidesNoRealRecord) {
   encode_record(forged, RecordType::data, 99, core::Octets(forged).subspan(32));
   SegmentBuilder segment(1);
   for (int i = 0; i < 10; ++i) segment.add_data(1, "0123456789");
-  place_record(forged.data(), 1, /*sequence=*/15);
+  place_record(forged.data(), SegmentKey(1), /*sequence=*/15);
   const uint64_t carrier = segment.add_data(1, core::as_text(forged));
   for (int i = 0; i < 10; ++i) segment.add_data(1, "0123456789");
   auto octets = segment.octets();
@@ -268,6 +268,45 @@ TEST(SegmentReaderTest, AHoleInWhatHadLandedIsDamage) {
   ASSERT_EQ(walked.damages.size(), 1u);
   EXPECT_EQ(walked.damages[0].offset, hole.begin);
   EXPECT_EQ(walked.outcome.records, 6u);  // what lies behind it is read
+}
+
+// A segment that was used before, full of valid records: they are told from a torn write of ours.
+TEST(SegmentReaderTest, WhatAnEarlierTenantLeftIsNoRecord) {
+  constexpr uint64_t kSalt = 9;
+  SegmentBuilder old(1, 0, kSalt);
+  for (uint64_t mail = 1; mail < 200; ++mail) old.add_data(mail, std::string(mail, 'o'));
+  SegmentBuilder fresh(5, 0, kSalt);
+  std::vector<size_t> ends = {fresh.octets().size()};
+  for (uint64_t mail = 1000; mail < 1040; ++mail) {
+    fresh.add_data(mail, std::string(mail % 37, 'n'));
+    ends.push_back(fresh.octets().size());
+  }
+  for (size_t records = 0; records < ends.size(); ++records) {
+    MemoryDisk disk;
+    auto& octets = disk.files["s"] = old.octets();
+    std::copy_n(fresh.octets().begin(), ends[records], octets.begin());
+    const Walked walked = walk(disk, {.generation = 5});
+    EXPECT_EQ(walked.outcome.records, records);
+    EXPECT_EQ(walked.outcome.end, SegmentEnd::stale_tail);
+    EXPECT_EQ(walked.outcome.valid_bytes, ends[records]);
+    EXPECT_TRUE(walked.damages.empty());
+  }
+  // The header came down, its body did not.
+  MemoryDisk disk;
+  auto& octets = disk.files["s"] = old.octets();
+  std::copy_n(fresh.octets().begin(), ends[30] + 33, octets.begin());
+  EXPECT_EQ(walk(disk, {.generation = 5}).outcome.end, SegmentEnd::torn_tail);
+}
+
+TEST(SegmentReaderTest, AnyHeadOfTheSpoolTellsTheSaltOfADamagedOne) {
+  SegmentBuilder segment(5, 0, /*salt=*/9);
+  segment.add_data(1, "one");
+  auto octets = segment.octets();
+  octets[3] ^= std::byte{1};
+  MemoryDisk disk;
+  disk.files["s"] = octets;
+  EXPECT_EQ(walk(disk, {.generation = 5, .salt = 9}).outcome.records, 1u);
+  EXPECT_EQ(walk(disk, {.generation = 5}).outcome.records, 0u);
 }
 
 TEST(SegmentReaderTest, AHoleInAFinishedSegmentIsDamage) {

@@ -18,8 +18,9 @@ namespace {
 using core::Errc;
 
 TEST(RecordTest, WorkedExampleMatchesFormatMd) {
-  tests::SegmentBuilder segment(/*generation=*/1);
+  tests::SegmentBuilder segment(/*generation=*/1, /*worker=*/0, tests::kWorkedExampleSalt);
   segment.add_mail(tests::worked_example_mail());
+  segment.add_mark(/*durable_bytes=*/4096);
   EXPECT_EQ(tests::hex_dump(segment.octets()), tests::format_md_dump());
 }
 
@@ -32,12 +33,12 @@ std::vector<std::byte> end_record() {
 TEST(RecordTest, DecodesWhatWasEncoded) {
   const auto octets = end_record();
   ASSERT_EQ(octets.size(), record_bytes(kEndBodyBytes));
-  const auto header = decode_record(octets, 7);
+  const auto header = decode_record(octets, SegmentKey(7));
   ASSERT_TRUE(header);
   EXPECT_EQ(header->sequence, 0u);
   EXPECT_EQ(header->mail_id, 42u);
   EXPECT_EQ(header->type, RecordType::end);
-  EXPECT_EQ(header->flags, 0u);
+  EXPECT_EQ(header->generation_low, 0u);
   ASSERT_EQ(header->body_bytes, kEndBodyBytes);
   const auto body = core::Octets(octets).subspan(core::kRecordHeaderBytes, kEndBodyBytes);
   EXPECT_TRUE(body_matches(*header, body));
@@ -53,7 +54,7 @@ TEST(RecordTest, EveryFlippedBitOfAHeaderIsNoticed) {
   for (size_t bit = 0; bit < 8 * core::kRecordHeaderBytes; ++bit) {
     auto flipped = octets;
     flipped[bit / 8] ^= std::byte(1 << bit % 8);
-    const auto header = decode_record(flipped, 7);
+    const auto header = decode_record(flipped, SegmentKey(7));
     ASSERT_FALSE(header) << "bit " << bit;
     EXPECT_EQ(header.error().code, Errc::corrupt);
   }
@@ -62,16 +63,42 @@ TEST(RecordTest, EveryFlippedBitOfAHeaderIsNoticed) {
 TEST(RecordTest, ARecordOfAnotherGenerationNeverPasses) {
   const auto octets = end_record();
   for (const uint64_t generation : {uint64_t{6}, uint64_t{8}, UINT64_MAX}) {
-    ASSERT_FALSE(decode_record(octets, generation));
+    ASSERT_FALSE(decode_record(octets, SegmentKey(generation)));
   }
 }
 
 TEST(RecordTest, ZerosAndShortInputAreATornTail) {
   const std::array<std::byte, 64> zeros{};
-  EXPECT_EQ(decode_record(zeros, 1).error().code, Errc::torn_tail);
+  EXPECT_EQ(decode_record(zeros, SegmentKey(1)).error().code, Errc::torn_tail);
   const auto octets = end_record();
   for (size_t size = 0; size < core::kRecordHeaderBytes; ++size) {
-    EXPECT_EQ(decode_record(core::Octets(octets).first(size), 7).error().code, Errc::torn_tail);
+    EXPECT_EQ(decode_record(core::Octets(octets).first(size), SegmentKey(7)).error().code,
+              Errc::torn_tail);
+  }
+}
+
+TEST(RecordTest, TellsWhatAnEarlierTenantLeft) {
+  constexpr uint64_t kSalt = 0x1234;
+  auto octets = end_record();
+  for (const uint64_t old : {uint64_t{1}, uint64_t{0xffff}, uint64_t{0x10000}, uint64_t{0x2abcd}}) {
+    place_record(octets.data(), SegmentKey(old, kSalt), 3);
+    for (const uint64_t later : {uint64_t{1}, uint64_t{2}, uint64_t{0x8000}, uint64_t{0xffff}}) {
+      const SegmentKey key(old + later, kSalt);
+      EXPECT_FALSE(decode_record(octets, key));
+      EXPECT_EQ(stale_generation(octets, key), old);
+    }
+    EXPECT_FALSE(stale_generation(octets, SegmentKey(old, kSalt))) << "our own";
+    EXPECT_FALSE(stale_generation(octets, SegmentKey(old + 0x10001, kSalt))) << "too long ago";
+    EXPECT_FALSE(stale_generation(octets, SegmentKey(old + 1, kSalt + 1))) << "another spool";
+  }
+}
+
+// A sender who knows the format, but not the salt, may put what he likes into his mail.
+TEST(RecordTest, TheSaltTellsForgedRecords) {
+  auto octets = end_record();
+  for (const uint64_t guess : {uint64_t{0}, uint64_t{1}, UINT64_MAX}) {
+    place_record(octets.data(), SegmentKey(7, guess), 0);
+    EXPECT_EQ(decode_record(octets, SegmentKey(7, 0x1234)).error().code, Errc::corrupt);
   }
 }
 
@@ -80,13 +107,13 @@ TEST(RecordTest, RefusesUnknownTypesAndLongBodies) {
   for (const uint16_t type : {uint16_t{0}, uint16_t{6}, uint16_t{0xffff}}) {
     auto octets = end_record();
     core::store_le(octets.data() + 24, type);
-    place_record(octets.data(), 7, 0);
-    EXPECT_EQ(std::string(decode_record(octets, 7).error().where), "record.type");
+    place_record(octets.data(), SegmentKey(7), 0);
+    EXPECT_EQ(std::string(decode_record(octets, SegmentKey(7)).error().where), "record.type");
   }
   auto octets = end_record();
   core::store_le(octets.data() + 28, core::kRecordBodyBytesMax + 1);
-  place_record(octets.data(), 7, 0);
-  EXPECT_EQ(std::string(decode_record(octets, 7).error().where), "record.body_bytes");
+  place_record(octets.data(), SegmentKey(7), 0);
+  EXPECT_EQ(std::string(decode_record(octets, SegmentKey(7)).error().where), "record.body_bytes");
 }
 
 TEST(RecordTest, EndAndSealBodiesHaveOneLength) {

@@ -144,6 +144,21 @@ TEST(RecoveryTest, RemovesSegmentsWithoutAnyRecord) {
   EXPECT_EQ(recovery->workers[0].next_segment, 6u);  // a number is never used twice
 }
 
+// Their names keep numbers from being used twice, even when nothing else is left.
+TEST(RecoveryTest, FindsSegmentsThatWaitToBeUsedAgain) {
+  MemoryDisk disk;
+  disk.files["/spool/worker-0000/" + free_file_name(9)] = two_mails(9).octets();
+  disk.files["/spool/worker-0000/strange.free"] = {};
+  const auto recovery = recover(disk, "/spool");
+  ASSERT_EQ(recovery->workers.size(), 1u);
+  EXPECT_EQ(recovery->workers[0].next_segment, 10u);
+  EXPECT_EQ(recovery->workers[0].mails, 0u);
+  ASSERT_EQ(recovery->workers[0].free_segments.size(), 1u);
+  EXPECT_EQ(recovery->workers[0].free_segments[0].number, 9u);
+  EXPECT_EQ(recovery->workers[0].free_segments[0].bytes, two_mails(9).octets().size());
+  EXPECT_EQ(disk.open_count, 0u);
+}
+
 TEST(RecoveryTest, CutsWhatIsAllocatedBehindASeal) {
   SegmentBuilder segment = two_mails(1);
   segment.add_seal();
@@ -171,8 +186,9 @@ TEST(RecoveryTest, LeavesATailThatCannotBeRead) {
 TEST(RecoveryTest, LeavesAFormatVersionThatIsNotOurs) {
   SegmentBuilder segment = two_mails(1);
   auto octets = segment.octets();
-  core::store_le(octets.data() + 8, uint32_t{2});
-  core::store_le(octets.data() + 60, core::crc32c(0, core::Octets(octets).first(60)));
+  core::store_le(octets.data() + 8, uint32_t{3});
+  const uint32_t crc = core::crc32c(0, core::Octets(octets).first(60));
+  core::store_le(octets.data() + 60, core::crc32c(crc, core::Octets(octets).subspan(64, 8)));
   MemoryDisk disk;
   disk.files[path_of(1)] = octets;
   const auto recovery = recover(disk, "/spool");

@@ -21,6 +21,8 @@ using Ending = SimFile::Ending;
 using Kind = SimFile::Kind;
 
 constexpr uint64_t kCapacity = 64 << 10;
+constexpr uint64_t kSalt = 0x5a17;
+constexpr uint64_t kMailId = 77;
 constexpr Instant kNow{5};
 constexpr core::WallTime kWall{1'700'000'000'000'000'000};
 
@@ -41,11 +43,11 @@ class SegmentMakerTest : public testing::Test {
   }
 
   SimFile files_{/*seed=*/1};
-  SegmentMaker maker_{files_, "worker", /*worker=*/3, /*first=*/8, kCapacity};
+  SegmentMaker maker_{files_, "worker", /*worker=*/3, /*first=*/8, kCapacity, kSalt};
 };
 
 TEST_F(SegmentMakerTest, MakesHeadLengthAndNameStableInThisOrder) {
-  maker_.want(kNow, kWall);
+  maker_.want(kNow, kWall, kMailId);
   EXPECT_FALSE(maker_.idle());
   EXPECT_THAT(run(), ElementsAre(Kind::create, Kind::allocate, Kind::write, Kind::sync,
                                  Kind::sync_directory));
@@ -60,17 +62,19 @@ TEST_F(SegmentMakerTest, MakesHeadLengthAndNameStableInThisOrder) {
   EXPECT_EQ(head->generation, 8u);
   EXPECT_EQ(head->worker, 3u);
   EXPECT_EQ(head->capacity, kCapacity);
+  EXPECT_EQ(head->salt, kSalt);
+  EXPECT_EQ(head->mail_id_floor, kMailId);
   EXPECT_EQ(head->created_at_ns, kWall.ns);
 }
 
 TEST_F(SegmentMakerTest, MakesOneAtATimeAndCountsUp) {
-  maker_.want(kNow, kWall);
+  maker_.want(kNow, kWall, kMailId);
   run();
-  maker_.want(kNow, kWall);
+  maker_.want(kNow, kWall, kMailId);
   EXPECT_EQ(files_.pending(), 0u);
   EXPECT_EQ(maker_.take().number, 8u);
   EXPECT_TRUE(maker_.empty());
-  maker_.want(kNow, kWall);
+  maker_.want(kNow, kWall, kMailId);
   run();
   const ReadySegment second = maker_.take();
   EXPECT_EQ(second.number, 9u);
@@ -88,7 +92,7 @@ class SegmentMakerFailureTest : public SegmentMakerTest,
                                 public testing::WithParamInterface<Failure> {};
 
 TEST_P(SegmentMakerFailureTest, SaysSoWaitsAndTriesAgain) {
-  maker_.want(kNow, kWall);
+  maker_.want(kNow, kWall, kMailId);
   const std::vector<Kind> kinds = run(GetParam().operation, Ending::no_space);
   EXPECT_FALSE(maker_.has_ready());
   EXPECT_TRUE(maker_.idle());
@@ -101,9 +105,9 @@ TEST_P(SegmentMakerFailureTest, SaysSoWaitsAndTriesAgain) {
   }
 
   EXPECT_EQ(maker_.retry_at(), kNow + SegmentMaker::kRetryAfter);
-  maker_.want({maker_.retry_at().ns - 1}, kWall);
+  maker_.want({maker_.retry_at().ns - 1}, kWall, kMailId);
   EXPECT_EQ(files_.pending(), 0u);
-  maker_.want(maker_.retry_at(), kWall);
+  maker_.want(maker_.retry_at(), kWall, kMailId);
   EXPECT_EQ(files_.pending(), 1u);
   EXPECT_TRUE(maker_.error().has_value());  // until there is a segment
   run();
@@ -126,7 +130,7 @@ INSTANTIATE_TEST_SUITE_P(Operations, SegmentMakerFailureTest, testing::ValuesIn(
 TEST_F(SegmentMakerTest, FullDiskLeavesOneEmptyFileHoweverLongItLasts) {
   Instant now = kNow;
   for (int i = 0; i < 100; ++i) {
-    maker_.want(now, kWall);
+    maker_.want(now, kWall, kMailId);
     const bool first = i == 0;
     run(first ? 1 : 0, Ending::no_space);
     now = maker_.retry_at();
@@ -140,7 +144,7 @@ TEST_F(SegmentMakerTest, FullDiskLeavesOneEmptyFileHoweverLongItLasts) {
 }
 
 TEST_F(SegmentMakerTest, SetsTheLengthWhereNothingCanBeReserved) {
-  maker_.want(kNow, kWall);
+  maker_.want(kNow, kWall, kMailId);
   const std::vector<Kind> kinds = run(/*failing=*/1, Ending::not_supported);
   EXPECT_THAT(kinds, ElementsAre(Kind::create, Kind::allocate, Kind::truncate, Kind::write,
                                  Kind::sync, Kind::sync_directory));
@@ -150,8 +154,8 @@ TEST_F(SegmentMakerTest, SetsTheLengthWhereNothingCanBeReserved) {
 
 TEST_F(SegmentMakerTest, NeverWritesToAFileThatIsThere) {
   SimFile files(1, {{path_of(1), std::vector<std::byte>(5)}});
-  SegmentMaker maker(files, "worker", 0, /*first=*/1, kCapacity);
-  maker.want(kNow, kWall);
+  SegmentMaker maker(files, "worker", 0, /*first=*/1, kCapacity, kSalt);
+  maker.want(kNow, kWall, kMailId);
   files.complete(0);
   EXPECT_EQ(files.pending(), 0u);
   ASSERT_TRUE(maker.error().has_value());

@@ -14,9 +14,15 @@ namespace {
 
 using core::Errc;
 
-std::vector<std::byte> head_octets() {
+// salt   0: a head of version 1
+std::vector<std::byte> head_octets(uint64_t salt = 5) {
   std::vector<std::byte> octets(kSegmentHeadBytes, std::byte{0xff});
-  encode_segment_head(octets, {.generation = 42, .worker = 3, .created_at_ns = -7, .capacity = 9});
+  encode_segment_head(octets, {.generation = 42,
+                               .worker = 3,
+                               .created_at_ns = -7,
+                               .capacity = 9,
+                               .salt = salt,
+                               .mail_id_floor = 11});
   return octets;
 }
 
@@ -27,10 +33,20 @@ TEST(SegmentHeadTest, DecodesWhatWasEncoded) {
   EXPECT_EQ(head->worker, 3u);
   EXPECT_EQ(head->created_at_ns, -7);
   EXPECT_EQ(head->capacity, 9u);
+  EXPECT_EQ(head->salt, 5u);
+  EXPECT_EQ(head->mail_id_floor, 11u);
+}
+
+TEST(SegmentHeadTest, VersionOneHasNeitherSaltNorFloor) {
+  const auto head = decode_segment_head(head_octets(/*salt=*/0));
+  ASSERT_TRUE(head);
+  EXPECT_EQ(head->generation, 42u);
+  EXPECT_EQ(head->salt, 0u);
+  EXPECT_EQ(head->mail_id_floor, 0u);
 }
 
 TEST(SegmentHeadTest, EveryFlippedBitIsNoticed) {
-  for (size_t bit = 0; bit < 8 * 64; ++bit) {
+  for (size_t bit = 0; bit < 8 * 72; ++bit) {
     auto octets = head_octets();
     octets[bit / 8] ^= std::byte(1 << bit % 8);
     const auto head = decode_segment_head(octets);
@@ -43,7 +59,7 @@ TEST(SegmentHeadTest, ZerosAndShortFilesWereNeverWritten) {
   const std::vector<std::byte> zeros(kSegmentHeadBytes);
   EXPECT_EQ(decode_segment_head(zeros).error().code, Errc::torn_tail);
   const auto octets = head_octets();
-  for (size_t size = 0; size < 64; ++size) {
+  for (size_t size = 0; size < 72; ++size) {
     const auto head = decode_segment_head(core::Octets(octets).first(size));
     EXPECT_EQ(head.error().code, Errc::torn_tail);
   }
@@ -51,8 +67,9 @@ TEST(SegmentHeadTest, ZerosAndShortFilesWereNeverWritten) {
 
 TEST(SegmentHeadTest, AnotherVersionIsUnsupportedNotCorrupt) {
   auto octets = head_octets();
-  core::store_le(octets.data() + 8, uint32_t{2});
-  core::store_le(octets.data() + 60, core::crc32c(0, core::Octets(octets).first(60)));
+  core::store_le(octets.data() + 8, uint32_t{3});
+  const uint32_t crc = core::crc32c(0, core::Octets(octets).first(60));
+  core::store_le(octets.data() + 60, core::crc32c(crc, core::Octets(octets).subspan(64, 8)));
   EXPECT_EQ(decode_segment_head(octets).error().code, Errc::unsupported);
 }
 

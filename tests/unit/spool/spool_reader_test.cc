@@ -28,7 +28,9 @@ using tests::TestMail;
 using tests::walk_spool;
 using tests::WalkedSpool;
 
-constexpr const char* kGoldenPath = MAILRACE_SOURCE_DIR "/tests/data/segment_version_1.segment";
+constexpr const char* kGoldenPaths[] = {MAILRACE_SOURCE_DIR "/tests/data/segment_version_1.segment",
+                                        MAILRACE_SOURCE_DIR
+                                        "/tests/data/segment_version_2.segment"};
 
 std::string path_of(uint64_t number, uint32_t worker = 0) {
   return segment_path("/spool", worker, number);
@@ -361,17 +363,21 @@ TEST(SpoolReaderTest, FailsOnlyIfTheSpoolCannotBeListed) {
   EXPECT_FALSE(reader.walk({}));
 }
 
-// Mails 1 to 3 as in three_mails(), behind the worked example: a segment of format version 1 that
-// later versions must still read. MAILRACE_WRITE_GOLDEN=1 writes the file anew.
-TEST(GoldenSegmentTest, IsReadAndWrittenOctetForOctet) {
-  SegmentBuilder segment(1);
+// The worked example and another mail: a segment of each format version that was ever written,
+// which later versions must still read. MAILRACE_WRITE_GOLDEN=1 writes the files anew.
+class GoldenSegmentTest : public testing::TestWithParam<uint32_t> {};
+
+TEST_P(GoldenSegmentTest, IsReadAndWrittenOctetForOctet) {
+  const char* const path = kGoldenPaths[GetParam() - 1];
+  SegmentBuilder segment(1, 0, GetParam() == 1 ? 0 : tests::kWorkedExampleSalt);
   segment.add_mail(tests::worked_example_mail());
   segment.add_mail({.mail_id = 2, .forward_paths = {"x@y", "z@y"}, .data = "two, in pieces"}, 5);
+  if (GetParam() > 1) segment.add_mark(kSegmentHeadBytes);
   segment.add_seal();
   if (std::getenv("MAILRACE_WRITE_GOLDEN") != nullptr) {
-    std::ofstream(kGoldenPath, std::ios::binary) << core::as_text(segment.octets());
+    std::ofstream(path, std::ios::binary) << core::as_text(segment.octets());
   }
-  std::ifstream file(kGoldenPath, std::ios::binary);
+  std::ifstream file(path, std::ios::binary);
   const std::string golden{std::istreambuf_iterator<char>(file), {}};
   EXPECT_TRUE(golden == core::as_text(segment.octets()));
 
@@ -387,6 +393,8 @@ TEST(GoldenSegmentTest, IsReadAndWrittenOctetForOctet) {
             (std::vector<std::string>{"b@example.com", "c@example.com"}));
   EXPECT_EQ(walked.mails.at(1).envelope.helo, "client.example.org");
 }
+
+INSTANTIATE_TEST_SUITE_P(Versions, GoldenSegmentTest, testing::Values(1u, 2u));
 
 }  // namespace
 }  // namespace mailrace::spool

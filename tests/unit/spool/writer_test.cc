@@ -33,9 +33,10 @@ class WriterTest : public testing::Test {
 
   void open(SpoolOptions options, uint64_t last_mail_id = 0) {
     options.directory = tests::kSimWorker;
+    options.last_mail_id = last_mail_id;
     if (options.segment_bytes == core::kSegmentBytesDefault) options.segment_bytes = 2 << 20;
     files_ = std::make_unique<SimFile>(1);
-    writer_ = std::make_unique<Writer>(*files_, options, last_mail_id,
+    writer_ = std::make_unique<Writer>(*files_, options,
                                        core::MailSinkEvents{this, &on_committed, &on_has_room});
     settle();
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// UTF-8 by tables of what is and is not, and every code point and every pair of octets by reference.
+// UTF-8 by tables of what is and is not; every code point and pair of octets by reference.
 #include "core/base/utf8.h"
 
 #include "tests/support/guard_page.h"
