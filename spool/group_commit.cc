@@ -92,6 +92,7 @@ std::optional<core::Instant> GroupCommit::flush(core::Instant now, core::WallTim
 // Seals the segment behind the last octets; one that was made ahead is cut to nothing.
 void GroupCommit::finish(core::Instant now, core::WallTime wall) noexcept {
   if (!queue_.empty()) return;
+  maker_.abandon();
   if (current_ != nullptr) {
     if (flight_count_ < kFlights) start_flight(now, wall);
   } else if (maker_.has_ready()) {

@@ -69,6 +69,7 @@ void SegmentMaker::fill_on() noexcept {
   const bool wanted = files_.block_bytes() == core::kBlockBytes;
   const uint64_t end = capacity_ - capacity_ % core::kBlockBytes;
   if (!wanted || filled_ == end) return write_head();
+  if (abandoned_) return undo(/*untouched=*/false);
   step_ = Step::fill;
   piece_ = {zeros.data(), size_t(std::min<uint64_t>(zeros.size(), end - filled_))};
   files_.write(op_, file_, {&piece_, 1}, filled_, /*synced=*/false);
@@ -98,7 +99,11 @@ void SegmentMaker::fail(int result, const char* where) noexcept {
   retry_at_ = now_ + kRetryAfter;
   // A file that cannot be used again stays as it is: recovery and retention know what it is.
   if (!file_.is_open() || !free_path_.empty()) return next_number();
-  untouched_ = step_ == Step::allocate || step_ == Step::extend;
+  undo(step_ == Step::allocate || step_ == Step::extend);
+}
+
+void SegmentMaker::undo(bool untouched) noexcept {
+  untouched_ = untouched;
   step_ = Step::undo;
   files_.truncate(op_, file_, 0);
 }

@@ -61,6 +61,10 @@ class SegmentMaker {
   /// Whether no operation is under way.
   bool idle() const noexcept { return step_ == Step::idle || step_ == Step::ready; }
 
+  /// No segment will be wanted any more: does not fill one to its end. What is left without a head
+  /// recovery removes.
+  void abandon() noexcept { abandoned_ = true; }
+
   /// Closes the file of a failed attempt that was to serve the next one. Requires: idle().
   void give_up() noexcept;
   /// Whether there is neither an operation under way nor a file.
@@ -90,6 +94,7 @@ class SegmentMaker {
   void fill_on() noexcept;
   void write_head() noexcept;
   void fail(int result, const char* where) noexcept;
+  void undo(bool untouched) noexcept;
   void next_number() noexcept;
 
   core::FileIo& files_;
@@ -103,6 +108,7 @@ class SegmentMaker {
   uint64_t salt_;
   uint64_t filled_ = 0;  // octets of zeros written
   Step step_ = Step::idle;
+  bool abandoned_ = false;
   bool untouched_ = false;  // nothing but allocation was tried on file_
   core::FileHandle file_;
   core::FileOp op_;

@@ -2,6 +2,7 @@
 // A segment is offered only when its head, its length and its name are stable.
 #include "spool/segment_maker.h"
 
+#include "core/base/limits.h"
 #include "spool/segment.h"
 #include "tests/sim/sim_file.h"
 
@@ -150,6 +151,79 @@ TEST_F(SegmentMakerTest, SetsTheLengthWhereNothingCanBeReserved) {
                                  Kind::sync, Kind::sync_directory));
   EXPECT_TRUE(maker_.has_ready());
   EXPECT_EQ(files_.cached().at(path_of(8)).size(), kCapacity);
+}
+
+TEST_F(SegmentMakerTest, WritesEachBlockOnceWhereWritesBypassThePageCache) {
+  files_.block = core::kBlockBytes;
+  constexpr uint64_t kLarge = 2 * core::kWriteBytesMax + 3 * core::kBlockBytes + 5;
+  SegmentMaker maker(files_, "worker", 0, /*first=*/1, kLarge, kSalt);
+  maker.want(kNow, kWall, kMailId);
+  std::vector<uint64_t> written;
+  while (files_.pending() > 0) {
+    const SimFile::Operation& operation = files_.operation(0);
+    if (operation.kind == Kind::write) written.push_back(operation.offset);
+    files_.complete(0);
+  }
+  EXPECT_TRUE(maker.has_ready());
+  // Three pieces of zeros, then the head.
+  EXPECT_THAT(written, ElementsAre(0, core::kWriteBytesMax, 2 * core::kWriteBytesMax, 0));
+  EXPECT_THAT(files_.violations(), testing::IsEmpty());
+  EXPECT_EQ(files_.cached().at(path_of(1)).size(), kLarge);
+}
+
+TEST_F(SegmentMakerTest, DoesNotFillASegmentThatNobodyWantsAnyMore) {
+  files_.block = core::kBlockBytes;
+  SegmentMaker maker(files_, "worker", 0, /*first=*/1, 64 * core::kWriteBytesMax, kSalt);
+  maker.want(kNow, kWall, kMailId);
+  for (int i = 0; i < 4; ++i) files_.complete(0);
+  maker.abandon();
+  files_.complete(0);
+  EXPECT_EQ(files_.operation(0).kind, Kind::truncate);
+  files_.complete(0);
+  EXPECT_EQ(files_.pending(), 0u);
+  EXPECT_TRUE(maker.empty());
+  EXPECT_EQ(files_.open_count(), 0u);
+}
+
+// A segment full of records gets a new head and a new name; nothing is allocated or filled.
+TEST_F(SegmentMakerTest, UsesASegmentAgain) {
+  const std::string free_path = "worker/" + free_file_name(3);
+  SimFile files(1, {{free_path, std::vector<std::byte>(kCapacity, std::byte{0x55})}});
+  SegmentMaker maker(files, "worker", 0, /*first=*/8, kCapacity, kSalt);
+  EXPECT_TRUE(maker.recycle(3));
+  maker.want(kNow, kWall, kMailId);
+  std::vector<Kind> kinds;
+  for (; files.pending() > 0; files.complete(0)) {
+    kinds.push_back(files.operation(0).kind);
+    // Until its head is stable it has no name that a reader looks at.
+    EXPECT_EQ(files.cached().contains(path_of(8)), kinds.back() == Kind::sync_directory);
+  }
+  EXPECT_THAT(kinds,
+              ElementsAre(Kind::open, Kind::write, Kind::sync, Kind::rename, Kind::sync_directory));
+  ASSERT_TRUE(maker.has_ready());
+  const tests::FileContents after_cut = files.power_cut();
+  ASSERT_EQ(after_cut.size(), 1u);
+  const core::Octets octets(after_cut.at(path_of(8)));
+  EXPECT_EQ(octets.size(), kCapacity);
+  EXPECT_EQ(decode_segment_head(octets.first(kSegmentHeadBytes))->generation, 8u);
+  EXPECT_EQ(octets[kSegmentHeadBytes], std::byte{0x55});
+}
+
+TEST_F(SegmentMakerTest, AFileThatCannotBeUsedAgainIsPassedOver) {
+  EXPECT_TRUE(maker_.recycle(3));
+  maker_.want(kNow, kWall, kMailId);
+  run();  // there is no such file
+  EXPECT_FALSE(maker_.has_ready());
+  maker_.want(maker_.retry_at(), kWall, kMailId);
+  run();
+  EXPECT_TRUE(maker_.has_ready());
+}
+
+TEST_F(SegmentMakerTest, KeepsAFewSegmentsToUseAgain) {
+  for (uint64_t number = 1; number <= core::kFreeSegmentsMax; ++number) {
+    EXPECT_TRUE(maker_.recycle(number));
+  }
+  EXPECT_FALSE(maker_.recycle(99));
 }
 
 TEST_F(SegmentMakerTest, NeverWritesToAFileThatIsThere) {
