@@ -9,7 +9,6 @@
 #include <liburing.h>
 
 #include <cstdint>
-#include <string>
 
 namespace mailrace::net {
 
@@ -19,6 +18,7 @@ struct RingFeatures {
       false;              // IORING_OP_URING_CMD on sockets: SO_PEERNAME of a direct descriptor
   bool truncate = false;  // IORING_OP_FTRUNCATE
 };
+inline constexpr RingFeatures kAllRingFeatures{.socket_commands = true, .truncate = true};
 
 /// Owns the kernel's ring. Created, used and destroyed by one thread (single issuer).
 class Ring {
@@ -31,9 +31,10 @@ class Ring {
   /// Sets up the ring with `direct_count` empty direct descriptors.
   ///
   /// direct_count  size of the direct descriptor table; 0: none
-  /// fails         io, sys_errno as io_uring_setup(2) gives it; see ring_unavailable()
+  /// usable        what to use if the kernel has it; without, the ring is that of an older kernel
+  /// fails         io, sys_errno as io_uring_setup(2) gives it; see explain_ring_failure()
   /// source        net/ENGINE.md, "Set-up flags"
-  core::Result<void> open(uint32_t direct_count);
+  core::Result<void> open(uint32_t direct_count, const RingFeatures& usable = kAllRingFeatures);
 
   /// A zeroed submission entry to fill in. Submits what is queued when the queue is full.
   io_uring_sqe& next_sqe() noexcept;
@@ -61,17 +62,11 @@ class Ring {
   io_uring& handle() noexcept { return ring_; }
 
  private:
-  void find_features() noexcept;
+  core::Result<void> find_features(const RingFeatures& usable) noexcept;
 
   io_uring ring_{};
   bool is_open_ = false;
   RingFeatures features_;
 };
-
-/// Why io_uring cannot be used here and what to do about it, as one line; empty if it can be.
-///
-/// Tries a ring with everything the engine needs, then tears it down.
-/// source  net/ENGINE.md, "Where io_uring is missing"
-std::string ring_unavailable();
 
 }  // namespace mailrace::net

@@ -53,7 +53,8 @@ Worker::Worker(WorkerOptions options)
 Worker::~Worker() = default;
 
 core::Result<void> Worker::open() {
-  if (auto opened = ring_.open(core::kConnectionsPerWorkerMax); !opened) return opened;
+  auto opened = ring_.open(core::kConnectionsPerWorkerMax, options_.usable);
+  if (!opened) return opened;
   auto buffers =
       buffers_.open(ring_, kBufferGroup, core::kReceiveBufferCount, core::kReceiveBufferBytes);
   if (!buffers) return buffers;

@@ -33,6 +33,7 @@ struct WorkerOptions {
   core::Clock* clock = nullptr;   // outlives the worker
   core::Duration drain_timeout = core::seconds(core::kDrainTimeoutDefaultS);
   core::WriteMode write_mode = core::WriteMode::direct;
+  RingFeatures usable = kAllRingFeatures;  // as Ring::open() takes it
   std::vector<int> helper_cpus;  // where the kernel's helper threads may run; empty: anywhere
   /// Makes the worker's sink, on the worker's thread.
   std::function<std::unique_ptr<core::MailSink>(core::FileIo&, const core::MailSinkEvents&)>

@@ -2,7 +2,7 @@
 // The main thread only starts, prints once a second and adds up.
 #include "tools/load/run.h"
 
-#include "net/ring.h"
+#include "net/ring_failure.h"
 #include "net/system_clock.h"
 #include "net/worker_group.h"
 #include "tools/lib/exit_codes.h"
@@ -171,7 +171,7 @@ core::Result<LoadReport> measure_load(const LoadOptions& options, const std::ato
 }
 
 int run_load(const LoadOptions& options) {
-  if (const std::string reason = net::ring_unavailable(); !reason.empty()) {
+  if (const std::string reason = net::ring_unavailable(0); !reason.empty()) {
     return complain(reason, kExitUsage);
   }
   raise_descriptor_limit();

@@ -3,6 +3,7 @@
 #include "tools/serve/assemble.h"
 
 #include "core/base/ip.h"
+#include "net/ring_failure.h"
 #include "spool/segment.h"
 #include "spool/writer.h"
 #include "tools/lib/posix_disk.h"
@@ -246,7 +247,7 @@ std::optional<std::string> Server::start() {
     all.push_back(worker_options(worker));
   log_.start();
   const auto started = workers_.start(std::move(all));
-  if (!started) return "cannot start: " + error_text(started.error());
+  if (!started) return net::explain_ring_failure(started.error(), net::ring_host());
   return std::nullopt;
 }
 

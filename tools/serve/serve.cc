@@ -2,7 +2,7 @@
 // Check everything, start, wait for a signal, drain. Nothing starts half-configured.
 #include "tools/serve/serve.h"
 
-#include "net/ring.h"
+#include "net/ring_failure.h"
 #include "tools/lib/exit_codes.h"
 #include "tools/lib/version.h"
 #include "tools/serve/assemble.h"
@@ -38,7 +38,8 @@ std::optional<std::string> contradiction(const ServeOptions& options) {
            std::to_string(core::kListenersMax) + ")";
   }
   if (auto wrong = unusable_kernel()) return wrong;
-  if (std::string reason = net::ring_unavailable(); !reason.empty()) return reason;
+  if (std::string reason = net::ring_unavailable(core::kConnectionsPerWorkerMax); !reason.empty())
+    return reason;
   return std::nullopt;
 }
 

@@ -3,6 +3,7 @@
 #include "net/input_queue.h"
 
 #include "net/fd.h"
+#include "net/ring_failure.h"
 
 #include <gtest/gtest.h>
 
@@ -19,7 +20,7 @@ namespace {
 class InputQueueTest : public testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_TRUE(ring_.open(0).has_value()) << ring_unavailable();
+    ASSERT_TRUE(ring_.open(0).has_value()) << ring_unavailable(0);
     ASSERT_TRUE(
         buffers_.open(ring_, 0, core::kReceiveBufferCount, core::kReceiveBufferBytes).has_value());
     std::array<int, 2> pair{};

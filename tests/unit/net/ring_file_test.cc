@@ -4,6 +4,7 @@
 
 #include "core/base/limits.h"
 #include "net/ring.h"
+#include "net/ring_failure.h"
 #include "tests/support/temporary_directory.h"
 
 #include <gtest/gtest.h>
@@ -24,7 +25,7 @@ namespace {
 class RingFileTest : public testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_TRUE(ring_.open(0).has_value()) << ring_unavailable();
+    ASSERT_TRUE(ring_.open(0).has_value()) << ring_unavailable(0);
     op_.done = [](core::FileOp& op, int result) {
       static_cast<RingFileTest*>(op.context)->result_ = result;
     };

@@ -3,7 +3,7 @@
 #include "core/base/ip.h"
 #include "net/fd.h"
 #include "net/listener.h"
-#include "net/ring.h"
+#include "net/ring_failure.h"
 #include "tools/load/report.h"
 #include "tools/load/run.h"
 
@@ -144,7 +144,7 @@ class TestServer {
 class LoadTest : public testing::Test {
  protected:
   void SetUp() override {
-    const std::string reason = net::ring_unavailable();
+    const std::string reason = net::ring_unavailable(0);
     if (!reason.empty()) GTEST_SKIP() << reason;
     options_.connections = 3;
     options_.messages = 10;
