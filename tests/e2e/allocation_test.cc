@@ -6,17 +6,12 @@
 #include "net/worker_group.h"
 #include "spool/segment.h"
 #include "spool/writer.h"
+#include "tests/support/smtp_client.h"
 #include "tests/support/temporary_directory.h"
 
 #include <gtest/gtest.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
-#include <array>
 #include <atomic>
-#include <cerrno>
 #include <cstddef>
 #include <filesystem>
 #include <string>
@@ -48,10 +43,12 @@ void count() noexcept {
 #ifndef MAILRACE_SANITIZED
 // Every way to the heap, C's as well as C++'s: operator new of libstdc++ calls malloc.
 extern "C" {
+// NOLINTBEGIN(bugprone-reserved-identifier, readability-identifier-naming): the C library's names
 void* __libc_malloc(size_t size);
 void* __libc_calloc(size_t count, size_t size);
 void* __libc_realloc(void* memory, size_t size);
 void* __libc_memalign(size_t alignment, size_t size);
+// NOLINTEND(bugprone-reserved-identifier, readability-identifier-naming)
 
 void* malloc(size_t size) {
   count();
@@ -75,62 +72,6 @@ void* aligned_alloc(size_t alignment, size_t size) {
 namespace mailrace {
 namespace {
 
-// A blocking client that sends pipelined messages, and throws away what it is told but for the
-// count of mails that were accepted.
-class Client {
- public:
-  explicit Client(const core::Endpoint& server) {
-    socket_.reset(::socket(AF_INET, SOCK_STREAM, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(server.port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
-              0);
-    wait_for("220 ");
-    say("EHLO client.example.net\r\n");
-    wait_for("250 ");
-  }
-
-  bool send_mail(const std::string& data) {
-    say("MAIL FROM:<a@example.net> BODY=8BITMIME\r\nRCPT TO:<b@example.test>\r\n"
-        "RCPT TO:<nobody@elsewhere.test>\r\nDATA\r\n");
-    if (!wait_for("354 ")) return false;
-    say(data + "\r\n.\r\n");
-    return wait_for("250 2.0.0 accepted");
-  }
-
- private:
-  void say(const std::string& text) {
-    size_t at = 0;
-    while (at < text.size()) {
-      const ssize_t sent = ::send(socket_.get(), text.data() + at, text.size() - at, MSG_NOSIGNAL);
-      if (sent <= 0) return;
-      at += size_t(sent);
-    }
-  }
-
-  // Reads until a line begins with `start`.
-  bool wait_for(const std::string& start) {
-    while (true) {
-      const size_t end = received_.find('\n');
-      if (end != std::string::npos) {
-        const bool found = received_.starts_with(start);
-        received_.erase(0, end + 1);
-        if (found) return true;
-        continue;
-      }
-      std::array<char, 4096> buffer;
-      const ssize_t size = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
-      if (size <= 0) return false;
-      received_.append(buffer.data(), size_t(size));
-    }
-  }
-
-  net::Fd socket_;
-  std::string received_;
-};
-
 std::string mail_of(size_t bytes) {
   std::string data = "Subject: allocation\r\n\r\n";
   while (data.size() < bytes)
@@ -148,7 +89,7 @@ uint64_t send_messages(const core::Endpoint& server, int per_client) {
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       for (int sent = 0; sent < per_client;) {
-        Client client(server);
+        tests::SmtpClient client(server);
         for (int n = 0; n < 50 && sent < per_client; ++n, ++sent) {
           const std::string& data = n % 25 == 24 ? large : n % 2 == 0 ? small : medium;
           if (client.send_mail(data)) accepted.fetch_add(1);
