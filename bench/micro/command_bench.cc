@@ -46,7 +46,7 @@ bool is_good(const Command& command) {
 }
 
 void bench_command(benchmark::State& state, const Line& line) {
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     std::string_view text = line.text;
     benchmark::DoNotOptimize(text);
     const Command command = core::parse_command(text);

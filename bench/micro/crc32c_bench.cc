@@ -13,7 +13,7 @@ namespace {
 void bench_crc32c(benchmark::State& state, const core::Crc32cKernel& kernel) {
   const auto octets = make_mail_data(/*bytes=*/size_t(state.range(0)), /*seed=*/42);
   const uint32_t expected = core::crc32c_kernels().back().extend(0, octets);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const uint32_t crc = kernel.extend(0, octets);
     if (crc != expected) {
       state.SkipWithError("wrong checksum");
@@ -24,7 +24,7 @@ void bench_crc32c(benchmark::State& state, const core::Crc32cKernel& kernel) {
   state.SetBytesProcessed(int64_t(state.iterations()) * state.range(0));
 }
 
-const bool registered = [] {
+const bool kRegistered = [] {
   for (const core::Crc32cKernel& kernel : core::crc32c_kernels()) {
     if (!kernel.runs_here()) continue;
     benchmark::RegisterBenchmark(("crc32c/" + std::string(kernel.name)).c_str(), bench_crc32c,

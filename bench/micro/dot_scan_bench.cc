@@ -12,7 +12,7 @@ namespace {
 
 void bench_dot_scan(benchmark::State& state, const core::DotScanKernel& kernel) {
   const auto mail = make_mail_data(/*bytes=*/size_t(state.range(0)), /*seed=*/42);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const size_t hit = kernel.scan(mail, core::kDotScanStart);
     if (hit != mail.size()) {
       state.SkipWithError("kernel stopped early");
@@ -24,7 +24,7 @@ void bench_dot_scan(benchmark::State& state, const core::DotScanKernel& kernel) 
 }
 
 // L1, and memory.
-const bool registered = [] {
+const bool kRegistered = [] {
   for (const core::DotScanKernel& kernel : core::dot_scan_kernels()) {
     if (!kernel.runs_here()) continue;
     benchmark::RegisterBenchmark(("dot_scan/" + std::string(kernel.name)).c_str(), bench_dot_scan,

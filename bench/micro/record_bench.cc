@@ -87,7 +87,7 @@ void bench_record_append(benchmark::State& state) {
   tick();
 
   int64_t committed = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     for (int64_t i = 0; i < state.range(1); ++i) {
       const auto mail = writer.begin(envelope, {});
       bool whole = mail.has_value();

@@ -104,7 +104,7 @@ void bench_message(benchmark::State& state) {
   Worker worker;
   Session session(worker);
   session.serve(core::as_octets(kHello));
-  for (auto _ : state) session.serve(core::as_octets(wire));
+  for ([[maybe_unused]] auto _ : state) session.serve(core::as_octets(wire));
   if (is_wrong(session, uint64_t(state.iterations()), state.range(0))) {
     state.SkipWithError("mails are missing or cut");
   }
@@ -120,7 +120,7 @@ void bench_message_in_segments(benchmark::State& state) {
   Worker worker;
   Session session(worker);
   session.serve(core::as_octets(kHello));
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     for (size_t i = 0; i < wire.size(); i += kSegmentBytes) {
       session.serve(core::as_octets(std::string_view(wire).substr(i, kSegmentBytes)));
     }
@@ -139,7 +139,7 @@ void bench_session(benchmark::State& state) {
   const std::string_view pieces[] = {kHello, std::string_view(wire).substr(0, data),
                                      std::string_view(wire).substr(data), kQuit};
   Worker worker;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     Session session(worker);
     for (const std::string_view piece : pieces) session.serve(core::as_octets(piece));
     if (is_wrong(session, 1, state.range(0))) {

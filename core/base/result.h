@@ -41,7 +41,10 @@ inline tl::unexpected<Error> fail(Errc code, const char* where) noexcept {
 /// MAILRACE_TRY(const X x, f()): binds the value of f(), or returns its Error to our caller.
 #define MAILRACE_TRY(declaration, expression) \
   MAILRACE_TRY_(MAILRACE_CONCAT(try_result_, __LINE__), declaration, expression)
+// NOLINTBEGIN(bugprone-macro-parentheses): neither a name that is declared nor a declaration can
+// stand in parentheses.
 #define MAILRACE_TRY_(result, declaration, expression)                           \
   auto result = (expression);                                                    \
   if (!result) return ::tl::unexpected<::mailrace::core::Error>(result.error()); \
   declaration = std::move(*result)
+// NOLINTEND(bugprone-macro-parentheses)

@@ -199,8 +199,6 @@ void WriterSim::act(uint32_t slot) {
       if (!quiet_) begin(slot);
       return;
     case Step::stalled:
-      if (chance(20)) abort(slot);
-      return;
     case Step::waiting:
       if (chance(20)) abort(slot);
       return;

@@ -274,7 +274,9 @@ std::string defect_of_replies(std::string_view replies) {
     while (true) {
       const size_t end = std::min(rest.find("\r\n"), rest.size());
       const std::string_view line = rest.substr(0, end);
-      if (const auto defect = defect_of_line(line); !defect.empty()) return defect + ": " + reply;
+      if (std::string defect = defect_of_line(line); !defect.empty()) {
+        return defect.append(": ").append(reply);
+      }
       if (line.substr(0, 3) != std::string_view(reply).substr(0, 3)) return "two codes: " + reply;
       if (end == rest.size()) break;
       rest.remove_prefix(end + 2);

@@ -130,10 +130,10 @@ struct Part {
 
 // A mail of which records are missing without any trace but the count in its end.
 TEST(SpoolReaderTest, AMailThatIsNotWholeIsReportedWhereItEnds) {
-  const Part kParts[] = {{"no_envelope", {0}, "mail.first_records"},
-                         {"no_data", {1}, "mail.data_records"},
-                         {"only_the_end", {0, 1, 2}, "mail.first_records"}};
-  for (const Part& part : kParts) {
+  const Part parts[] = {{"no_envelope", {0}, "mail.first_records"},
+                        {"no_data", {1}, "mail.data_records"},
+                        {"only_the_end", {0, 1, 2}, "mail.first_records"}};
+  for (const Part& part : parts) {
     SegmentBuilder segment(1);
     const auto has = [&](size_t i) { return std::ranges::count(part.left_out, i) == 0; };
     if (has(0)) segment.add_envelope({.mail_id = 9, .data = ""});
@@ -175,8 +175,8 @@ TEST(SpoolReaderTest, AFlippedBitAnywhereCostsOnlyItsOwnMail) {
   disk.files[path_of(1)] = segment.octets();
   const WalkedSpool original = walk_spool(disk, "/spool");
   const auto& offsets = segment.offsets();
-  const uint64_t kOwners[] = {1, 2, 1, 2, 3, 3, 3, 3, 1, 1, 2, 0};
-  ASSERT_EQ(offsets.size(), std::size(kOwners));
+  const uint64_t owners[] = {1, 2, 1, 2, 3, 3, 3, 3, 1, 1, 2, 0};
+  ASSERT_EQ(offsets.size(), std::size(owners));
   for (size_t at = 0; at < segment.end(); ++at) {
     disk.files[path_of(1)] = segment.octets();
     disk.files[path_of(1)][at] ^= std::byte(1 << at % 8);
@@ -184,7 +184,7 @@ TEST(SpoolReaderTest, AFlippedBitAnywhereCostsOnlyItsOwnMail) {
     ASSERT_TRUE(same_as_original(walked, original)) << at;
     const auto behind = std::ranges::upper_bound(offsets, at);
     const bool in_head = behind == offsets.begin();
-    const uint64_t owner = in_head ? 0 : kOwners[behind - offsets.begin() - 1];
+    const uint64_t owner = in_head ? 0 : owners[behind - offsets.begin() - 1];
     for (const uint64_t id : {1u, 2u, 3u}) {
       ASSERT_TRUE(id == owner || walked.mails.contains(id)) << at;
     }

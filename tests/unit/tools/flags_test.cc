@@ -506,19 +506,19 @@ TEST_F(FlagsTest, TheCommandsOwnStreamsGetTheText) {
 // --- values --------------------------------------------------------------------------------------
 
 TEST(FlagValuesTest, Sizes) {
-  const std::pair<const char*, uint64_t> kSizes[] = {{"0", 0},
-                                                     {"4096", 4096},
-                                                     {"7B", 7},
-                                                     {"1k", 1024},
-                                                     {"64KiB", 65536},
-                                                     {"64kb", 64000},
-                                                     {"25MB", 25000000},
-                                                     {"3M", 3ull << 20},
-                                                     {"1G", 1ull << 30},
-                                                     {"1GB", 1000000000},
-                                                     {"2TiB", 2ull << 40},
-                                                     {"18446744073709551615", UINT64_MAX}};
-  for (const auto& [text, bytes] : kSizes) {
+  const std::pair<const char*, uint64_t> sizes[] = {{"0", 0},
+                                                    {"4096", 4096},
+                                                    {"7B", 7},
+                                                    {"1k", 1024},
+                                                    {"64KiB", 65536},
+                                                    {"64kb", 64000},
+                                                    {"25MB", 25000000},
+                                                    {"3M", 3ull << 20},
+                                                    {"1G", 1ull << 30},
+                                                    {"1GB", 1000000000},
+                                                    {"2TiB", 2ull << 40},
+                                                    {"18446744073709551615", UINT64_MAX}};
+  for (const auto& [text, bytes] : sizes) {
     SCOPED_TRACE(text);
     const auto value = parse_bytes(text);
     ASSERT_TRUE(value) << value.error();
@@ -532,15 +532,15 @@ TEST(FlagValuesTest, Sizes) {
 }
 
 TEST(FlagValuesTest, Durations) {
-  const std::pair<const char*, int64_t> kDurations[] = {{"0", 0},
-                                                        {"0ms", 0},
-                                                        {"15ns", 15},
-                                                        {"250us", 250'000},
-                                                        {"5ms", 5'000'000},
-                                                        {"30s", 30'000'000'000},
-                                                        {"5m", 300'000'000'000},
-                                                        {"2h", 7'200'000'000'000}};
-  for (const auto& [text, ns] : kDurations) {
+  const std::pair<const char*, int64_t> durations[] = {{"0", 0},
+                                                       {"0ms", 0},
+                                                       {"15ns", 15},
+                                                       {"250us", 250'000},
+                                                       {"5ms", 5'000'000},
+                                                       {"30s", 30'000'000'000},
+                                                       {"5m", 300'000'000'000},
+                                                       {"2h", 7'200'000'000'000}};
+  for (const auto& [text, ns] : durations) {
     SCOPED_TRACE(text);
     const auto value = parse_duration(text);
     ASSERT_TRUE(value) << value.error();

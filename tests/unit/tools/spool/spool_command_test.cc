@@ -244,7 +244,7 @@ TEST_F(SpoolCommandTest, StatsAddUp) {
 }
 
 TEST_F(SpoolCommandTest, BadUsageIsOneLineAndExitTwo) {
-  const std::vector<std::vector<std::string>> kMistakes = {
+  const std::vector<std::vector<std::string>> mistakes = {
       {},
       {"lst"},
       {"list"},
@@ -260,7 +260,7 @@ TEST_F(SpoolCommandTest, BadUsageIsOneLineAndExitTwo) {
       {"export", directory_.path(), "--format", "mbox", "--output", out_},
       {"export", spool_, "--format", "mbox", "--output", out_, "--id", "x"},
   };
-  for (const auto& mistake : kMistakes) {
+  for (const auto& mistake : mistakes) {
     const Outcome result = run(mistake);
     EXPECT_EQ(result.exit_code, kExitUsage) << testing::PrintToString(mistake);
     EXPECT_EQ(result.out, "");
