@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Asks the processor through the compiler's runtime, which also asks whether registers are saved.
+// Asks the processor through the compiler's runtime, which also asks whether registers are saved;
+// on AArch64 the kernel.
 #include "core/base/cpu.h"
+
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
 
 #include <cstdlib>
 
@@ -18,8 +23,8 @@ CpuFeatures find_features() noexcept {
   const bool bw = __builtin_cpu_supports("avx512bw") != 0;
   const bool vl = __builtin_cpu_supports("avx512vl") != 0;
   features.avx512 = f && bw && vl;
-#elif defined(__aarch64__) && defined(__ARM_FEATURE_CRC32)
-  features.arm_crc32 = true;
+#elif defined(__aarch64__)
+  features.arm_crc32 = (::getauxval(AT_HWCAP) & HWCAP_CRC32) != 0;
 #endif
   return features;
 }

@@ -13,7 +13,7 @@ struct CpuFeatures {
   bool pclmul = false;     // x86: carry-less multiplication
   bool avx2 = false;       // x86
   bool avx512 = false;     // x86: F, BW and VL together
-  bool arm_crc32 = false;  // AArch64: crc32c*; known when we were compiled
+  bool arm_crc32 = false;  // AArch64: crc32c*
 };
 
 /// The features of the machine that we run on; the same object at every call, from any thread.

@@ -20,8 +20,6 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
-#elif defined(__aarch64__) && defined(__ARM_FEATURE_CRC32)
-#include <arm_acle.h>
 #endif
 
 #include <algorithm>
@@ -157,14 +155,26 @@ bool sse42_runs_here() noexcept { return cpu_features().sse42 && cpu_features().
 
 // --- arm: one chain of crc32c instructions -------------------------------------------------------
 
-#elif defined(__aarch64__) && defined(__ARM_FEATURE_CRC32)
+#elif defined(__aarch64__)
+
+// In assembly: the intrinsics are there only where the compiler may use the instructions anywhere,
+// and the two compilers disagree on how to allow them to a single function.
+uint32_t step_arm(uint32_t state, uint64_t octets) noexcept {
+  __asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %x1" : "+r"(state) : "r"(octets));
+  return state;
+}
+
+uint32_t step_arm(uint32_t state, uint8_t octet) noexcept {
+  __asm__(".arch_extension crc\n\tcrc32cb %w0, %w0, %w1" : "+r"(state) : "r"(uint32_t(octet)));
+  return state;
+}
 
 uint32_t extend_arm(uint32_t crc, Octets data) noexcept {
   uint32_t state = ~crc;
   const std::byte* at = data.data();
   size_t left = data.size();
-  for (; left >= 8; left -= 8, at += 8) state = __crc32cd(state, load_le<uint64_t>(at));
-  for (; left > 0; --left, ++at) state = __crc32cb(state, uint8_t(*at));
+  for (; left >= 8; left -= 8, at += 8) state = step_arm(state, load_le<uint64_t>(at));
+  for (; left > 0; --left, ++at) state = step_arm(state, uint8_t(*at));
   return ~state;
 }
 
@@ -177,7 +187,7 @@ bool arm_runs_here() noexcept { return cpu_features().arm_crc32; }
 constexpr Crc32cKernel kKernels[] = {
 #if defined(__x86_64__)
     {"sse42", sse42_runs_here, extend_sse42},
-#elif defined(__aarch64__) && defined(__ARM_FEATURE_CRC32)
+#elif defined(__aarch64__)
     {"arm", arm_runs_here, extend_arm},
 #endif
     {"table", table_runs_here, extend_table},
