@@ -4,6 +4,7 @@
 
 #include "core/base/cpu.h"
 #include "core/base/prng.h"
+#include "tests/support/environment.h"
 #include "tests/support/guard_page.h"
 
 #include <gtest/gtest.h>
@@ -137,13 +138,9 @@ TEST(Crc32cTest, ChoosesTheTableIfScalarIsWished) {
 }
 
 TEST(Crc32cDeathTest, ObeysTheEnvironment) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");  // a new process, in which nothing is chosen yet
-  EXPECT_EXIT(
-      {
-        ::setenv("MAILRACE_KERNEL", "scalar", 1);
-        std::exit(crc32c_name() == "table" ? 0 : 1);
-      },
-      testing::ExitedWithCode(0), "");
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // a new process, which chooses for itself
+  const tests::WithEnvironment scalar("MAILRACE_KERNEL", "scalar");
+  EXPECT_EXIT(std::exit(crc32c_name() == "table" ? 0 : 1), testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

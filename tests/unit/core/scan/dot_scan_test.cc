@@ -3,6 +3,7 @@
 #include "core/scan/dot_scan.h"
 
 #include "core/base/cpu.h"
+#include "tests/support/environment.h"
 
 #include <gtest/gtest.h>
 
@@ -125,20 +126,19 @@ std::string_view best_kernel_name() {
   return "";
 }
 
-void exit_with_choice(const char* wish, std::string_view expected) {
-  ::setenv("MAILRACE_KERNEL", wish, 1);
-  std::exit(dot_scan_kernel().name == expected ? 0 : 1);
+void expect_choice(const std::string& wish, std::string_view expected) {
+  const tests::WithEnvironment environment("MAILRACE_KERNEL", wish);
+  EXPECT_EXIT(std::exit(dot_scan_kernel().name == expected ? 0 : 1), testing::ExitedWithCode(0), "")
+      << wish;
 }
 
 TEST(DotScanKernelsDeathTest, TheEnvironmentChoosesAndNonsenseIsIgnored) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");  // a new process, in which nothing is chosen yet
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // a new process, which chooses for itself
   for (const DotScanKernel& kernel : dot_scan_kernels()) {
-    if (!kernel.runs_here()) continue;
-    EXPECT_EXIT(exit_with_choice(std::string(kernel.name).c_str(), kernel.name),
-                testing::ExitedWithCode(0), "");
+    if (kernel.runs_here()) expect_choice(std::string(kernel.name), kernel.name);
   }
-  EXPECT_EXIT(exit_with_choice("mmx", best_kernel_name()), testing::ExitedWithCode(0), "");
-  EXPECT_EXIT(exit_with_choice("", best_kernel_name()), testing::ExitedWithCode(0), "");
+  expect_choice("mmx", best_kernel_name());
+  expect_choice("", best_kernel_name());
 }
 
 }  // namespace
