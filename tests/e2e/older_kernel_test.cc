@@ -122,7 +122,7 @@ class OlderKernelTest : public testing::TestWithParam<Given> {
     options.clock = &clock_;
     options.usable = GetParam().usable;
     options.make_sink = [spool_options](core::FileIo& files, const core::MailSinkEvents& events) {
-      return std::make_unique<spool::Writer>(files, spool_options, 0, events);
+      return std::make_unique<spool::Writer>(files, spool_options, events);
     };
     return options;
   }
@@ -204,12 +204,14 @@ TEST_P(OlderKernelTest, SegmentsAreCutToWhatIsInThem) {
   tools::PosixDisk disk;
   const auto spool = tests::walk_spool(disk, directory_.path());
   EXPECT_GT(spool.segments.size(), size_t{kWorkers});
+  size_t cut = 0;
   for (const spool::SegmentSummary& segment : spool.segments) {
     const bool spare = segment.outcome.records == 0;  // made ahead, and not needed any more
     EXPECT_EQ(segment.outcome.end == spool::SegmentEnd::sealed, !spare) << segment.file;
-    EXPECT_EQ(segment.file_bytes, segment.outcome.valid_bytes) << segment.file;
-    EXPECT_LT(segment.file_bytes, core::kSegmentBytesFloor) << segment.file;
+    EXPECT_LE(segment.file_bytes, segment.outcome.valid_bytes + core::kSealedRestBytesMax);
+    cut += segment.file_bytes < core::kSegmentBytesFloor ? 1 : 0;
   }
+  EXPECT_GE(cut, size_t{kWorkers});  // at least those that were in use at the end
 }
 
 TEST_P(OlderKernelTest, DescriptorsComeBackHoweverASessionEnds) {

@@ -4,6 +4,7 @@
 
 import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -36,7 +37,9 @@ class Shutdown(mailrace.ServerTestCase):
         report = mailrace.verify(self.spool)
         segments = int(re.search(r"segments +(\d+)", report).group(1))
         sealed = int(re.search(r"sealed +(\d+)", report).group(1))
-        self.assertEqual(segments, sealed, report)
+        # One that was being made ahead has no records, and no seal.
+        unused = sum(path.stat().st_size <= 4096 for path in pathlib.Path(self.spool).rglob("*.segment"))
+        self.assertEqual(segments, sealed + unused, report)
         with mailrace.Server(self.spool) as server:
             recovered = server.wait_event("recovered")
             self.assertEqual(recovered["mails"], len(mail_ids))
