@@ -3,9 +3,14 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace mailrace::core {
+
+/// What the text of an address or a parameter may consist of: ASCII, or also what SMTPUTF8 allows
+/// (RFC 6531 section 3.3).
+enum class Charset : uint8_t { ascii, utf8 };
 
 /// How far a text is UTF-8.
 ///

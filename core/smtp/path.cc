@@ -38,6 +38,15 @@ constexpr bool is(uint8_t octet_class, char c) noexcept {
 
 constexpr bool is_printable(char c) noexcept { return c >= ' ' && c <= '~'; }
 
+// UTF8-non-ascii of RFC 6531 section 3.3 at the start of a text, which begins with an octet >=
+// 0x80: its octets, 0 if there is none. Not the controls U+0080 to U+009F, nor U+2028 and U+2029.
+size_t non_ascii_bytes(std::string_view text) noexcept {
+  if (text.starts_with("\xe2\x80\xa8") || text.starts_with("\xe2\x80\xa9")) return 0;
+  const size_t bytes = utf8_character_bytes(text);
+  const bool is_control = bytes == 2 && text[0] == '\xc2' && uint8_t(text[1]) < 0xa0;
+  return is_control ? 0 : bytes;
+}
+
 // --- address literals, section 4.1.3 -------------------------------------------------------------
 
 // IPv4-address-literal: Snum may have leading zeros, and is decimal even then.
@@ -124,7 +133,8 @@ constexpr Rules kStrictRules{};
 
 class Parser {
  public:
-  Parser(std::string_view text, const Rules& rules) noexcept : text_(text), rules_(rules) {}
+  Parser(std::string_view text, const Rules& rules, Charset charset) noexcept
+      : text_(text), rules_(rules), charset_(charset) {}
 
   size_t at() const noexcept { return at_; }
   bool at_end() const noexcept { return at_ == text_.size(); }
@@ -182,6 +192,15 @@ class Parser {
     while (at_class(octet_class)) ++at_;
   }
 
+  // Octets of the character here, if it is of the class or UTF-8 that may stand for one; or 0.
+  size_t character_bytes(uint8_t octet_class) const noexcept {
+    if (at_class(octet_class)) return 1;
+    return charset_ == Charset::utf8 && at_8bit() ? non_ascii_bytes(text_.substr(at_)) : 0;
+  }
+  void skip_characters(uint8_t octet_class) noexcept {
+    while (const size_t bytes = character_bytes(octet_class)) at_ += bytes;
+  }
+
   // A-d-l ":", each At-domain a name; where it leads is of no interest (appendix C).
   bool take_source_route() noexcept {
     do {
@@ -209,7 +228,7 @@ class Parser {
   bool take_dot_string() noexcept {
     do {
       const size_t begin = at_;
-      skip(kAtext);
+      skip_characters(kAtext);
       if (at_ == begin) return false;
     } while (take('.'));
     return true;
@@ -218,33 +237,40 @@ class Parser {
   // A Dot-string with its dots anywhere, but not of dots alone.
   bool take_loose_dot_string() noexcept {
     bool has_atom = false;
-    for (; at_octet('.') || at_class(kAtext); ++at_) has_atom = has_atom || !at_octet('.');
-    return has_atom;
+    while (true) {
+      const size_t begin = at_;
+      skip_characters(kAtext);
+      has_atom = has_atom || at_ != begin;
+      if (!take('.')) return has_atom;
+    }
   }
 
   bool take_quoted_string() noexcept {
     if (!take('"')) return false;
     for (;;) {
-      skip(kQtext);
+      skip_characters(kQtext);
       if (!take('\\')) return take('"');
       if (at_end() || !is_printable(text_[at_])) return false;
       ++at_;
     }
   }
 
-  bool at_let_dig() const noexcept {
-    return at_class(kLetDig) || (rules_.underscores && at_octet('_'));
+  size_t let_dig_bytes() const noexcept {
+    if (rules_.underscores && at_octet('_')) return 1;
+    return character_bytes(kLetDig);
   }
 
-  // sub-domain: Let-dig [Ldh-str], so no hyphen at either end.
+  // sub-domain: Let-dig [Ldh-str] or U-label, so no hyphen at either end.
   bool take_label() noexcept {
-    if (!at_let_dig()) return false;
-    while (at_let_dig() || at_octet('-')) ++at_;
+    size_t bytes = let_dig_bytes();
+    if (bytes == 0) return false;
+    for (; bytes != 0; bytes = at_octet('-') ? 1 : let_dig_bytes()) at_ += bytes;
     return text_[at_ - 1] != '-';
   }
 
   std::string_view text_;
   Rules rules_;
+  Charset charset_;
   size_t at_ = 0;
 };
 
@@ -255,15 +281,16 @@ PathError length_error(const Path& path, size_t path_bytes) noexcept {
   return PathError::none;
 }
 
-ParsedPath parse_path(std::string_view text, const Rules& rules) noexcept {
-  Parser parser(text, rules);
+ParsedPath parse_path(std::string_view text, const Rules& rules, Charset charset) noexcept {
+  Parser parser(text, rules, charset);
   ParsedPath parsed;
   const bool taken = parser.take_path(parsed.path);
   parsed.consumed = parser.at();
   if (taken) {
     parsed.error = length_error(parsed.path, parsed.consumed);
   } else {
-    parsed.error = parser.at_8bit() ? PathError::non_ascii : PathError::syntax;
+    const bool needs_utf8 = charset == Charset::ascii && parser.at_8bit();
+    parsed.error = needs_utf8 ? PathError::non_ascii : PathError::syntax;
   }
   if (parsed.error != PathError::none) parsed.path = {};
   return parsed;
@@ -303,12 +330,12 @@ class Unquoted {
 
 }  // namespace
 
-ParsedPath parse_reverse_path(std::string_view text) noexcept {
-  return parse_path(text, kReverseRules);
+ParsedPath parse_reverse_path(std::string_view text, Charset charset) noexcept {
+  return parse_path(text, kReverseRules, charset);
 }
 
-ParsedPath parse_forward_path(std::string_view text) noexcept {
-  return parse_path(text, kForwardRules);
+ParsedPath parse_forward_path(std::string_view text, Charset charset) noexcept {
+  return parse_path(text, kForwardRules, charset);
 }
 
 bool equal_local_parts(std::string_view a, std::string_view b) noexcept {
@@ -322,14 +349,14 @@ bool equal_local_parts(std::string_view a, std::string_view b) noexcept {
   return x.done() && y.done();
 }
 
-bool is_domain(std::string_view text) noexcept {
-  Parser parser(text, kStrictRules);
+bool is_domain(std::string_view text, Charset charset) noexcept {
+  Parser parser(text, kStrictRules, charset);
   return text.size() <= kDomainBytesMax && parser.take_domain() && parser.at_end() &&
-         longest_label(text) <= kLabelBytesMax;
+         (charset == Charset::utf8 || longest_label(text) <= kLabelBytesMax);
 }
 
 bool is_address_literal(std::string_view text) noexcept {
-  Parser parser(text, kStrictRules);
+  Parser parser(text, kStrictRules, Charset::ascii);
   return text.size() <= kDomainBytesMax && parser.take_address_literal() && parser.at_end();
 }
 

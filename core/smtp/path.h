@@ -2,6 +2,8 @@
 // The paths of MAIL and RCPT, and the domains and address literals in them.
 #pragma once
 
+#include "core/base/utf8.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -29,7 +31,7 @@ struct Path {
 enum class PathError : uint8_t {
   none,
   syntax,
-  non_ascii,            // stopped at an octet >= 0x80: mail that would need SMTPUTF8 (RFC 6531)
+  non_ascii,            // Charset::ascii, and stopped at an octet >= 0x80: needs SMTPUTF8
   local_part_too_long,  // > kLocalPartBytesMax, quotes included
   domain_too_long,      // > kDomainBytesMax
   path_too_long,        // > kPathBytesMax, with brackets and source route
@@ -45,16 +47,23 @@ struct ParsedPath {
 /// in front or not. Dots anywhere in the local part and underscores in the domain are tolerated,
 /// since large senders use both; the rest is held to the grammar.
 ///
+/// With Charset::utf8, atoms, quoted strings and domains may have UTF-8 beyond ASCII. Not C1
+/// controls nor the line and paragraph separators, which would end a line of trace for some
+/// readers. Labels are held to where hyphens may stand; whether IDNA knows them is for those who
+/// compare domains.
+///
 /// text      begins with '<'; behind the path it ends, or a SP follows
+/// charset   utf8 if SMTPUTF8 was given; limits are in octets either way
 /// returns   ParsedPath; consumed <= text.size()
-/// source    RFC 5321 section 4.1.2, section 4.1.3, section 4.5.3.1, appendix C
-ParsedPath parse_reverse_path(std::string_view text) noexcept;
+/// source    RFC 5321 section 4.1.2, section 4.1.3, section 4.5.3.1, appendix C; RFC 6531 section
+///           3.3
+ParsedPath parse_reverse_path(std::string_view text, Charset charset = Charset::ascii) noexcept;
 
 /// Parses the path of RCPT at the start of `text`, to the letter of the grammar. `<Postmaster>` in
 /// any case needs no domain; `<>` is refused.
 ///
-/// text, returns, source   as above; section 4.1.1.3 for <Postmaster>
-ParsedPath parse_forward_path(std::string_view text) noexcept;
+/// text, charset, returns, source   as above; section 4.1.1.3 for <Postmaster>
+ParsedPath parse_forward_path(std::string_view text, Charset charset = Charset::ascii) noexcept;
 
 /// Whether two local parts name the same mailbox: case matters, quoting does not, so "user" in
 /// quotes equals user.
@@ -67,8 +76,9 @@ bool equal_local_parts(std::string_view a, std::string_view b) noexcept;
 /// octets, each label of at most kLabelBytesMax; no underscores, no dot at the end. Paths are held
 /// to the grammar, which knows no limit of a label: what has none of ours is refused as such.
 ///
+/// charset   utf8: with U-labels as in a path; how long these are is for to_a_labels() to say
 /// source    RFC 1035 section 2.3.4
-bool is_domain(std::string_view text) noexcept;
+bool is_domain(std::string_view text, Charset charset = Charset::ascii) noexcept;
 
 /// Whether `text` is an address-literal of section 4.1.3 with its brackets, of at most
 /// kDomainBytesMax octets.

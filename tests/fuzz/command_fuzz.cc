@@ -83,7 +83,7 @@ void check_parameters(std::string_view text) {
 }
 
 void check_path_argument(std::string_view argument, std::string_view keyword,
-                         ParsedPath (*parse)(std::string_view)) {
+                         ParsedPath (*parse)(std::string_view, Charset), Charset charset) {
   const auto split = split_path_argument(argument, keyword);
   if (!split) return;
   MAILRACE_CHECK(is_inside(split->path, argument));
@@ -92,9 +92,9 @@ void check_path_argument(std::string_view argument, std::string_view keyword,
   MAILRACE_CHECK(!split->parameters.starts_with(' '));
 
   // The splitter and the parser agree on where the path ends.
-  const ParsedPath parsed = parse(split->path);
+  const ParsedPath parsed = parse(split->path, charset);
   const std::string_view to_the_end = argument.substr(size_t(split->path.data() - argument.data()));
-  const ParsedPath unsplit = parse(to_the_end);
+  const ParsedPath unsplit = parse(to_the_end, charset);
   MAILRACE_CHECK(parsed.error == unsplit.error);
   MAILRACE_CHECK(parsed.path.mailbox() == unsplit.path.mailbox());
   if (parsed.error == PathError::none) {
@@ -111,8 +111,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view line(reinterpret_cast<const char*>(data), size);
   const Command command = parse_command(line);
   check_command(line, command);
-  check_path_argument(command.argument, "FROM:", parse_reverse_path);
-  check_path_argument(command.argument, "TO:", parse_forward_path);
+  for (const Charset charset : {Charset::ascii, Charset::utf8}) {
+    check_path_argument(command.argument, "FROM:", parse_reverse_path, charset);
+    check_path_argument(command.argument, "TO:", parse_forward_path, charset);
+  }
   check_parameters(command.argument);
   return 0;
 }

@@ -3,6 +3,7 @@
 #include "tools/lib/flag_values.h"
 
 #include "core/base/text.h"
+#include "core/base/utf8.h"
 
 #include <cstdint>
 #include <optional>
@@ -58,29 +59,13 @@ FromText<uint64_t> scaled(Amount amount, uint64_t factor, uint64_t limit) {
   return amount.count * factor;
 }
 
-/// True for UTF-8 (RFC 3629) without control characters.
+/// True for UTF-8 without control characters; those of C1 are U+0080 to U+009F.
 bool is_plain_text(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const auto octet = [&](size_t at) {
-      return at < text.size() ? static_cast<unsigned char>(text[at]) : 0u;
-    };
-    const unsigned first = octet(i);
-    if (first < 0x80) {
-      if (first < 0x20 || first == 0x7f) return false;
-      ++i;
-      continue;
-    }
-    const size_t bytes = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    if (first < 0xc2 || first > 0xf4) return false;
-    uint32_t code = first & (0x7fu >> bytes);
-    for (size_t n = 1; n < bytes; ++n) {
-      if ((octet(i + n) & 0xc0u) != 0x80u) return false;
-      code = code << 6 | (octet(i + n) & 0x3fu);
-    }
-    const bool overlong = (bytes == 3 && code < 0x800) || (bytes == 4 && code < 0x10000);
-    if (overlong || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return false;
-    if (code < 0xa0) return false;  // C1 controls
-    i += bytes;
+  if (!core::is_utf8(text)) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto octet = static_cast<unsigned char>(text[i]);
+    if (octet < 0x20 || octet == 0x7f) return false;
+    if (octet == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0) return false;
   }
   return true;
 }

@@ -14,7 +14,7 @@ std::vector<Flag> serve_flags(ServeOptions& options) {
                           }};
   const TextRule domain{
       "a domain name of up to 255 letters, digits, hyphens and dots, labels up to 63",
-      core::is_domain};
+      [](std::string_view text) { return core::is_domain(text); }};
   return {
       list_flag("listen", &options.listen, "ADDR:PORT", "where to accept SMTP", endpoint),
       number_flag("workers", &options.workers, "COUNT",

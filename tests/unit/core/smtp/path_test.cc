@@ -54,7 +54,7 @@ class AcceptedPathTest : public testing::TestWithParam<Accepted> {};
 TEST_P(AcceptedPathTest, IsTakenInBothDirections) {
   const Accepted& row = GetParam();
   for (const auto parse : {parse_reverse_path, parse_forward_path}) {
-    const ParsedPath parsed = parse(row.text);
+    const ParsedPath parsed = parse(row.text, Charset::ascii);
     EXPECT_EQ(parsed.error, PathError::none);
     EXPECT_EQ(parsed.consumed, row.text.size());
     EXPECT_EQ(parsed.path.local_part, row.local_part);
@@ -136,11 +136,97 @@ constexpr Refused kRefused[] = {
     {"utf8_behind_other_error", "<a b\xc3\xbc@c>", PathError::syntax},
 };
 
+// --- SMTPUTF8, RFC 6531 section 3.3 --------------------------------------------------------------
+
+constexpr Accepted kUtf8[] = {
+    {"utf8_atom", "<\xc3\xbc@b>", "\xc3\xbc", "b"},
+    {"utf8_in_atoms", "<a\xc3\xbc.\xe7\x94\xb2z@b>", "a\xc3\xbc.\xe7\x94\xb2z", "b"},
+    {"utf8_of_four_octets", "<\xf0\x9f\x93\xa7@b>", "\xf0\x9f\x93\xa7", "b"},
+    {"utf8_quoted", "<\"a \xc3\xbc\"@b>", "\"a \xc3\xbc\"", "b"},
+    {"u_label",
+     "<a@b\xc3\xbc"
+     "cher.example>",
+     "a",
+     "b\xc3\xbc"
+     "cher.example"},
+    {"u_labels_alone", "<a@\xe4\xbe\x8b.\xe4\xbe\x8b>", "a", "\xe4\xbe\x8b.\xe4\xbe\x8b"},
+    {"u_label_with_hyphens", "<a@\xc3\xbc--x-\xc3\xbc>", "a", "\xc3\xbc--x-\xc3\xbc"},
+    {"u_label_beside_a_label", "<a@\xc3\xbc.xn--bcher-kva>", "a", "\xc3\xbc.xn--bcher-kva"},
+    {"u_label_in_a_route", "<@\xc3\xbc:a@b>", "a", "b"},
+    {"first_behind_c1", "<\xc2\xa0@b>", "\xc2\xa0", "b"},
+    {"beside_the_line_separator", "<\xe2\x80\xa7\xe2\x80\xaa@b>", "\xe2\x80\xa7\xe2\x80\xaa", "b"},
+    {"ascii_as_ever", "<a@[192.0.2.1]>", "a", "[192.0.2.1]"},
+};
+
+class Utf8PathTest : public testing::TestWithParam<Accepted> {};
+
+TEST_P(Utf8PathTest, IsTakenWithSmtputf8) {
+  const Accepted& row = GetParam();
+  for (const auto parse : {parse_reverse_path, parse_forward_path}) {
+    const ParsedPath parsed = parse(row.text, Charset::utf8);
+    EXPECT_EQ(parsed.error, PathError::none);
+    EXPECT_EQ(parsed.consumed, row.text.size());
+    EXPECT_EQ(parsed.path.local_part, row.local_part);
+    EXPECT_EQ(parsed.path.domain, row.domain);
+    const bool is_ascii = row.text.find_first_of("\xc2\xc3\xe2\xe4\xe7\xf0") == row.text.npos;
+    EXPECT_EQ(parse(row.text, Charset::ascii).error,
+              is_ascii ? PathError::none : PathError::non_ascii);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Rfc6531, Utf8PathTest, testing::ValuesIn(kUtf8),
+                         [](const auto& row) { return std::string(row.param.name); });
+
+TEST(Utf8PathRulesTest, RefusesWhatIsNoUtf8OrNoAddress) {
+  for (const std::string_view text : {
+           "<\xff@b>",              // never in UTF-8
+           "<\xc3@b>",              // cut
+           "<a\xbc@b>",             // a tail alone
+           "<\xc0\xaf@b>",          // overlong
+           "<\xe0\x80\xaf@b>",      // overlong
+           "<\xed\xa0\x80@b>",      // a surrogate
+           "<\xf4\x90\x80\x80@b>",  // beyond U+10FFFF
+           "<\"\xff\"@b>",
+           "<\"\\\xc3\xbc\"@b>",  // only ASCII is quoted by a backslash
+           "<a@\xff>",
+           "<a@b.\xc3>",
+           "<a@-\xc3\xbc>",  // no hyphen at either end
+           "<a@\xc3\xbc->",
+           "<a@\xc3\xbc..b>",
+           "<a@[tag:\xc3\xbc]>",    // literals are ASCII
+           "<\xc2\x80@b>",          // C1 controls
+           "<a@\xc2\x85>",          // next line
+           "<\xc2\x9f@b>",          //
+           "<\"\xe2\x80\xa8\"@b>",  // line separator
+           "<a\xe2\x80\xa9@b>",     // paragraph separator
+           "\xc3\xbc<a@b>",
+       }) {
+    EXPECT_EQ(parse_reverse_path(text, Charset::utf8).error, PathError::syntax) << text;
+    EXPECT_EQ(parse_forward_path(text, Charset::utf8).error, PathError::syntax) << text;
+  }
+}
+
+TEST(Utf8PathRulesTest, LimitsAreInOctets) {
+  const auto letters = [](size_t count) {
+    std::string text;
+    for (size_t i = 0; i < count; ++i) text += "\xc3\xbc";
+    return text;
+  };
+  EXPECT_EQ(parse_forward_path("<" + letters(32) + "@b>", Charset::utf8).error, PathError::none);
+  EXPECT_EQ(parse_forward_path("<" + letters(33) + "@b>", Charset::utf8).error,
+            PathError::local_part_too_long);
+  EXPECT_EQ(parse_forward_path("<a@" + letters(126) + ">", Charset::utf8).error, PathError::none);
+  EXPECT_EQ(parse_forward_path("<a@" + letters(127) + ">", Charset::utf8).error,
+            PathError::path_too_long);
+  EXPECT_EQ(parse_forward_path("<a@" + letters(128) + ">", Charset::utf8).error,
+            PathError::domain_too_long);
+}
+
 class RefusedPathTest : public testing::TestWithParam<Refused> {};
 
 TEST_P(RefusedPathTest, IsRefusedInBothDirections) {
   for (const auto parse : {parse_reverse_path, parse_forward_path}) {
-    const ParsedPath parsed = parse(GetParam().text);
+    const ParsedPath parsed = parse(GetParam().text, Charset::ascii);
     EXPECT_EQ(parsed.error, GetParam().error);
     EXPECT_LE(parsed.consumed, GetParam().text.size());
     EXPECT_TRUE(parsed.path.mailbox().empty());
@@ -335,6 +421,17 @@ TEST(DomainTest, IsStrict) {
   for (const std::string_view text : {"", ".", "b.", ".b", "a..b", "-a", "a-", "a_b", "a b", "a@b",
                                       "[1.2.3.4]", "b>", "\xc3\xbc"}) {
     EXPECT_FALSE(is_domain(text)) << text;
+  }
+}
+
+TEST(DomainTest, MayHaveULabels) {
+  EXPECT_TRUE(
+      is_domain("b\xc3\xbc"
+                "cher.example",
+                Charset::utf8));
+  EXPECT_TRUE(is_domain("b.example", Charset::utf8));
+  for (const std::string_view text : {"\xff", "\xc3\xbc.", "-\xc3\xbc", "\xc3\xbc_"}) {
+    EXPECT_FALSE(is_domain(text, Charset::utf8)) << text;
   }
 }
 
