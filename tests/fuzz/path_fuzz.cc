@@ -2,6 +2,7 @@
 // Any text as a path, with SMTPUTF8 and without: what is accepted is within its limits, and what we
 // store of it parses again to the same path.
 #include "core/base/check.h"
+#include "core/base/idna.h"
 #include "core/base/limits.h"
 #include "core/smtp/path.h"
 #include "tests/support/utf8_reference.h"
@@ -90,6 +91,17 @@ void check_charsets(std::string_view text, ParsePath parse) {
   if (ascii.error == PathError::syntax) MAILRACE_CHECK(utf8.error == PathError::syntax);
 }
 
+// The form that domains are compared in is a domain, and its own form.
+void check_domain(std::string_view domain) {
+  if (!is_domain(domain, Charset::utf8)) return;
+  DomainBuffer buffer;
+  const auto name = to_a_labels(domain, buffer);
+  if (!name) return;
+  MAILRACE_CHECK(is_domain(*name));
+  DomainBuffer again;
+  MAILRACE_CHECK(to_a_labels(*name, again) == name);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -102,6 +114,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (forward.error == PathError::none && !forward.path.is_postmaster) {
     MAILRACE_CHECK(same(parse_reverse_path(text, Charset::utf8).path, forward.path));
   }
+  check_domain(text);
+  check_domain(forward.path.domain);
   if (is_domain(text)) MAILRACE_CHECK(!is_address_literal(text));
   if (is_domain(text) || is_address_literal(text)) MAILRACE_CHECK(is_helo_name(text));
   return 0;

@@ -15,6 +15,8 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)
 # Headers of libraries that have nothing else, and no CMake package that we ask for.
 add_compile_options(-isystem ${MAILRACE_SYSROOT}/usr/include)
+# Where the libraries are that our libraries need.
+add_link_options(-Wl,-rpath-link,${MAILRACE_SYSROOT}/usr/lib/aarch64-linux-gnu)
 
 # Emulated in user mode, all that needs no io_uring can be run.
 set(CMAKE_CROSSCOMPILING_EMULATOR

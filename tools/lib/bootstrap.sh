@@ -8,7 +8,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 # What the program needs to be built; the second line is for tools/deps, which builds liburing.
 BUILD_PACKAGES=(
-  g++ cmake ninja-build libmimalloc-dev libcli11-dev libtomlplusplus-dev libexpected-dev
+  g++ cmake ninja-build libmimalloc-dev libcli11-dev libtomlplusplus-dev libexpected-dev libidn2-dev
   ca-certificates debian-archive-keyring make
 )
 

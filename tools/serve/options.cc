@@ -3,6 +3,7 @@
 #include "tools/serve/options.h"
 
 #include "core/base/ip.h"
+#include "core/policy/recipient_domains.h"
 #include "core/smtp/path.h"
 #include "tools/lib/flag_values.h"
 
@@ -15,6 +16,10 @@ std::vector<Flag> serve_flags(ServeOptions& options) {
   const TextRule domain{
       "a domain name of up to 255 letters, digits, hyphens and dots, labels up to 63",
       [](std::string_view text) { return core::is_domain(text); }};
+  const TextRule recipient_domain{
+      "a domain name of up to 255 octets: letters of any script, digits, hyphens and dots, labels "
+      "up to 63",
+      core::RecipientDomains::is_recipient_domain};
   return {
       list_flag("listen", &options.listen, "ADDR:PORT", "where to accept SMTP", endpoint),
       number_flag("workers", &options.workers, "COUNT",
@@ -22,7 +27,8 @@ std::vector<Flag> serve_flags(ServeOptions& options) {
                   "threads, each with a ring, a listener and a spool segment of its own"),
       text_flag("hostname", &options.session.hostname, "NAME",
                 "our name in the greeting and in Received (default: the machine's)", domain),
-      list_flag("domain", &options.domains, "NAME", "recipient domain that is ours", domain),
+      list_flag("domain", &options.domains, "NAME", "recipient domain that is ours",
+                recipient_domain),
       switch_flag("accept-any-domain", &options.accept_any_domain,
                   "take mail for every domain: a sink for load tests, never for the Internet"),
       text_flag("spool", &options.spool, "DIR", "where accepted mail is kept; made if missing"),
