@@ -30,6 +30,16 @@ namespace {
 constexpr uint32_t kHeldPerConnectionMax = 2;
 static_assert(kHeldPerConnectionMax < core::kReceiveBufferCount);
 
+core::TransferProtocol protocol_of(const core::ServerSession& session) noexcept {
+  using core::TransferProtocol;
+  const bool is_encrypted = session.is_encrypted();
+  if (session.transaction().claims.is_smtputf8) {
+    return is_encrypted ? TransferProtocol::utf8smtps : TransferProtocol::utf8smtp;
+  }
+  if (!session.is_extended()) return TransferProtocol::smtp;
+  return is_encrypted ? TransferProtocol::esmtps : TransferProtocol::esmtp;
+}
+
 ReplyId reply_to(const core::Error& error) noexcept {
   switch (error.code) {
     case core::Errc::no_space:
@@ -169,16 +179,16 @@ Verdict ServerConnection::judge(const Step& step) noexcept {
 
 Verdict ServerConnection::open_mail() noexcept {
   const core::Transaction& transaction = session_.transaction();
-  const auto protocol =
-      session_.is_extended() ? core::TransferProtocol::esmtp : core::TransferProtocol::smtp;
+  const core::TransferProtocol protocol = protocol_of(session_);
   const core::Envelope envelope{
       .received_at = context_.wall,
       .peer = peer_,
       .helo = session_.helo(),
-      .protocol = session_.is_extended() ? "ESMTP" : "SMTP",
+      .protocol = core::protocol_keyword(protocol),
       .reverse_path = transaction.reverse_path.view(),
-      .forward_paths = &transaction.forward_paths,
-      .body = transaction.body,
+      .recipients = &transaction.recipients,
+      .claims = transaction.claims,
+      .envelope_id = transaction.envelope_id.view(),
       .size_declared = transaction.size_declared,
   };
   const auto mail = context_.sink->begin(envelope, {self_.slot, self_.generation});
@@ -188,9 +198,9 @@ Verdict ServerConnection::open_mail() noexcept {
   data_at_ = context_.now;
 
   std::string_view only_recipient;
-  if (transaction.forward_paths.count() == 1) {
-    transaction.forward_paths.for_each([&](std::string_view path) {
-      only_recipient = path;
+  if (transaction.recipients.count() == 1) {
+    transaction.recipients.for_each([&](const core::Recipient& recipient) {
+      only_recipient = recipient.forward_path;
       return false;
     });
   }
@@ -402,7 +412,7 @@ void ServerConnection::log_mail(ReplyId reply) noexcept {
                          .peer = peer_,
                          .helo = session_.helo(),
                          .reverse_path = transaction.reverse_path.view(),
-                         .recipients = transaction.forward_paths.count(),
+                         .recipients = transaction.recipients.count(),
                          .size = session_.mail_bytes(),
                          .queue_id = session_.queue_id(),
                          .reply = reply,

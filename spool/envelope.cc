@@ -15,13 +15,33 @@ using core::load_le;
 using core::store_le;
 
 constexpr size_t kPeerHeadBytes = 4;
-static_assert(kEnvelopeHeadBytesMax >= 8 * kFieldHeaderBytes + 8 + kPeerHeadBytes + 16 +
-                                           core::kHeloBytesMax + 16 + core::kPathBytesMax + 1 + 8);
+static_assert(kEnvelopeHeadBytesMax >= 12 * kFieldHeaderBytes + 8 + kPeerHeadBytes + 16 +
+                                           core::kHeloBytesMax + 16 + core::kPathBytesMax + 1 + 8 +
+                                           1 + core::kEnvelopeIdXtextBytesMax + 1);
+
+size_t encode_u8(std::byte* target, FieldTag tag, uint8_t value) noexcept {
+  const auto octet = std::byte(value);
+  return encode_field(target, tag, {&octet, 1});
+}
 
 size_t encode_u64(std::byte* target, FieldTag tag, uint64_t value) noexcept {
   std::array<std::byte, 8> octets;
   store_le(octets.data(), value);
   return encode_field(target, tag, octets);
+}
+
+size_t encode_claims(std::byte* target, const core::MailClaims& claims) noexcept {
+  std::byte* at = target;
+  if (claims.body != core::BodyType::unspecified) {
+    at += encode_u8(at, FieldTag::body, uint8_t(claims.body));
+  }
+  if (claims.is_smtputf8) at += encode_field(at, FieldTag::smtputf8, {});
+  if (claims.return_content != core::ReturnContent::unspecified) {
+    at += encode_u8(at, FieldTag::return_content, uint8_t(claims.return_content));
+  }
+  if (claims.requires_tls) at += encode_field(at, FieldTag::requires_tls, {});
+  if (claims.priority) at += encode_u8(at, FieldTag::priority, uint8_t(*claims.priority));
+  return size_t(at - target);
 }
 
 size_t encode_peer(std::byte* target, const core::Endpoint& peer) noexcept {
@@ -45,8 +65,35 @@ core::Result<void> decode_peer(core::Octets value, core::Endpoint& peer) {
   return {};
 }
 
+core::Result<void> bad_length() { return core::fail(core::Errc::corrupt, "envelope.length"); }
+
+// What RCPT said of the recipient that was read last.
+core::Result<void> decode_recipient_field(FieldTag tag, core::Octets value,
+                                          StoredEnvelope& envelope) {
+  if (envelope.recipients.empty()) return core::fail(core::Errc::corrupt, "envelope.recipient");
+  StoredRecipient& recipient = envelope.recipients.back();
+  if (tag == FieldTag::original_recipient) {
+    recipient.original_recipient = core::as_text(value);
+    return {};
+  }
+  if (value.size() != 1) return bad_length();
+  recipient.notify = core::NotifySet(value[0]);
+  return {};
+}
+
+// What MAIL said.
+core::Result<void> decode_claim(FieldTag tag, core::Octets value, core::MailClaims& claims) {
+  const bool is_flag = tag == FieldTag::smtputf8 || tag == FieldTag::requires_tls;
+  if (value.size() != (is_flag ? 0 : 1)) return bad_length();
+  if (tag == FieldTag::smtputf8) claims.is_smtputf8 = true;
+  if (tag == FieldTag::requires_tls) claims.requires_tls = true;
+  if (tag == FieldTag::body) claims.body = core::BodyType(value[0]);
+  if (tag == FieldTag::return_content) claims.return_content = core::ReturnContent(value[0]);
+  if (tag == FieldTag::priority) claims.priority = int8_t(value[0]);
+  return {};
+}
+
 core::Result<void> decode_field(uint8_t tag, core::Octets value, StoredEnvelope& envelope) {
-  const auto bad_length = [] { return core::fail(core::Errc::corrupt, "envelope.length"); };
   const std::string_view text = core::as_text(value);
   switch (tag) {
     case uint8_t(FieldTag::received_at):
@@ -65,11 +112,19 @@ core::Result<void> decode_field(uint8_t tag, core::Octets value, StoredEnvelope&
       envelope.reverse_path = text;
       return {};
     case uint8_t(FieldTag::forward_path):
-      envelope.forward_paths.emplace_back(text);
+      envelope.recipients.emplace_back().forward_path = text;
       return {};
+    case uint8_t(FieldTag::notify):
+    case uint8_t(FieldTag::original_recipient):
+      return decode_recipient_field(FieldTag(tag), value, envelope);
     case uint8_t(FieldTag::body):
-      if (value.size() != 1) return bad_length();
-      envelope.body = core::BodyType(value[0]);
+    case uint8_t(FieldTag::smtputf8):
+    case uint8_t(FieldTag::return_content):
+    case uint8_t(FieldTag::requires_tls):
+    case uint8_t(FieldTag::priority):
+      return decode_claim(FieldTag(tag), value, envelope.claims);
+    case uint8_t(FieldTag::envelope_id):
+      envelope.envelope_id = text;
       return {};
     case uint8_t(FieldTag::size_declared):
       if (value.size() != 8) return bad_length();
@@ -96,20 +151,43 @@ size_t encode_envelope_head(core::MutableOctets target, const core::Envelope& en
   MAILRACE_CHECK(envelope.helo.size() <= core::kHeloBytesMax);
   MAILRACE_CHECK(envelope.protocol.size() <= 16);
   MAILRACE_CHECK(envelope.reverse_path.size() <= core::kPathBytesMax);
+  MAILRACE_CHECK(envelope.envelope_id.size() <= core::kEnvelopeIdXtextBytesMax);
   std::byte* at = target.data();
   at += encode_u64(at, FieldTag::received_at, uint64_t(envelope.received_at.ns));
   at += encode_peer(at, envelope.peer);
   at += encode_field(at, FieldTag::helo, core::as_octets(envelope.helo));
   at += encode_field(at, FieldTag::protocol, core::as_octets(envelope.protocol));
   at += encode_field(at, FieldTag::reverse_path, core::as_octets(envelope.reverse_path));
-  if (envelope.body != core::BodyType::unspecified) {
-    const auto body = std::byte(envelope.body);
-    at += encode_field(at, FieldTag::body, {&body, 1});
-  }
+  at += encode_claims(at, envelope.claims);
   if (envelope.size_declared != 0) {
     at += encode_u64(at, FieldTag::size_declared, envelope.size_declared);
   }
+  if (!envelope.envelope_id.empty()) {
+    at += encode_field(at, FieldTag::envelope_id, core::as_octets(envelope.envelope_id));
+  }
   return size_t(at - target.data());
+}
+
+size_t recipient_bytes(const core::Recipient& recipient) noexcept {
+  size_t bytes = field_bytes(recipient.forward_path.size());
+  if (recipient.notify != core::NotifySet::unspecified) bytes += field_bytes(1);
+  if (!recipient.original_recipient.empty()) {
+    bytes += field_bytes(recipient.original_recipient.size());
+  }
+  return bytes;
+}
+
+size_t encode_recipient(std::byte* target, const core::Recipient& recipient) noexcept {
+  std::byte* at = target;
+  at += encode_field(at, FieldTag::forward_path, core::as_octets(recipient.forward_path));
+  if (recipient.notify != core::NotifySet::unspecified) {
+    at += encode_u8(at, FieldTag::notify, uint8_t(recipient.notify));
+  }
+  if (!recipient.original_recipient.empty()) {
+    const core::Octets value = core::as_octets(recipient.original_recipient);
+    at += encode_field(at, FieldTag::original_recipient, value);
+  }
+  return size_t(at - target);
 }
 
 core::Result<void> decode_envelope(core::Octets body, StoredEnvelope& envelope) {
@@ -122,8 +200,8 @@ core::Result<void> decode_envelope(core::Octets body, StoredEnvelope& envelope) 
     if (const auto decoded = decode_field(tag, body.first(length), envelope); !decoded) {
       return decoded;
     }
-    if (envelope.forward_paths.size() > core::kRecipientsMax) {
-      return core::fail(core::Errc::corrupt, "envelope.forward_paths");
+    if (envelope.recipients.size() > core::kRecipientsMax) {
+      return core::fail(core::Errc::corrupt, "envelope.recipients");
     }
     body = body.subspan(length);
   }

@@ -25,6 +25,13 @@ enum class FieldTag : uint8_t {
   forward_path = 6,
   body = 7,
   size_declared = 8,
+  smtputf8 = 9,
+  return_content = 10,
+  envelope_id = 11,
+  notify = 12,              // of the forward_path before it
+  original_recipient = 13,  // of the forward_path before it
+  requires_tls = 14,
+  priority = 15,
 };
 
 inline constexpr size_t kFieldHeaderBytes = 4;
@@ -38,13 +45,28 @@ constexpr size_t field_bytes(size_t value_bytes) noexcept {
 /// returns  octets written
 size_t encode_field(std::byte* target, FieldTag tag, core::Octets value) noexcept;
 
-/// The fixed part of an envelope, everything but the forward-paths, fits in this many octets.
+/// The fixed part of an envelope, everything but the recipients, fits in this many octets.
 inline constexpr size_t kEnvelopeHeadBytesMax = 1024;
 
-/// Writes all fields but the forward-paths.
+/// Writes all fields but those of the recipients.
 /// target   >= kEnvelopeHeadBytesMax octets
 /// returns  octets written
 size_t encode_envelope_head(core::MutableOctets target, const core::Envelope& envelope) noexcept;
+
+/// Octets that a recipient's fields take up: its forward-path, then what RCPT said of it.
+size_t recipient_bytes(const core::Recipient& recipient) noexcept;
+
+/// Writes them. Requires: target has recipient_bytes(recipient).
+/// returns  octets written
+size_t encode_recipient(std::byte* target, const core::Recipient& recipient) noexcept;
+
+struct StoredRecipient {
+  std::string forward_path;
+  core::NotifySet notify = core::NotifySet::unspecified;
+  std::string original_recipient;
+
+  bool operator==(const StoredRecipient&) const = default;
+};
 
 /// An envelope read back; owns its texts.
 struct StoredEnvelope {
@@ -53,13 +75,15 @@ struct StoredEnvelope {
   std::string helo;
   std::string protocol;
   std::string reverse_path;
-  std::vector<std::string> forward_paths;
-  core::BodyType body = core::BodyType::unspecified;
+  std::vector<StoredRecipient> recipients;
+  core::MailClaims claims;
+  std::string envelope_id;
   std::optional<uint64_t> size_declared;
 };
 
 /// Adds the fields of one envelope record to `envelope`. Unknown tags are skipped.
-/// fails   corrupt: a length that leaves the body or does not fit its tag
+/// fails   corrupt: a length that leaves the body or does not fit its tag; a field of a recipient
+///         before the first forward-path, or more of these than kRecipientsMax
 core::Result<void> decode_envelope(core::Octets body, StoredEnvelope& envelope);
 
 }  // namespace mailrace::spool

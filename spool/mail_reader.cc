@@ -12,8 +12,8 @@ namespace {
 
 const char* problem_of(const StoredMail& mail, const EndBody& end) noexcept {
   const bool headed = !mail.envelope.protocol.empty();  // in the first envelope record, always
-  if (!headed || mail.envelope.forward_paths.empty()) return "mail.envelope";
-  if (mail.envelope.forward_paths.size() != end.recipients) return "mail.recipients";
+  if (!headed || mail.envelope.recipients.empty()) return "mail.envelope";
+  if (mail.envelope.recipients.size() != end.recipients) return "mail.recipients";
   if (mail.extents.size() != end.data_records) return "mail.data_records";
   if (mail.data_bytes != end.data_bytes) return "mail.data_bytes";
   return nullptr;

@@ -3,6 +3,7 @@
 #include "spool/writer.h"
 
 #include "core/base/check.h"
+#include "core/smtp/recipient_list.h"
 #include "spool/envelope.h"
 
 #include <algorithm>
@@ -69,7 +70,7 @@ core::Result<MailHandle> Writer::begin(const core::Envelope& envelope, core::Mai
               .generation = mail.generation + 1,
               .owner = owner,
               .mail_id = next_mail_id(envelope.received_at),
-              .recipients = uint16_t(envelope.forward_paths->count())};
+              .recipients = uint16_t(envelope.recipients->count())};
   if (!write_envelope(mail, slot, envelope)) {
     release(slot);
     return core::fail(core::Errc::busy, "spool.chunks");
@@ -85,17 +86,15 @@ bool Writer::write_envelope(Mail& mail, uint32_t slot, const core::Envelope& env
   mail.chunk->bytes +=
       uint32_t(encode_envelope_head({mail.chunk->tail(), kEnvelopeHeadBytesMax}, envelope));
   bool complete = true;
-  envelope.forward_paths->for_each([&](std::string_view path) {
-    if (mail.chunk->room() < field_bytes(path.size())) {
+  envelope.recipients->for_each([&](const core::Recipient& recipient) {
+    if (mail.chunk->room() < recipient_bytes(recipient)) {
       mail.chunk->close_record(RecordType::envelope);
       push_chunk(mail);
       mail.chunk = take_chunk(mail, slot);
       if (mail.chunk == nullptr) return complete = false;
       mail.chunk->open_record();
     }
-    const auto written =
-        encode_field(mail.chunk->tail(), FieldTag::forward_path, core::as_octets(path));
-    mail.chunk->bytes += uint32_t(written);
+    mail.chunk->bytes += uint32_t(encode_recipient(mail.chunk->tail(), recipient));
     return true;
   });
   if (!complete) return false;

@@ -38,7 +38,8 @@ bool is_good(const Command& command) {
   if (!split) return false;
   if (!mail) {
     return core::parse_forward_path(split->path).error == core::PathError::none &&
-           core::parse_rcpt_parameters(split->parameters) == core::ParameterError::none;
+           core::parse_rcpt_parameters(split->parameters, core::Charset::ascii).error ==
+               core::ParameterError::none;
   }
   const auto parameters = core::parse_mail_parameters(split->parameters);
   return core::parse_reverse_path(split->path).error == core::PathError::none &&

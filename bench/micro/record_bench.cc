@@ -2,8 +2,7 @@
 // What a mail costs in the writer, without a disk: copy, checksums, records, group commit.
 #include "bench/micro/mail_data.h"
 #include "core/base/block_pool.h"
-#include "core/base/text_chain.h"
-#include "core/smtp/envelope.h"
+#include "core/smtp/recipient_list.h"
 #include "spool/writer.h"
 
 #include <benchmark/benchmark.h>
@@ -70,13 +69,13 @@ void bench_record_append(benchmark::State& state) {
   };
   spool::Writer writer(files, {.directory = "worker-0000"}, events);
   core::BlockPool blocks(4096, 4);
-  core::TextChain forward_paths(blocks);
-  forward_paths.append("recipient@example.com");
+  core::RecipientList recipients(blocks, blocks.block_count());
+  recipients.append({.forward_path = "recipient@example.com"});
   core::Envelope envelope;
   envelope.helo = "client.example.org";
   envelope.protocol = "ESMTP";
   envelope.reverse_path = "sender@example.org";
-  envelope.forward_paths = &forward_paths;
+  envelope.recipients = &recipients;
   core::Instant now{1};
   const auto tick = [&] {
     now.ns += 1'000;

@@ -15,10 +15,18 @@ inline constexpr size_t kLabelBytesMax = 63;      // of a domain; RFC 1035 secti
 inline constexpr size_t kPathBytesMax = 256;      // 4.5.3.1.3, with the angle brackets
 inline constexpr size_t kHeloBytesMax = kDomainBytesMax;
 
-/// 4.5.3.1.4 asks for 512; SIZE, BODY, SMTPUTF8, ENVID and ORCPT add up to 700 more. A longer line
-/// gets one 500, whatever its length.
+/// Values of DSN parameters, RFC 3461 section 4.4 and section 4.2: what ENVID stands for, and its
+/// longest xtext; ORCPT as written.
+inline constexpr size_t kEnvelopeIdBytesMax = 100;
+inline constexpr size_t kEnvelopeIdXtextBytesMax = 3 * kEnvelopeIdBytesMax;
+inline constexpr size_t kOriginalRecipientBytesMax = 500;
+
+/// 4.5.3.1.4 asks for 512; parameters add to it: SIZE, BODY, SMTPUTF8, RET, ENVID, REQUIRETLS and
+/// MT-PRIORITY to MAIL, NOTIFY and ORCPT to RCPT. A longer line gets one 500, whatever its length.
 inline constexpr size_t kCommandLineBytesMax = 4096;
-static_assert(kCommandLineBytesMax >= 512 + 26 + 17 + 10 + 110 + 510);
+static_assert(kCommandLineBytesMax >=
+              512 + 26 + 17 + 10 + 9 + (7 + kEnvelopeIdXtextBytesMax) + 11 + 15);
+static_assert(kCommandLineBytesMax >= 512 + 29 + (7 + kOriginalRecipientBytesMax));
 
 /// 4.5.3.1.5: a reply line with its CRLF.
 inline constexpr size_t kReplyLineBytesMax = 512;
@@ -28,8 +36,14 @@ inline constexpr size_t kReplyBytesMax = 1024;
 inline constexpr size_t kReplyBufferBytes = 4096;
 static_assert(kReplyBufferBytes >= 2 * kReplyBytesMax);
 
-inline constexpr uint32_t kRecipientsMax = 1000;  // 4.5.3.1.8 asks for 100
-static_assert(kRecipientsMax >= 100);
+inline constexpr uint32_t kRecipientsDefault = 1000;  // --max-recipients
+inline constexpr uint32_t kRecipientsFloor = 100;     // 4.5.3.1.8
+inline constexpr uint32_t kRecipientsMax = 10000;     // of any mail, on its way in and in the spool
+static_assert(kRecipientsFloor <= kRecipientsDefault && kRecipientsDefault <= kRecipientsMax);
+
+/// --max-messages-per-connection; RFC 9422 gives its limits six digits.
+inline constexpr uint32_t kMailsPerSessionMax = 999999;
+static_assert(kRecipientsMax <= 999999);
 
 inline constexpr uint64_t kMessageBytesDefault = 64ull << 20;  // --max-message-size
 inline constexpr uint64_t kMessageBytesFloor = 64ull << 10;    // 4.5.3.1.7
@@ -48,7 +62,7 @@ inline constexpr size_t kTextLineBytesMax = 1000;  // 4.5.3.1.6, with its CRLF; 
 /// The Received field, its three lines one by one: client, server, recipient and date; and the
 /// longest address that we write is 39 octets. See core/message/trace.h.
 inline constexpr size_t kReceivedFieldBytesMax = (15 + kHeloBytesMax + 8 + 39 + 4) +
-                                                 (4 + kDomainBytesMax + 17 + 6 + 4 + 13 + 2) +
+                                                 (4 + kDomainBytesMax + 17 + 9 + 4 + 13 + 2) +
                                                  (6 + kPathBytesMax - 2 + 3 + 31 + 2);
 static_assert(kReceivedFieldBytesMax <= kTextLineBytesMax);  // so each of its lines is, too
 
@@ -76,6 +90,23 @@ static_assert(kSessionBlockBytes >= kReplyBufferBytes);
 inline constexpr size_t kSessionBlocksReserved = 3 * size_t{kConnectionsPerWorkerMax};
 /// ... and more transaction blocks for those with many recipients; when they are out, 452 4.3.1.
 inline constexpr size_t kTransactionBlocksShared = 4096;
+
+/// What a block spends on itself, and on a recipient besides its texts.
+inline constexpr size_t kTransactionBlockHeadBytes = 16;
+inline constexpr size_t kRecipientHeadBytes = 5;
+/// The share of one transaction: so many recipients with the longest paths; what ORCPT adds comes
+/// out of the same share, but leaves room for the 100 of 4.5.3.1.8. When it is used up, 452 4.3.1.
+constexpr size_t transaction_blocks_max(uint32_t recipients_max) noexcept {
+  constexpr size_t kRoom = kSessionBlockBytes - kTransactionBlockHeadBytes;
+  constexpr size_t kPerBlock = kRoom / (kRecipientHeadBytes + kPathBytesMax - 2);
+  constexpr size_t kPerBlockWithOrcpt =
+      kRoom / (kRecipientHeadBytes + kPathBytesMax - 2 + kOriginalRecipientBytesMax);
+  constexpr size_t kFloor = (kRecipientsFloor + kPerBlockWithOrcpt - 1) / kPerBlockWithOrcpt;
+  const size_t blocks = (recipients_max + kPerBlock - 1) / kPerBlock;
+  return blocks > kFloor ? blocks : kFloor;
+}
+static_assert(transaction_blocks_max(kRecipientsMax) <= kTransactionBlocksShared);
+static_assert(transaction_blocks_max(kRecipientsDefault) <= kTransactionBlocksShared / 50);
 
 /// Octets that a connection may have in its stash: read, but not yet wanted because the peer does
 /// not take our replies. Past it the connection is dropped.

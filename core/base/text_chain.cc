@@ -12,6 +12,8 @@ namespace mailrace::core {
 
 TextChain::TextChain(TextChain&& other) noexcept
     : pool_(other.pool_),
+      blocks_max_(other.blocks_max_),
+      blocks_(std::exchange(other.blocks_, 0)),
       first_(std::exchange(other.first_, nullptr)),
       last_(std::exchange(other.last_, nullptr)),
       count_(std::exchange(other.count_, 0)) {}
@@ -20,6 +22,8 @@ TextChain& TextChain::operator=(TextChain&& other) noexcept {
   if (this == &other) return *this;
   clear();
   pool_ = other.pool_;
+  blocks_max_ = other.blocks_max_;
+  blocks_ = std::exchange(other.blocks_, 0);
   first_ = std::exchange(other.first_, nullptr);
   last_ = std::exchange(other.last_, nullptr);
   count_ = std::exchange(other.count_, 0);
@@ -30,24 +34,33 @@ size_t TextChain::entry_bytes_max() const noexcept {
   return pool_->block_bytes() - sizeof(Block) - sizeof(uint16_t);
 }
 
-std::optional<std::string_view> TextChain::append(std::string_view text) noexcept {
-  MAILRACE_CHECK(text.size() <= entry_bytes_max());
-  MAILRACE_CHECK(text.size() <= UINT16_MAX);
-  const size_t needed = sizeof(uint16_t) + text.size();
+std::optional<std::string_view> TextChain::append(
+    std::initializer_list<std::string_view> parts) noexcept {
+  size_t bytes = 0;
+  for (const std::string_view part : parts) bytes += part.size();
+  MAILRACE_CHECK(bytes <= entry_bytes_max());
+  MAILRACE_CHECK(bytes <= UINT16_MAX);
+  const size_t needed = sizeof(uint16_t) + bytes;
   if (last_ == nullptr || sizeof(Block) + last_->used + needed > pool_->block_bytes()) {
+    if (blocks_ == blocks_max_) return std::nullopt;
     std::byte* const memory = pool_->take();
     if (memory == nullptr) return std::nullopt;
     Block* const block = new (memory) Block{nullptr, 0};
     (last_ == nullptr ? first_ : last_->next) = block;
     last_ = block;
+    ++blocks_;
   }
   char* const at = reinterpret_cast<char*>(last_ + 1) + last_->used;
-  const uint16_t size = uint16_t(text.size());
+  const uint16_t size = uint16_t(bytes);
   std::memcpy(at, &size, sizeof size);
-  if (!text.empty()) std::memcpy(at + sizeof size, text.data(), text.size());
+  char* target = at + sizeof size;
+  for (const std::string_view part : parts) {
+    if (!part.empty()) std::memcpy(target, part.data(), part.size());
+    target += part.size();
+  }
   last_->used += needed;
   ++count_;
-  return std::string_view(at + sizeof size, text.size());
+  return std::string_view(at + sizeof size, bytes);
 }
 
 void TextChain::drop_last(std::string_view text) noexcept {
@@ -65,6 +78,7 @@ void TextChain::clear() noexcept {
     first_ = next;
   }
   last_ = nullptr;
+  blocks_ = 0;
   count_ = 0;
 }
 

@@ -5,28 +5,33 @@
 #include "core/base/block_pool.h"
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string_view>
 
 namespace mailrace::core {
 
 /// Texts appended one after the other; each keeps its address until the chain is cleared. Memory is
-/// whole blocks of the pool, none while the chain is empty.
+/// whole blocks of the pool, none while the chain is empty, and never more than its share.
 class TextChain {
  public:
-  /// pool   must outlive the chain
-  explicit TextChain(BlockPool& pool) noexcept : pool_(&pool) {}
+  /// pool         must outlive the chain
+  /// blocks_max   this chain's share of it
+  explicit TextChain(BlockPool& pool, size_t blocks_max = SIZE_MAX) noexcept
+      : pool_(&pool), blocks_max_(blocks_max) {}
   TextChain(TextChain&& other) noexcept;
   TextChain& operator=(TextChain&& other) noexcept;
   TextChain(const TextChain&) = delete;
   TextChain& operator=(const TextChain&) = delete;
   ~TextChain() { clear(); }
 
-  /// Copies `text` to the end.
+  /// Copies a text to the end.
   ///
-  /// text      at most entry_bytes_max() octets
-  /// returns   the copy, valid until clear(); nothing if the pool has no block left
-  std::optional<std::string_view> append(std::string_view text) noexcept;
+  /// parts     of the text, in order; at most entry_bytes_max() octets together
+  /// returns   the copy, valid until clear(); nothing if the pool has no block left, or the chain
+  ///           has its share
+  std::optional<std::string_view> append(std::initializer_list<std::string_view> parts) noexcept;
+  std::optional<std::string_view> append(std::string_view text) noexcept { return append({text}); }
 
   /// Takes the last text off. Requires: `text` is what the last append() returned.
   void drop_last(std::string_view text) noexcept;
@@ -64,6 +69,8 @@ class TextChain {
   }
 
   BlockPool* pool_;
+  size_t blocks_max_;
+  size_t blocks_ = 0;
   Block* first_ = nullptr;
   Block* last_ = nullptr;
   uint32_t count_ = 0;

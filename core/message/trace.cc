@@ -10,18 +10,6 @@
 namespace mailrace::core {
 namespace {
 
-std::string_view keyword(TransferProtocol protocol) noexcept {
-  switch (protocol) {
-    case TransferProtocol::smtp:
-      return "SMTP";
-    case TransferProtocol::esmtp:
-      return "ESMTP";
-    case TransferProtocol::esmtps:
-      return "ESMTPS";
-  }
-  return "ESMTP";  // not a value of the enumeration
-}
-
 // '?' may stand in a word unquoted, so what was a strange name is still one word to those who parse
 // the field, as long as before; and no host name has one, so a reader sees that there was more.
 constexpr char kReplacement = '?';
@@ -46,13 +34,36 @@ void add_helo(TextBuilder& target, std::string_view helo) noexcept {
 }
 
 // A path has been parsed, and is safe between its brackets. This is for callers that forgot.
-void add_path(TextBuilder& target, std::string_view mailbox) noexcept {
+void add_path(TextBuilder& target, std::string_view mailbox, bool is_utf8) noexcept {
   target.add('<');
-  for (const char c : mailbox) target.add(c >= ' ' && c <= '~' ? c : kReplacement);
+  for (const char c : mailbox) {
+    const bool is_safe = (c >= ' ' && c <= '~') || (is_utf8 && uint8_t(c) >= 0x80);
+    target.add(is_safe ? c : kReplacement);
+  }
   target.add('>');
 }
 
+bool is_utf8_protocol(TransferProtocol protocol) noexcept {
+  return protocol == TransferProtocol::utf8smtp || protocol == TransferProtocol::utf8smtps;
+}
+
 }  // namespace
+
+std::string_view protocol_keyword(TransferProtocol protocol) noexcept {
+  switch (protocol) {
+    case TransferProtocol::smtp:
+      return "SMTP";
+    case TransferProtocol::esmtp:
+      return "ESMTP";
+    case TransferProtocol::esmtps:
+      return "ESMTPS";
+    case TransferProtocol::utf8smtp:
+      return "UTF8SMTP";
+    case TransferProtocol::utf8smtps:
+      return "UTF8SMTPS";
+  }
+  return "ESMTP";  // not a value of the enumeration
+}
 
 void add_received_field(TextBuilder& target, const ReceivedField& field) noexcept {
   MAILRACE_CHECK(field.helo.size() <= kHeloBytesMax);
@@ -64,13 +75,13 @@ void add_received_field(TextBuilder& target, const ReceivedField& field) noexcep
   target.add(field.peer.is_v4 ? " ([" : " ([IPv6:");
   add_ip_address(target, field.peer);
   target.add("])\r\n\tby ").add(field.hostname);
-  target.add(" (mailrace) with ").add(keyword(field.protocol));
+  target.add(" (mailrace) with ").add(protocol_keyword(field.protocol));
   target.add(" id ").add(format_queue_id(field.queue_id).view());
   if (field.for_path.empty()) {
     target.add(";\r\n\t");
   } else {
     target.add("\r\n\tfor ");
-    add_path(target, field.for_path);
+    add_path(target, field.for_path, is_utf8_protocol(field.protocol));
     target.add("; ");
   }
   add_mail_date(target, field.time);

@@ -11,12 +11,17 @@
 
 namespace mailrace::core {
 
-/// How a mail came in: the WITH keyword (RFC 5321 section 4.4, RFC 3848).
+/// How a mail came in: the WITH keyword (RFC 5321 section 4.4, RFC 3848, RFC 6531 section 4.3).
 enum class TransferProtocol : uint8_t {
-  smtp,    // HELO
-  esmtp,   // EHLO
-  esmtps,  // EHLO under TLS
+  smtp,       // HELO
+  esmtp,      // EHLO
+  esmtps,     // EHLO under TLS
+  utf8smtp,   // with SMTPUTF8
+  utf8smtps,  // with SMTPUTF8 under TLS
 };
+
+/// The keyword: "SMTP", "ESMTP", ...
+std::string_view protocol_keyword(TransferProtocol protocol) noexcept;
 
 /// What the Received field tells. The views are borrowed until the field is written.
 struct ReceivedField {
@@ -26,7 +31,8 @@ struct ReceivedField {
   TransferProtocol protocol = TransferProtocol::esmtp;
   uint64_t queue_id = 0;
   std::string_view for_path;  // Path::mailbox() of the only recipient, <= kPathBytesMax - 2 octets;
-                              // empty if there are several: none may learn of another
+                              // empty if there are several: none may learn of another. UTF-8 if
+                              // the protocol allows it
   WallTime time;
 };
 

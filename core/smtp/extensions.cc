@@ -7,12 +7,19 @@
 
 namespace mailrace::core {
 
-std::string ehlo_reply(const SessionOptions& options) {
+std::string ehlo_reply(const SessionOptions& options, bool is_encrypted) {
   std::string reply;
   reply.append("250-").append(options.hostname).append("\r\n");
   reply.append("250-PIPELINING\r\n");
   reply.append("250-SIZE ").append(std::to_string(options.message_bytes_max)).append("\r\n");
   reply.append("250-8BITMIME\r\n");
+  reply.append("250-SMTPUTF8\r\n");
+  reply.append("250-DSN\r\n");
+  reply.append("250-MT-PRIORITY\r\n");
+  reply.append("250-LIMITS RCPTMAX=").append(std::to_string(options.recipients_max));
+  if (options.mails_max != 0) reply.append(" MAILMAX=").append(std::to_string(options.mails_max));
+  reply.append("\r\n");
+  if (is_encrypted) reply.append("250-REQUIRETLS\r\n");
   reply.append("250 ENHANCEDSTATUSCODES\r\n");
   MAILRACE_CHECK(reply.size() <= kReplyBytesMax);
   return reply;

@@ -2,6 +2,7 @@
 // The mail parameters behind the paths of MAIL and RCPT.
 #pragma once
 
+#include "core/base/utf8.h"
 #include "core/smtp/envelope.h"
 
 #include <cstdint>
@@ -19,10 +20,11 @@ enum class ParameterError : uint8_t {
   bad_value,  // a value that its keyword does not have, or none where there must be one: 501
 };
 
-/// What the parameters of MAIL say.
+/// What the parameters of MAIL say. The view borrows from the text.
 struct MailParameters {
   std::optional<uint64_t> size;  // octets, SIZE= of RFC 1870; 2^64-1 stands for that or more
-  BodyType body = BodyType::unspecified;
+  MailClaims claims;
+  std::string_view envelope_id;  // ENVID= of RFC 3461 in xtext, for <= kEnvelopeIdBytesMax octets
 };
 
 struct ParsedMailParameters {
@@ -34,13 +36,28 @@ struct ParsedMailParameters {
 /// the first of the others means.
 ///
 /// text      behind the path, possibly empty; parameters separated by one SP or more
-/// source    RFC 5321 section 4.1.1.11, section 4.1.2 (Mail-parameters); RFC 1870; RFC 6152
+/// source    RFC 5321 section 4.1.1.11, section 4.1.2 (Mail-parameters); RFC 1870, RFC 6152, RFC
+///           6531 section 3.4, RFC 3461 section 4.3 and section 4.4, RFC 8689, RFC 6710
 ParsedMailParameters parse_mail_parameters(std::string_view text) noexcept;
 
-/// Parses the parameters of RCPT. None is offered yet, so every one is unknown.
+/// What the parameters of RCPT say. The view borrows from the text.
+struct RcptParameters {
+  NotifySet notify = NotifySet::unspecified;
+  std::string_view original_recipient;  // ORCPT=, <= kOriginalRecipientBytesMax octets
+};
+
+struct ParsedRcptParameters {
+  RcptParameters parameters;  // complete only if error is none
+  ParameterError error = ParameterError::none;
+};
+
+/// Parses the parameters of RCPT.
 ///
-/// text, source   as above
-ParameterError parse_rcpt_parameters(std::string_view text) noexcept;
+/// text      as above
+/// charset   utf8 if MAIL had SMTPUTF8: then ORCPT may have UTF-8
+/// source    as above; RFC 3461 section 4.1 and section 4.2, RFC 6531 section 3.3, RFC 6533
+///           section 3
+ParsedRcptParameters parse_rcpt_parameters(std::string_view text, Charset charset) noexcept;
 
 /// One esmtp-param; the views borrow from the text.
 struct Parameter {
@@ -51,8 +68,10 @@ struct Parameter {
 /// Takes esmtp-params off a text one by one, judging their syntax only.
 class ParameterReader {
  public:
-  /// text   borrowed for the reader's life
-  explicit ParameterReader(std::string_view text) noexcept : rest_(text) {}
+  /// text      borrowed for the reader's life
+  /// charset   what values may consist of
+  explicit ParameterReader(std::string_view text, Charset charset = Charset::ascii) noexcept
+      : rest_(text), charset_(charset) {}
 
   /// The next parameter; nothing at the end and at an error, which error() tells apart.
   std::optional<Parameter> next() noexcept;
@@ -64,6 +83,7 @@ class ParameterReader {
   std::optional<Parameter> fail(ParameterError error) noexcept;
 
   std::string_view rest_;
+  Charset charset_;
   uint32_t count_ = 0;
   ParameterError error_ = ParameterError::none;
 };

@@ -10,13 +10,20 @@
 namespace mailrace::core {
 
 SessionConfig::SessionConfig(SessionOptions options)
-    : SessionOptions(std::move(options)), ehlo_reply(core::ehlo_reply(*this)) {
+    : SessionOptions(std::move(options)),
+      ehlo_reply(core::ehlo_reply(*this, /*is_encrypted=*/false)),
+      ehlo_reply_encrypted(core::ehlo_reply(*this, /*is_encrypted=*/true)) {
   MAILRACE_CHECK(hostname.size() <= kDomainBytesMax);
+  MAILRACE_CHECK(recipients_max >= kRecipientsFloor);
+  MAILRACE_CHECK(recipients_max <= kRecipientsMax);
 }
 
 ServerSession::ServerSession(const SessionConfig& config, BlockPool& lines,
                              BlockPool& transactions) noexcept
-    : config_(config), transactions_(transactions), lines_(lines), transaction_(transactions) {}
+    : config_(config),
+      transactions_(transactions),
+      lines_(lines),
+      transaction_(transactions, transaction_blocks_max(config.recipients_max)) {}
 
 Step ServerSession::start() noexcept {
   MAILRACE_CHECK(state_ == State::created);
@@ -51,8 +58,8 @@ Step ServerSession::execute(std::string_view line, ReplyBuffer& out) noexcept {
   if (verb_ != Verb::rcpt && verb_ != Verb::data) mail_refused_ = false;
   if (command.malformed) return refuse(ReplyId::line_malformed, out);
   // 8-bit addresses have replies of their own; anywhere else the octets mean nothing to SMTP.
-  const bool has_path = verb_ == Verb::mail || verb_ == Verb::rcpt;
-  if (command.has_8bit && !has_path) return refuse(ReplyId::line_malformed, out);
+  const bool has_address = verb_ == Verb::mail || verb_ == Verb::rcpt || verb_ == Verb::vrfy;
+  if (command.has_8bit && !has_address) return refuse(ReplyId::line_malformed, out);
   switch (verb_row(verb_).argument) {
     case ArgumentRule::none:
       if (!command.argument.empty()) return refuse(ReplyId::argument_unexpected, out);
@@ -160,7 +167,7 @@ Step ServerSession::refuse(ReplyId reply, ReplyBuffer& out) noexcept {
 }
 
 void ServerSession::reset() noexcept {
-  transaction_ = Transaction(transactions_);
+  transaction_ = Transaction(transactions_, transaction_blocks_max(config_.recipients_max));
   mail_refusal_.reset();
 }
 

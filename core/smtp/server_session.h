@@ -98,6 +98,9 @@ class ServerSession {
   /// Requires: mail data is being received.
   void refuse_mail(ReplyId reply) noexcept;
 
+  /// The stream is under TLS from here on. Requires: nothing was said under it yet.
+  void set_encrypted() noexcept { is_encrypted_ = true; }
+
   /// Whether MAIL was accepted and the transaction has not ended.
   bool in_transaction() const noexcept { return transaction_.is_open; }
   bool receiving_data() const noexcept { return state_ == State::mail_data; }
@@ -106,6 +109,7 @@ class ServerSession {
   /// Whether the client asked for the end, so that nothing more of it is to be expected.
   bool ended_by_quit() const noexcept { return state_ == State::closed && verb_ == Verb::quit; }
   bool is_extended() const noexcept { return is_extended_; }  // EHLO, not HELO
+  bool is_encrypted() const noexcept { return is_encrypted_; }
   uint64_t queue_id() const noexcept { return queue_id_; }
   /// Octets of mail data so far, or of the mail that just ended.
   uint64_t mail_bytes() const noexcept { return mail_data_.bytes(); }
@@ -129,6 +133,7 @@ class ServerSession {
   Step check_data(const Command& command, ReplyBuffer& out) noexcept;
   Step proceed_data(const Verdict& verdict, ReplyBuffer& out) noexcept;
   Step check_simple(const Command& command, ReplyBuffer& out) noexcept;
+  Step check_vrfy(const Command& command, ReplyBuffer& out) noexcept;
 
   Step execute(std::string_view line, ReplyBuffer& out) noexcept;
   Step refuse_long_line(ReplyBuffer& out) noexcept;
@@ -147,15 +152,16 @@ class ServerSession {
   Transaction transaction_;
   BoundedString<kHeloBytesMax> helo_;
   BoundedString<kHeloBytesMax> helo_asked_;  // Question::helo is open
-  std::string_view recipient_asked_;         // Question::recipient is open; in the transaction
 
   State state_ = State::created;
   Question question_ = Question::connect;
   Verb verb_ = Verb::unknown;  // the command being executed
   bool mail_refused_ = false;  // MAIL was, and since then came only RCPT and DATA
   bool is_extended_ = false;
+  bool is_encrypted_ = false;
   std::optional<ReplyId> mail_refusal_;
   uint64_t queue_id_ = 0;
+  uint32_t mails_ = 0;   // that MAIL opened
   uint32_t errors_ = 0;  // in a row, without a mail accepted
   Refusals refusals_;
 };

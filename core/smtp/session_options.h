@@ -14,13 +14,16 @@ namespace mailrace::core {
 struct SessionOptions {
   std::string hostname{};                             // our name; <= kDomainBytesMax octets
   uint64_t message_bytes_max = kMessageBytesDefault;  // octets, SIZE of RFC 1870
+  uint32_t recipients_max = kRecipientsDefault;       // of a mail, RCPTMAX of RFC 9422
+  uint32_t mails_max = 0;                             // of a session, MAILMAX of RFC 9422; 0: any
 };
 
 /// The same for all sessions of a server, whose sessions it must outlive.
 struct SessionConfig : SessionOptions {
   explicit SessionConfig(SessionOptions options);
 
-  std::string ehlo_reply;  // extensions.h
+  std::string ehlo_reply;            // extensions.h
+  std::string ehlo_reply_encrypted;  // the same under TLS
 };
 
 }  // namespace mailrace::core

@@ -4,8 +4,8 @@
 
 #include "core/base/bounded.h"
 #include "core/base/limits.h"
-#include "core/base/text_chain.h"
 #include "core/smtp/envelope.h"
+#include "core/smtp/recipient_list.h"
 
 #include <cstdint>
 
@@ -13,14 +13,16 @@ namespace mailrace::core {
 
 /// A mail transaction (RFC 5321 section 3.3). RSET assigns a fresh one: nothing stays half reset.
 struct Transaction {
-  explicit Transaction(BlockPool& blocks) noexcept : forward_paths(blocks) {}
+  /// blocks, blocks_max   for the recipients, see RecipientList
+  Transaction(BlockPool& blocks, size_t blocks_max) noexcept : recipients(blocks, blocks_max) {}
 
   bool is_open = false;            // MAIL was accepted
   bool recipient_refused = false;  // some RCPT was
-  BodyType body = BodyType::unspecified;
+  MailClaims claims;
   uint64_t size_declared = 0;                 // octets, SIZE= of RFC 1870; 0 if absent
   BoundedString<kPathBytesMax> reverse_path;  // without brackets; empty: the null reverse-path
-  TextChain forward_paths;                    // accepted ones, without brackets, as written
+  BoundedString<kEnvelopeIdXtextBytesMax> envelope_id;  // ENVID of RFC 3461, as written
+  RecipientList recipients;                             // accepted ones
 };
 
 }  // namespace mailrace::core

@@ -154,7 +154,7 @@ TEST_F(FdatasyncEioTest, CutsOffWhatLiesBehindTheHoleBeforeTheNextSegmentIsUsed)
 // If the cut fails, too, the hole stays. Nothing on the disk says how many envelope records a mail
 // has, so a reader cannot take one for whole that goes on behind the hole: it must not be promised.
 TEST_F(FdatasyncEioTest, MailThatWouldGoOnBehindAHoleIsGivenUp) {
-  const core::MailHandle half = open(1, 100, core::kRecipientsMax);
+  const core::MailHandle half = open(1, 100, core::kRecipientsDefault);
   commit(open(2, 1'000));
   settle();  // a part of the first mail is stable, too
   commit(open(3, 1'000));

@@ -12,6 +12,7 @@ A dialog is one connection and one behaviour. Its lines:
     S: 250 2.1.0           the next reply line begins like this, word by word; `250-` is a line of
                            a reply that goes on. Last: the server says no more than this.
     @ hello                greeting and EHLO, replies included
+    @ reply-has 250-text   the next reply, all its lines; one of them is this
     @ repeat 1000          the next line that often, {n} in it counting from 1
     @ split 1              what follows is sent in pieces of so many octets
     @ pause                what was written so far is sent and given time to arrive
@@ -23,11 +24,14 @@ A dialog is one connection and one behaviour. Its lines:
     @ stored-data "text"   the content of the next mail, with the escapes above
     @ stored-from path     reverse-path of that mail
     @ stored-to path path  its forward-paths
+    @ stored-envelope {"key": value}   members of its envelope as export --format jsonl names them;
+                           null: it has none of this name
     @ stored-trace text    its Received field has this, {peer} being the client's address;
                            `@ stored-no-trace text`: has not
 """
 
 import glob
+import json
 import os
 import re
 import shlex
@@ -113,6 +117,8 @@ class Dialog:
             self.stored[-1]["mail_from"] = text
         elif directive == "stored-to":
             self.stored[-1]["rcpt_to"] = text.split()
+        elif directive == "stored-envelope":
+            self.stored[-1]["envelope"] = json.loads(text)
         elif directive in ("stored-trace", "stored-no-trace"):
             self.stored[-1][directive.removeprefix("stored-")].append(text)
         else:
@@ -144,6 +150,9 @@ class Conversation:
         elif kind == "S:":
             self._flush()
             self._expect(text)
+        elif kind == "reply-has":
+            self._flush()
+            self._expect_one_of_lines(text)
         elif kind == "hello":
             self.client.hello()
         elif kind == "split":
@@ -180,6 +189,14 @@ class Conversation:
                 expected if expected[3:] == "-" else expected.rstrip() + " "):
             raise DialogError(f"the server said {line!r}")
 
+    def _expect_one_of_lines(self, expected):
+        lines = [self.client.line()]
+        while lines[-1][3:4] == "-":
+            lines.append(self.client.line())
+        self.replies += lines
+        if expected not in lines:
+            raise DialogError(f"the server said {lines!r}")
+
     def _expect_end(self):
         rest = self.client.rest()
         if rest:
@@ -204,6 +221,9 @@ def check_stored(dialog, source, mails):
             stored = getattr(mail, member)
             if stored != expected.get(member, stored):
                 raise DialogError(f"stored {member}: {stored[:2000]!r}")
+        for name, value in expected.get("envelope", {}).items():
+            if mail.envelope.get(name) != value:
+                raise DialogError(f"stored {name}: {mail.envelope.get(name)!r}")
         trace = mail.received.decode()
         wrong = [text for text in expected["trace"]
                  if text.replace("{peer}", source) not in trace]

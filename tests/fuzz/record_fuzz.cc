@@ -92,7 +92,7 @@ void check_segment(core::Octets input) {
     MAILRACE_CHECK(read.has_value());
     MAILRACE_CHECK(bytes == mail.data_bytes);
     MAILRACE_CHECK(bytes == mail.end.data_bytes);
-    MAILRACE_CHECK(!mail.envelope.forward_paths.empty());
+    MAILRACE_CHECK(!mail.envelope.recipients.empty());
     return true;
   };
   MAILRACE_CHECK(reader.walk(visit).has_value());

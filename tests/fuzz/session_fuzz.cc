@@ -3,9 +3,11 @@
 // the transcript is the same; replies are well-formed, and what is stored is what was promised.
 #include "core/base/check.h"
 #include "core/base/limits.h"
+#include "core/base/utf8.h"
 #include "tests/support/session_driver.h"
 #include "tests/support/splits.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -56,6 +58,14 @@ bool is_lines(std::string_view data) {
          (data.empty() || data.ends_with("\r\n"));
 }
 
+// ASCII, or under SMTPUTF8 UTF-8; no controls either way.
+bool is_address(std::string_view text, bool is_smtputf8) {
+  if (!core::is_utf8(text)) return false;
+  return std::all_of(text.begin(), text.end(), [is_smtputf8](char c) {
+    return (c >= ' ' && c <= '~') || (is_smtputf8 && uint8_t(c) >= 0x80);
+  });
+}
+
 void check_mail(const tests::StoredMail& mail, const tests::SessionRules& rules) {
   MAILRACE_CHECK(is_lines(mail.data));
   MAILRACE_CHECK(mail.data.size() <= rules.message_bytes_max);
@@ -66,6 +76,14 @@ void check_mail(const tests::StoredMail& mail, const tests::SessionRules& rules)
   for (const std::string& path : mail.forward_paths) {
     MAILRACE_CHECK(!path.empty());
     MAILRACE_CHECK(path.size() <= core::kPathBytesMax);
+    MAILRACE_CHECK(is_address(path, mail.claims.is_smtputf8));
+  }
+  MAILRACE_CHECK(is_address(mail.reverse_path, mail.claims.is_smtputf8));
+  MAILRACE_CHECK(mail.envelope_id.size() <= core::kEnvelopeIdXtextBytesMax);
+  MAILRACE_CHECK(!mail.claims.requires_tls);  // never in the clear
+  for (const tests::StoredDsn& dsn : mail.dsn) {
+    MAILRACE_CHECK(dsn.original_recipient.size() <= core::kOriginalRecipientBytesMax);
+    MAILRACE_CHECK(is_address(dsn.original_recipient, mail.claims.is_smtputf8));
   }
 }
 

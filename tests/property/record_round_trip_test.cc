@@ -33,6 +33,15 @@ TestMail random_mail(core::Prng& prng, uint64_t mail_id) {
   for (uint64_t i = 0; i <= prng.below(5); ++i) {
     mail.forward_paths.push_back(random_octets(prng, 1 + prng.below(200)));
   }
+  mail.claims = {
+      .body = core::BodyType(prng.below(4)),
+      .is_smtputf8 = prng.below(2) == 0,
+      .requires_tls = prng.below(2) == 0,
+      .return_content = core::ReturnContent(prng.below(3)),
+      .priority = prng.below(2) == 0 ? std::optional(int8_t(prng.next())) : std::nullopt};
+  mail.envelope_id = random_octets(prng, prng.below(core::kEnvelopeIdXtextBytesMax + 1));
+  mail.notify = core::NotifySet(prng.below(16));
+  mail.original_recipient = random_octets(prng, prng.below(core::kOriginalRecipientBytesMax + 1));
   mail.data = random_octets(prng, 1 + prng.below(prng.below(8) == 0 ? 100'000 : 300));
   mail.received_at_ns = int64_t(prng.next() >> 2);
   return mail;
@@ -95,7 +104,13 @@ bool equal(const WalkedSpool& walked, uint64_t id, const TestMail& mail) {
   const spool::StoredMail& stored = walked.mails.at(id);
   return walked.data.at(id) == mail.data && stored.data_bytes == mail.data.size() &&
          stored.envelope.reverse_path == mail.reverse_path &&
-         stored.envelope.forward_paths == mail.forward_paths &&
+         forward_paths_of(stored.envelope) == mail.forward_paths &&
+         std::ranges::all_of(stored.envelope.recipients,
+                             [&](const spool::StoredRecipient& recipient) {
+                               return recipient.notify == mail.notify &&
+                                      recipient.original_recipient == mail.original_recipient;
+                             }) &&
+         stored.envelope.claims == mail.claims && stored.envelope.envelope_id == mail.envelope_id &&
          stored.envelope.received_at.ns == mail.received_at_ns;
 }
 

@@ -40,6 +40,28 @@ std::string SimMail::forward_path(uint32_t index) const {
   return made_up(seed + index, 1 + (seed + index) % 200) + std::to_string(index) + "@example.com";
 }
 
+spool::StoredRecipient SimMail::recipient(uint32_t index) const {
+  spool::StoredRecipient recipient;
+  recipient.forward_path = forward_path(index);
+  recipient.notify = core::NotifySet((seed + index) % 3 == 0 ? (seed + index) % 16 : 0);
+  if ((seed + index) % 5 == 0) {
+    recipient.original_recipient = "rfc822;" + made_up(seed + index, (seed + index) % 400);
+  }
+  return recipient;
+}
+
+core::MailClaims SimMail::claims() const {
+  core::MailClaims claims;
+  claims.body = core::BodyType(seed % 4);
+  claims.is_smtputf8 = seed % 2 == 0;
+  claims.requires_tls = seed % 3 == 0;
+  claims.return_content = core::ReturnContent(seed % 3);
+  if (seed % 4 == 0) claims.priority = int8_t(int(seed % 19) - 9);
+  return claims;
+}
+
+std::string SimMail::envelope_id() const { return seed % 6 == 0 ? made_up(seed, seed % 300) : ""; }
+
 std::vector<std::byte> SimMail::data() const {
   std::vector<std::byte> octets((data_bytes + 7) / 8 * 8);
   core::Prng random(seed);
@@ -50,10 +72,14 @@ std::vector<std::byte> SimMail::data() const {
 
 core::Result<core::MailHandle> MailLedger::begin(core::MailSink& sink, const SimMail& mail,
                                                  core::MailOwner owner, core::WallTime wall) {
-  core::TextChain paths(paths_);
+  core::RecipientList recipients(paths_, paths_.block_count());
   for (uint32_t i = 0; i < mail.recipients; ++i) {
-    MAILRACE_CHECK(paths.append(mail.forward_path(i)).has_value());
+    const spool::StoredRecipient recipient = mail.recipient(i);
+    MAILRACE_CHECK(
+        recipients.append({recipient.forward_path, recipient.notify, recipient.original_recipient})
+            .has_value());
   }
+  const std::string envelope_id = mail.envelope_id();
   const std::string reverse_path = mail.reverse_path();
   core::Envelope envelope;
   envelope.received_at = wall;
@@ -61,8 +87,9 @@ core::Result<core::MailHandle> MailLedger::begin(core::MailSink& sink, const Sim
   envelope.helo = kHelo;
   envelope.protocol = "ESMTP";
   envelope.reverse_path = reverse_path;
-  envelope.forward_paths = &paths;
-  envelope.body = core::BodyType(mail.seed % 3);
+  envelope.recipients = &recipients;
+  envelope.claims = mail.claims();
+  envelope.envelope_id = envelope_id;
   envelope.size_declared = mail.seed % 5 == 0 ? mail.data_bytes : 0;
   const auto handle = sink.begin(envelope, owner);
   if (!handle) return handle;
@@ -102,13 +129,13 @@ void MailLedger::compare(MemoryDisk& disk, bool crashed, const char* when) {
     const spool::StoredEnvelope& envelope = mail.envelope;
     bool same = envelope.helo == kHelo && envelope.protocol == "ESMTP" &&
                 envelope.reverse_path == expected.reverse_path() &&
-                envelope.peer == peer_of(expected) &&
-                envelope.body == core::BodyType(expected.seed % 3) &&
+                envelope.peer == peer_of(expected) && envelope.claims == expected.claims() &&
+                envelope.envelope_id == expected.envelope_id() &&
                 envelope.size_declared.has_value() ==
                     (expected.seed % 5 == 0 && expected.data_bytes != 0) &&
-                envelope.forward_paths.size() == expected.recipients;
+                envelope.recipients.size() == expected.recipients;
     for (uint32_t i = 0; same && i < expected.recipients; ++i) {
-      same = envelope.forward_paths[i] == expected.forward_path(i);
+      same = envelope.recipients[i] == expected.recipient(i);
     }
     if (!same) problem(when, mail.mail_id, "another envelope");
     const std::vector<std::byte> data = expected.data();

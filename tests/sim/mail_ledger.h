@@ -4,9 +4,9 @@
 
 #include "core/base/block_pool.h"
 #include "core/base/prng.h"
-#include "core/base/text_chain.h"
 #include "core/port/mail_sink.h"
-#include "core/smtp/envelope.h"
+#include "core/smtp/recipient_list.h"
+#include "spool/envelope.h"
 #include "tests/sim/sim_file.h"
 #include "tests/support/memory_disk.h"
 
@@ -30,6 +30,9 @@ struct SimMail {
 
   std::string reverse_path() const;
   std::string forward_path(uint32_t index) const;
+  spool::StoredRecipient recipient(uint32_t index) const;
+  core::MailClaims claims() const;
+  std::string envelope_id() const;
   std::vector<std::byte> data() const;
 };
 

@@ -216,7 +216,7 @@ void WriterSim::begin(uint32_t slot) {
   // Most mails are small.
   mail.data_bytes = random_.below(chance(850) ? 3'000 : profile_.mail_bytes_max + 1);
   if (profile_.large_only) mail.data_bytes = profile_.mail_bytes_max;
-  mail.recipients = chance(10) ? core::kRecipientsMax : 1 + uint32_t(random_.below(4));
+  mail.recipients = chance(10) ? core::kRecipientsDefault : 1 + uint32_t(random_.below(4));
   const bool ready = writer_->ready().has_value();
   const auto handle = ledger_.begin(*writer_, mail, {slot, ++client.generation}, wall_);
   if (!handle) {

@@ -340,6 +340,7 @@ class Mail:
     rcpt_to: list
     received: bytes  # the field that the server added
     content: bytes   # what the client sent
+    envelope: dict   # the members that `export --format jsonl` gives
 
 
 # Folded lines up to the one that ends in our date; the content may go on with folded lines.
@@ -367,7 +368,7 @@ def exported(spool):
             data = base64.b64decode(entry["data"], validate=True)
             assert len(data) == entry["size"], f"{entry['id']}: {len(data)} octets"
             mails.append(Mail(entry["id"], entry["peer"], entry["helo"], entry["mail_from"],
-                              entry["rcpt_to"], *split_received(data)))
+                              entry["rcpt_to"], *split_received(data), entry))
         status = process.wait(PATIENCE_S)
         stderr.seek(0)
         complaints = stderr.read().decode(errors="replace")

@@ -4,8 +4,7 @@
 
 #include "core/base/block_pool.h"
 #include "core/base/limits.h"
-#include "core/base/text_chain.h"
-#include "core/smtp/envelope.h"
+#include "core/smtp/recipient_list.h"
 #include "spool/envelope.h"
 #include "spool/segment.h"
 
@@ -73,8 +72,10 @@ void SegmentBuilder::allocate(uint64_t bytes) { octets_.resize(bytes); }
 
 std::vector<std::byte> encode_test_envelope(const TestMail& mail) {
   core::BlockPool pool(4096, 128);
-  core::TextChain paths(pool);
-  for (const std::string& path : mail.forward_paths) paths.append(path);
+  core::RecipientList recipients(pool, pool.block_count());
+  for (const std::string& path : mail.forward_paths) {
+    recipients.append({path, mail.notify, mail.original_recipient});
+  }
   core::Envelope envelope;
   envelope.received_at.ns = mail.received_at_ns;
   envelope.peer.address.octets = {192, 0, 2, 1};
@@ -82,13 +83,15 @@ std::vector<std::byte> encode_test_envelope(const TestMail& mail) {
   envelope.helo = "client.example.org";
   envelope.protocol = "ESMTP";
   envelope.reverse_path = mail.reverse_path;
-  envelope.forward_paths = &paths;
+  envelope.recipients = &recipients;
+  envelope.claims = mail.claims;
+  envelope.envelope_id = mail.envelope_id;
   std::vector<std::byte> body(spool::kEnvelopeHeadBytesMax);
   body.resize(spool::encode_envelope_head(body, envelope));
-  paths.for_each([&](std::string_view path) {
+  recipients.for_each([&](const core::Recipient& recipient) {
     const size_t at = body.size();
-    body.resize(at + spool::field_bytes(path.size()));
-    spool::encode_field(body.data() + at, spool::FieldTag::forward_path, core::as_octets(path));
+    body.resize(at + spool::recipient_bytes(recipient));
+    spool::encode_recipient(body.data() + at, recipient);
     return true;
   });
   return body;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/base/bytes.h"
+#include "core/smtp/envelope.h"
 #include "spool/record.h"
 
 #include <cstdint>
@@ -17,6 +18,10 @@ struct TestMail {
   uint64_t mail_id = 1;
   std::string reverse_path = "sender@example.org";
   std::vector<std::string> forward_paths = {"recipient@example.com"};
+  core::MailClaims claims{};
+  std::string envelope_id{};
+  core::NotifySet notify = core::NotifySet::unspecified;  // of all recipients
+  std::string original_recipient{};                       // of all recipients
   std::string data;
   int64_t received_at_ns = 0;
 };

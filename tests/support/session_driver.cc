@@ -53,6 +53,7 @@ SessionDriver::SessionDriver(SessionRules rules)
       session_(config_, lines_, transactions_),
       reply_memory_(std::make_unique<std::byte[]>(core::kReplyBufferBytes)) {
   out_.attach(reply_memory_.get());
+  if (rules_.is_encrypted) session_.set_encrypted();
   Step step = session_.start();
   MAILRACE_CHECK(step.need == Need::verdict);
   MAILRACE_CHECK(step.question == Question::connect);
@@ -165,14 +166,19 @@ Verdict SessionDriver::open_mail() {
   open_mail_->helo = session_.helo();
   open_mail_->is_extended = session_.is_extended();
   open_mail_->reverse_path = transaction.reverse_path.view();
-  open_mail_->body = transaction.body;
+  open_mail_->claims = transaction.claims;
+  open_mail_->envelope_id = transaction.envelope_id.view();
   open_mail_->size_declared = transaction.size_declared;
   open_mail_->queue_id = ++mails_opened_;
-  transaction.forward_paths.for_each([&](std::string_view path) {
-    open_mail_->forward_paths.emplace_back(path);
+  bool has_dsn = false;
+  transaction.recipients.for_each([&](const core::Recipient& recipient) {
+    open_mail_->forward_paths.emplace_back(recipient.forward_path);
+    open_mail_->dsn.push_back({recipient.notify, std::string(recipient.original_recipient)});
+    has_dsn = has_dsn || open_mail_->dsn.back() != StoredDsn();
     return true;
   });
-  MAILRACE_CHECK(open_mail_->forward_paths.size() == transaction.forward_paths.count());
+  if (!has_dsn) open_mail_->dsn.clear();
+  MAILRACE_CHECK(open_mail_->forward_paths.size() == transaction.recipients.count());
   MAILRACE_CHECK(!open_mail_->forward_paths.empty());
   Verdict verdict = Verdict::accept();
   verdict.queue_id = open_mail_->queue_id;

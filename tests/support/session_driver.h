@@ -22,6 +22,7 @@ namespace mailrace::tests {
 struct SessionRules {
   std::string hostname = "mx.test";
   uint64_t message_bytes_max = 1 << 20;
+  bool is_encrypted = false;
   size_t transaction_blocks = 100;     // of kSessionBlockBytes octets
   size_t send_bytes_max = SIZE_MAX;    // octets of replies that the peer takes at a time
   std::vector<std::string> domains{};  // the only ones that recipients may have; empty: any
@@ -34,13 +35,23 @@ struct SessionRules {
   SessionRules refusing(core::Question question, core::ReplyId reply) const;
 };
 
+/// What RCPT said beside a path.
+struct StoredDsn {
+  core::NotifySet notify = core::NotifySet::unspecified;
+  std::string original_recipient;
+
+  bool operator==(const StoredDsn&) const = default;
+};
+
 /// A mail that was promised to be kept: envelope and mail data.
 struct StoredMail {
   std::string helo;
   bool is_extended = false;
   std::string reverse_path;
   std::vector<std::string> forward_paths;
-  core::BodyType body = core::BodyType::unspecified;
+  core::MailClaims claims{};
+  std::string envelope_id{};
+  std::vector<StoredDsn> dsn{};  // of each recipient; empty if none had parameters
   uint64_t size_declared = 0;
   uint64_t queue_id = 0;  // 1 for the first mail that was opened in the session, then 2, ...
   std::string data;

@@ -28,6 +28,12 @@ struct WalkedSpool {
   }
 };
 
+inline std::vector<std::string> forward_paths_of(const spool::StoredEnvelope& envelope) {
+  std::vector<std::string> paths;
+  for (const auto& recipient : envelope.recipients) paths.push_back(recipient.forward_path);
+  return paths;
+}
+
 /// Walks all workers and reads the data of every mail.
 inline WalkedSpool walk_spool(core::Disk& disk, const std::string& path,
                               std::function<bool()> settle = nullptr) {

@@ -35,6 +35,12 @@ std::vector<Flag> serve_flags(ServeOptions& options) {
       bytes_flag("max-message-size", &options.session.message_bytes_max,
                  {core::kMessageBytesFloor, core::kMessageBytesCeiling},
                  "SIZE limit of a message, RFC 1870"),
+      number_flag("max-recipients", &options.session.recipients_max, "COUNT",
+                  {core::kRecipientsFloor, core::kRecipientsMax},
+                  "recipients of a message, RCPTMAX of RFC 9422"),
+      number_flag("max-messages-per-connection", &options.session.mails_max, "COUNT",
+                  {0, core::kMailsPerSessionMax, "0 means no limit"},
+                  "messages that a client may begin before 421, MAILMAX of RFC 9422"),
       choice_flag(
           "durability", &options.durability, "LEVEL",
           {{"disk", spool::Durability::disk}, {"page-cache", spool::Durability::page_cache}},

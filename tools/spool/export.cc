@@ -32,7 +32,9 @@ struct ExportFlags {
                      {"maildir", ExportFormat::maildir},
                      {"jsonl", ExportFormat::jsonl}},
                     "eml and maildir: a file for each mail, octet for octet as stored; mbox: "
-                    "mboxrd with LF line ends; jsonl: an object on a line, data in base64"),
+                    "mboxrd with LF line ends; jsonl: an object on a line, data in base64, "
+                    "of what MAIL and RCPT said body, smtputf8, ret, envid, requiretls, "
+                    "mt_priority and rcpt_dsn where given"),
         required(text_flag("output", &output, "PATH",
                            "directory for eml and maildir; file, or - for stdout, for mbox and "
                            "jsonl")),

@@ -33,8 +33,8 @@ std::string mail_line(const spool::StoredMail& mail, bool aligned) {
   const auto& envelope = mail.envelope;
   const std::string reverse_path = "<" + printable(envelope.reverse_path) + ">";
   const std::string size = std::to_string(mail.data_bytes);
-  std::string recipients = "<" + printable(envelope.forward_paths.front()) + ">";
-  const std::string count = std::to_string(envelope.forward_paths.size());
+  std::string recipients = "<" + printable(envelope.recipients.front().forward_path) + ">";
+  const std::string count = std::to_string(envelope.recipients.size());
   const std::string id = queue_id(mail.mail_id);
   const std::string received_at = timestamp(envelope.received_at);
   if (!aligned) {
@@ -42,7 +42,7 @@ std::string mail_line(const spool::StoredMail& mail, bool aligned) {
            recipients + '\n';
   }
   if (count != "1")
-    recipients += " and " + std::to_string(envelope.forward_paths.size() - 1) + " more";
+    recipients += " and " + std::to_string(envelope.recipients.size() - 1) + " more";
   return id + "  " + received_at + "  " + padded_left(size, kSizeWidth) + "  " +
          padded_right(reverse_path, kPathWidth) + "  " + recipients + '\n';
 }

@@ -5,6 +5,7 @@
 #include "tools/lib/exit_codes.h"
 #include "tools/lib/flag_values.h"
 #include "tools/lib/flags.h"
+#include "tools/spool/claims.h"
 #include "tools/spool/commands.h"
 #include "tools/spool/output.h"
 #include "tools/spool/walk.h"
@@ -20,18 +21,6 @@ struct ShowFlags {
   bool headers_only = false;
 };
 
-const char* body_name(core::BodyType body) {
-  switch (body) {
-    case core::BodyType::unspecified:
-      return "";
-    case core::BodyType::seven_bit:
-      return "7BIT";
-    case core::BodyType::eight_bit_mime:
-      return "8BITMIME";
-  }
-  return "unknown";
-}
-
 const char* durability_name(uint8_t durability) {
   switch (durability) {
     case uint8_t(spool::Durability::disk):
@@ -41,6 +30,19 @@ const char* durability_name(uint8_t durability) {
     default:
       return "unknown";
   }
+}
+
+// What MAIL said besides the reverse-path, as far as it did.
+void add_claims(const auto& line, const spool::StoredEnvelope& envelope) {
+  const core::MailClaims& claims = envelope.claims;
+  if (claims.body != core::BodyType::unspecified) line("body", body_name(claims.body));
+  if (claims.is_smtputf8) line("smtputf8", "yes");
+  if (claims.return_content != core::ReturnContent::unspecified) {
+    line("ret", return_content_name(claims.return_content));
+  }
+  if (!envelope.envelope_id.empty()) line("envid", printable(envelope.envelope_id));
+  if (claims.requires_tls) line("requiretls", "yes");
+  if (claims.priority) line("mt-priority", std::to_string(*claims.priority));
 }
 
 std::string envelope_text(const spool::StoredMail& mail) {
@@ -59,10 +61,16 @@ std::string envelope_text(const spool::StoredMail& mail) {
   line("helo", printable(envelope.helo));
   line("protocol", printable(envelope.protocol));
   line("reverse-path", "<" + printable(envelope.reverse_path) + ">");
-  for (const std::string& path : envelope.forward_paths) {
-    line("forward-path", "<" + printable(path) + ">");
+  for (const spool::StoredRecipient& recipient : envelope.recipients) {
+    line("forward-path", "<" + printable(recipient.forward_path) + ">");
+    if (recipient.notify != core::NotifySet::unspecified) {
+      line("  notify", notify_text(recipient.notify));
+    }
+    if (!recipient.original_recipient.empty()) {
+      line("  orcpt", printable(recipient.original_recipient));
+    }
   }
-  if (envelope.body != core::BodyType::unspecified) line("body", body_name(envelope.body));
+  add_claims(line, envelope);
   if (envelope.size_declared) line("size-declared", std::to_string(*envelope.size_declared));
   line("size", std::to_string(mail.data_bytes));
   return text + '\n';

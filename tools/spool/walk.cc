@@ -5,6 +5,7 @@
 #include "core/base/limits.h"
 #include "core/base/queue_id.h"
 #include "core/message/date.h"
+#include "tools/spool/claims.h"
 #include "tools/spool/output.h"
 
 #include <algorithm>
@@ -119,19 +120,21 @@ std::string finding_line(const spool::Finding& finding) {
 }
 
 void add_mail(JsonLine& line, const spool::StoredMail& mail) {
+  const spool::StoredEnvelope& envelope = mail.envelope;
   std::string recipients = "[";
-  for (const std::string& path : mail.envelope.forward_paths) {
+  for (const spool::StoredRecipient& recipient : envelope.recipients) {
     if (recipients.size() > 1) recipients += ',';
-    add_json_string(recipients, path);
+    add_json_string(recipients, recipient.forward_path);
   }
   line.text("id", queue_id(mail.mail_id))
-      .text("received_at", timestamp(mail.envelope.received_at))
-      .text("peer", endpoint_text(mail.envelope.peer))
-      .text("helo", mail.envelope.helo)
-      .text("protocol", mail.envelope.protocol)
-      .text("mail_from", mail.envelope.reverse_path)
-      .raw("rcpt_to", recipients + ']')
-      .number("size", mail.data_bytes);
+      .text("received_at", timestamp(envelope.received_at))
+      .text("peer", endpoint_text(envelope.peer))
+      .text("helo", envelope.helo)
+      .text("protocol", envelope.protocol)
+      .text("mail_from", envelope.reverse_path)
+      .raw("rcpt_to", recipients + ']');
+  add_claims(line, envelope);
+  line.number("size", mail.data_bytes);
 }
 
 }  // namespace mailrace::tools

@@ -52,8 +52,9 @@ std::string endpoint_text(const core::Endpoint& endpoint);
 std::string printable(std::string_view text);
 /// "corruption: FILE: offset 4096: record.body_crc"; with the queue id if it concerns a mail.
 std::string finding_line(const spool::Finding& finding);
-/// Adds id, received_at, peer, helo, protocol, mail_from, rcpt_to, size. The paths are without
-/// angle brackets; octets in them that are no UTF-8 become U+FFFD, see add_json_string().
+/// Adds id, received_at, peer, helo, protocol, mail_from, rcpt_to, what add_claims() adds, and
+/// size. The paths are without angle brackets; octets in them that are no UTF-8 become U+FFFD, see
+/// add_json_string().
 void add_mail(JsonLine& line, const spool::StoredMail& mail);
 
 }  // namespace mailrace::tools

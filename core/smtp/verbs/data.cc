@@ -7,7 +7,7 @@ namespace mailrace::core {
 
 Step ServerSession::check_data(const Command& /*no argument*/, ReplyBuffer& out) noexcept {
   if (!transaction_.is_open) return refuse(ReplyId::mail_first, out);
-  if (transaction_.forward_paths.count() == 0) {
+  if (transaction_.recipients.count() == 0) {
     // 554 tells a pipelining client that its recipients were the trouble (RFC 2920 section 3.1).
     return refuse(
         transaction_.recipient_refused ? ReplyId::no_valid_recipients : ReplyId::rcpt_first, out);

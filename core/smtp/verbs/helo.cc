@@ -17,7 +17,7 @@ Step ServerSession::proceed_helo(const Verdict& verdict, ReplyBuffer& out) noexc
   is_extended_ = verb_ == Verb::ehlo;
   reset();
   if (!is_extended_) return answer(ReplyId::helo_ok, out, config_.hostname);
-  out.add_lines(config_.ehlo_reply);
+  out.add_lines(is_encrypted_ ? config_.ehlo_reply_encrypted : config_.ehlo_reply);
   return {};
 }
 

@@ -66,7 +66,8 @@ TEST(SpoolReaderTest, PutsInterleavedMailsTogether) {
   EXPECT_TRUE(walked.findings.empty());
   EXPECT_EQ(walked.data, (std::map<uint64_t, std::string>{
                              {1, "one and one"}, {2, "two, in a record"}, {3, "three"}}));
-  EXPECT_EQ(walked.mails.at(2).envelope.forward_paths, (std::vector<std::string>{"x@y", "z@y"}));
+  EXPECT_EQ(tests::forward_paths_of(walked.mails.at(2).envelope),
+            (std::vector<std::string>{"x@y", "z@y"}));
   EXPECT_EQ(walked.mails.at(3).extents.size(), 2u);
   EXPECT_EQ(walked.mails.at(1).end.durability, uint8_t(Durability::disk));
   EXPECT_EQ(walked.unaccepted, 0u);
@@ -159,9 +160,9 @@ bool same_as_original(const WalkedSpool& walked, const WalkedSpool& original) {
     if (!original.mails.contains(id)) return false;
     const StoredEnvelope& a = mail.envelope;
     const StoredEnvelope& b = original.mails.at(id).envelope;
-    const bool same = walked.data.at(id) == original.data.at(id) &&
-                      a.forward_paths == b.forward_paths && a.reverse_path == b.reverse_path &&
-                      a.helo == b.helo && a.peer == b.peer && a.received_at == b.received_at;
+    const bool same = walked.data.at(id) == original.data.at(id) && a.recipients == b.recipients &&
+                      a.reverse_path == b.reverse_path && a.helo == b.helo && a.peer == b.peer &&
+                      a.received_at == b.received_at;
     if (!same) return false;
   }
   return true;
@@ -216,7 +217,7 @@ TEST(SpoolReaderTest, AMailWithALostEnvelopeRecordIsNotTakenForWhole) {
     segment.add_end(4, 4, 1, /*recipients=*/99);
     MemoryDisk disk;
     disk.files[path_of(1)] = segment.octets();
-    EXPECT_EQ(walk_spool(disk, "/spool").mails.at(4).envelope.forward_paths.size(), 99u);
+    EXPECT_EQ(walk_spool(disk, "/spool").mails.at(4).envelope.recipients.size(), 99u);
     disk.files[path_of(1)][segment.offsets()[bad] + 9] ^= std::byte{1};
     const WalkedSpool walked = walk_spool(disk, "/spool");
     EXPECT_TRUE(walked.mails.empty());
@@ -389,7 +390,7 @@ TEST_P(GoldenSegmentTest, IsReadAndWrittenOctetForOctet) {
   ASSERT_EQ(walked.segments.size(), 1u);
   EXPECT_EQ(walked.segments[0].outcome.end, SegmentEnd::sealed);
   EXPECT_EQ(walked.data, (std::map<uint64_t, std::string>{{1, "hello"}, {2, "two, in pieces"}}));
-  EXPECT_EQ(walked.mails.at(1).envelope.forward_paths,
+  EXPECT_EQ(tests::forward_paths_of(walked.mails.at(1).envelope),
             (std::vector<std::string>{"b@example.com", "c@example.com"}));
   EXPECT_EQ(walked.mails.at(1).envelope.helo, "client.example.org");
 }

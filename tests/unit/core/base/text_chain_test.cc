@@ -140,5 +140,27 @@ TEST(TextChainTest, AVisitorStopsTheWalk) {
   EXPECT_EQ(seen, "ab");
 }
 
+TEST(TextChainTest, PutsATextTogetherFromItsParts) {
+  BlockPool pool(kBlockBytes, 1);
+  TextChain chain(pool);
+  EXPECT_EQ(chain.append({"ab", "", "c"}), "abc");
+  EXPECT_EQ(chain.append({"", ""}), "");
+  EXPECT_EQ(texts_of(chain), (std::vector<std::string>{"abc", ""}));
+}
+
+TEST(TextChainTest, TakesNoMoreThanItsShare) {
+  BlockPool pool(kBlockBytes, 4);
+  TextChain chain(pool, 2);
+  const std::string text(chain.entry_bytes_max(), 'x');
+  EXPECT_TRUE(chain.append(text));
+  EXPECT_TRUE(chain.append(text));
+  EXPECT_FALSE(chain.append("y"));
+  EXPECT_EQ(pool.free_count(), 2u);
+  TextChain moved = std::move(chain);
+  EXPECT_FALSE(moved.append("y"));
+  moved.clear();
+  EXPECT_TRUE(moved.append(text));
+}
+
 }  // namespace
 }  // namespace mailrace::core

@@ -67,12 +67,26 @@ TEST(ReceivedFieldTest, NamesTheProtocol) {
   EXPECT_THAT(received(field), testing::HasSubstr(" with SMTP id "));
   field.protocol = TransferProtocol::esmtps;
   EXPECT_THAT(received(field), testing::HasSubstr(" with ESMTPS id "));
+  field.protocol = TransferProtocol::utf8smtp;
+  EXPECT_THAT(received(field), testing::HasSubstr(" with UTF8SMTP id "));
+  field.protocol = TransferProtocol::utf8smtps;
+  EXPECT_THAT(received(field), testing::HasSubstr(" with UTF8SMTPS id "));
 }
 
 TEST(ReceivedFieldTest, KeepsQuotedLocalParts) {
   ReceivedField field = example();
   field.for_path = "\"a>b; (c\"@d";
   EXPECT_THAT(received(field), testing::HasSubstr("\r\n\tfor <\"a>b; (c\"@d>; Tue, "));
+}
+
+TEST(ReceivedFieldTest, HasUtf8OnlyUnderSmtputf8) {
+  ReceivedField field = example();
+  field.for_path = "\xc3\xbc@b";
+  EXPECT_THAT(received(field), testing::HasSubstr("\r\n\tfor <?\?@b>; Tue, "));
+  field.protocol = TransferProtocol::utf8smtp;
+  EXPECT_THAT(received(field), testing::HasSubstr("\r\n\tfor <\xc3\xbc@b>; Tue, "));
+  field.helo = "\xc3\xbc";
+  EXPECT_THAT(received(field), StartsWith("Received: from ?\? ([192.0.2.1])"));
 }
 
 struct Helo {
@@ -126,7 +140,7 @@ TEST(ReceivedFieldTest, ReachesItsLimitAndNoFurther) {
   field.helo = helo;
   field.peer = *parse_ip_address("1111:2222:3333:4444:5555:6666:7777:8888");
   field.hostname = name;
-  field.protocol = TransferProtocol::esmtps;
+  field.protocol = TransferProtocol::utf8smtps;
   field.queue_id = UINT64_MAX;
   field.for_path = mailbox;
   const std::string text = received(field);

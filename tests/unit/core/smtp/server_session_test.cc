@@ -156,9 +156,9 @@ constexpr Dialog kPaths[] = {
      "550/5.6.7 550/5.6.7"},
     {"eight_bit_recipient", From::mail, "RCPT TO:<\xc3\xa4@b>\r\nRCPT TO:<a@\xff>\r\n",
      "553/5.6.7 553/5.6.7"},
-    {"unknown_parameter", From::greeted, "MAIL FROM:<a@b> SMTPUTF8\r\nMAIL FROM:<a@b> X=1\r\n",
+    {"unknown_parameter", From::greeted, "MAIL FROM:<a@b> AUTH=<>\r\nMAIL FROM:<a@b> X=1\r\n",
      "555/5.5.4 555/5.5.4"},
-    {"unknown_parameter_of_rcpt", From::mail, "RCPT TO:<a@b> NOTIFY=NEVER\r\nDATA\r\n",
+    {"unknown_parameter_of_rcpt", From::mail, "RCPT TO:<a@b> RET=FULL\r\nDATA\r\n",
      "555/5.5.4 554/5.5.1"},
     {"malformed_parameter", From::greeted,
      "MAIL FROM:<a@b> =\r\nMAIL FROM:<a@b> SIZE=x\r\nMAIL FROM:<a@b> SIZE=1 SIZE=1\r\nMAIL "
@@ -167,6 +167,70 @@ constexpr Dialog kPaths[] = {
     {"malformed_parameter_of_rcpt", From::mail, "RCPT TO:<a@b> -\r\n", "501/5.5.4"},
     {"many_parameters", From::greeted, "MAIL FROM:<a@b> A B C D E F G H I J K L M N O P Q\r\n",
      "501/5.5.4"},
+};
+
+constexpr Dialog kSmtputf8[] = {
+    // RFC 6531 sections 3.3, 3.4, 3.5, 3.7.4.2
+    {"utf8_sender", From::greeted, "MAIL FROM:<\xc3\xa4@b\xc3\xbc> SMTPUTF8\r\n", "250/2.1.0"},
+    {"utf8_recipient", From::greeted,
+     "MAIL FROM:<a@b> SMTPUTF8\r\nRCPT TO:<\xc3\xa4@b>\r\nRCPT TO:<\"\xc3\xa4 \"@b\xc3\xbc>\r\n",
+     "250/2.1.0 250/2.1.5 250/2.1.5"},
+    {"utf8_recipient_without", From::greeted, "MAIL FROM:<a@b>\r\nRCPT TO:<\xc3\xa4@b>\r\n",
+     "250/2.1.0 553/5.6.7"},
+    {"no_utf8_sender", From::greeted,
+     "MAIL FROM:<\xff@b> SMTPUTF8\r\nMAIL FROM:<\xc0\xaf@b> SMTPUTF8\r\n"
+     "MAIL FROM:<a@\xed\xa0\x80> SMTPUTF8\r\nMAIL FROM:<\xff@b>\r\n",
+     "501/5.1.7 501/5.1.7 501/5.1.7 550/5.6.7"},
+    {"no_utf8_recipient", From::greeted,
+     "MAIL FROM:<a@b> SMTPUTF8\r\nRCPT TO:<\xff@b>\r\nRCPT TO:<a@\xc3>\r\n",
+     "250/2.1.0 501/5.1.3 501/5.1.3"},
+    {"smtputf8_with_value", From::greeted, "MAIL FROM:<a@b> SMTPUTF8=1\r\n", "501/5.5.4"},
+    {"smtputf8_ends_with_its_mail", From::greeted,
+     "MAIL FROM:<a@b> SMTPUTF8\r\nRSET\r\nMAIL FROM:<a@b>\r\nRCPT TO:<\xc3\xa4@b>\r\n",
+     "250/2.1.0 250/2.0.0 250/2.1.0 553/5.6.7"},
+    {"path_is_judged_before_parameters", From::greeted,
+     "MAIL FROM:<\xc3\xa4@b> X=1\r\nMAIL FROM:<x> X=1\r\n"
+     "MAIL FROM:<\xc3\xa4@b> SMTPUTF8 X=1\r\n",
+     "550/5.6.7 501/5.1.7 555/5.5.4"},
+    {"orcpt_of_utf8", From::greeted,
+     "MAIL FROM:<a@b> SMTPUTF8\r\nRCPT TO:<a@b> ORCPT=utf-8;\xc3\xa4@b\r\n"
+     "RCPT TO:<a@b> ORCPT=rfc822;\xc3\xa4@b\r\n",
+     "250/2.1.0 250/2.1.5 501/5.5.4"},
+    {"orcpt_of_utf8_without", From::mail,
+     "RCPT TO:<a@b> ORCPT=utf-8;\xc3\xa4@b\r\nRCPT TO:<a@b> ORCPT=utf-8;\\x{E4}@b\r\n",
+     "501/5.5.4 250/2.1.5"},
+    {"vrfy", From::greeted,
+     "VRFY a SMTPUTF8\r\nVRFY \xc3\xa4 SMTPUTF8\r\nVRFY \xc3\xa4 smtputf8\r\nVRFY \xc3\xa4\r\n"
+     "VRFY \xff SMTPUTF8\r\nVRFY SMTPUTF8\r\n",
+     "252/2.5.0 252/2.5.0 252/2.5.0 553/5.6.7 500/5.5.2 252/2.5.0"},
+    {"expn", From::greeted, "EXPN a SMTPUTF8\r\n", "502/5.5.1"},
+};
+
+constexpr Dialog kParameters[] = {
+    // RFC 3461 section 5.1, RFC 8689, RFC 6710, RFC 5321 section 4.1.1.11
+    {"dsn_of_mail", From::greeted, "MAIL FROM:<a@b> RET=HDRS ENVID=QQ314159\r\n", "250/2.1.0"},
+    {"bad_dsn_of_mail", From::greeted,
+     "MAIL FROM:<a@b> RET=ALL\r\nMAIL FROM:<a@b> RET=FULL RET=FULL\r\n"
+     "MAIL FROM:<a@b> ENVID=a+1\r\nMAIL FROM:<a@b> ENVID=a ENVID=a\r\n",
+     "501/5.5.4 501/5.5.4 501/5.5.4 501/5.5.4"},
+    {"dsn_of_rcpt", From::mail,
+     "RCPT TO:<a@b> NOTIFY=NEVER\r\nRCPT TO:<a@b> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a@b\r\n",
+     "250/2.1.5 250/2.1.5"},
+    {"bad_dsn_of_rcpt", From::mail,
+     "RCPT TO:<a@b> NOTIFY=NEVER,DELAY\r\nRCPT TO:<a@b> NOTIFY=DELAY NOTIFY=DELAY\r\n"
+     "RCPT TO:<a@b> ORCPT=a@b\r\nRCPT TO:<a@b> ORCPT=x;y ORCPT=x;y\r\n",
+     "501/5.5.4 501/5.5.4 501/5.5.4 501/5.5.4"},
+    {"requiretls_in_the_clear", From::greeted,
+     "MAIL FROM:<a@b> REQUIRETLS\r\nMAIL FROM:<a@b> REQUIRETLS=1\r\nMAIL FROM:<a@b>\r\n",
+     "530/5.7.10 501/5.5.4 250/2.1.0"},
+    {"priority", From::greeted, "MAIL FROM:<a@b> MT-PRIORITY=3\r\n", "250/2.3.6"},
+    {"priority_below", From::greeted, "MAIL FROM:<a@b> MT-PRIORITY=-9\r\n", "250/2.3.6"},
+    {"priority_of_all", From::greeted, "MAIL FROM:<a@b> MT-PRIORITY=0\r\n", "250/2.1.0"},
+    {"bad_priority", From::greeted,
+     "MAIL FROM:<a@b> MT-PRIORITY=10\r\nMAIL FROM:<a@b> MT-PRIORITY\r\n", "501/5.5.4 501/5.5.4"},
+    {"not_offered", From::greeted,
+     "MAIL FROM:<a@b> BY=120;R\r\nMAIL FROM:<a@b> HOLDUNTIL=2030-01-01T00:00:00Z\r\n",
+     "555/5.5.4 555/5.5.4"},
 };
 
 constexpr Dialog kMailData[] = {
@@ -208,6 +272,8 @@ std::string name_of(const testing::TestParamInfo<Dialog>& info) { return info.pa
 INSTANTIATE_TEST_SUITE_P(Order, DialogTest, testing::ValuesIn(kOrder), name_of);
 INSTANTIATE_TEST_SUITE_P(Syntax, DialogTest, testing::ValuesIn(kSyntax), name_of);
 INSTANTIATE_TEST_SUITE_P(Paths, DialogTest, testing::ValuesIn(kPaths), name_of);
+INSTANTIATE_TEST_SUITE_P(Smtputf8, DialogTest, testing::ValuesIn(kSmtputf8), name_of);
+INSTANTIATE_TEST_SUITE_P(Parameters, DialogTest, testing::ValuesIn(kParameters), name_of);
 INSTANTIATE_TEST_SUITE_P(MailData, DialogTest, testing::ValuesIn(kMailData), name_of);
 
 // --- pipelining, RFC 2920 -----------------------------------------------------------------------
@@ -321,13 +387,18 @@ void add_limits(Coverage& coverage) {
 
   SessionDriver greedy;
   advance(greedy, From::rcpt);
-  for (uint32_t i = 0; i < kRecipientsMax; ++i) greedy.send("RCPT TO:<x@d.test>\r\n");
+  for (uint32_t i = 0; i < kRecipientsDefault; ++i) greedy.send("RCPT TO:<x@d.test>\r\n");
   coverage.add(greedy.transcript().replies);  // too_many_recipients
 
   SessionDriver poor({.transaction_blocks = 1});
   advance(poor, From::mail);
   for (int i = 0; i < 1000; ++i) poor.send("RCPT TO:<x@d.test>\r\n");
   coverage.add(poor.transcript().replies);  // too_many_open
+
+  SessionDriver counted({.options = {.mails_max = 1}});
+  advance(counted, From::data);
+  counted.send(".\r\nMAIL FROM:<a@b>\r\n");
+  coverage.add(counted.transcript().replies);  // too_many_mails
 }
 
 void add_verdicts(Coverage& coverage) {
@@ -354,6 +425,8 @@ TEST(RepliesTest, EveryRowIsProduced) {
   add_dialogs(coverage, kOrder);
   add_dialogs(coverage, kSyntax);
   add_dialogs(coverage, kPaths);
+  add_dialogs(coverage, kSmtputf8);
+  add_dialogs(coverage, kParameters);
   add_dialogs(coverage, kMailData);
   add_limits(coverage);
   add_verdicts(coverage);

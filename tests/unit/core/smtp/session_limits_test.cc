@@ -61,7 +61,7 @@ TEST(StoredMailTest, IsTheEnvelopeAsWrittenAndTheDataUnstuffed) {
       .is_extended = true,
       .reverse_path = "Joe..X@C.Test",
       .forward_paths = {"\"a \\\" b\"@D.test", "b@[IPv6:::1]", "POSTmaster"},
-      .body = BodyType::eight_bit_mime,
+      .claims = {.body = BodyType::eight_bit_mime},
       .size_declared = 12,
       .queue_id = 1,
       .data = ".\r\na\r\nb\r\n",
@@ -69,6 +69,44 @@ TEST(StoredMailTest, IsTheEnvelopeAsWrittenAndTheDataUnstuffed) {
   ASSERT_EQ(transcript.mails.size(), 1u);
   EXPECT_EQ(transcript.mails[0], expected);
   EXPECT_TRUE(transcript.replies.ends_with("250 2.0.0 accepted as 0000000000001\r\n"));
+}
+
+TEST(StoredMailTest, HasWhatMailAndRcptSaid) {
+  SessionDriver driver({.is_encrypted = true});
+  driver.send(
+      "EHLO c.test\r\n"
+      "MAIL FROM:<\xc3\xa4@b\xc3\xbc> SMTPUTF8 RET=FULL ENVID=Q+2BQ REQUIRETLS MT-PRIORITY=-3\r\n"
+      "RCPT TO:<\xc3\xb6@d.test> NOTIFY=SUCCESS,FAILURE ORCPT=utf-8;\xc3\xb6@D.test\r\n"
+      "RCPT TO:<x@d.test>\r\n"
+      "RCPT TO:<y@d.test> NOTIFY=ALWAYS\r\n"  // refused, and leaves no trace
+      "RCPT TO:<z@d.test> NOTIFY=NEVER\r\n"
+      "DATA\r\n1\r\n.\r\n"
+      "MAIL FROM:<a@b>\r\nRCPT TO:<r@d.test>\r\nDATA\r\n2\r\n.\r\n");
+  StoredMail expected{
+      .helo = "c.test",
+      .is_extended = true,
+      .reverse_path = "\xc3\xa4@b\xc3\xbc",
+      .forward_paths = {"\xc3\xb6@d.test", "x@d.test", "z@d.test"},
+      .claims = {.is_smtputf8 = true,
+                 .requires_tls = true,
+                 .return_content = ReturnContent::full,
+                 .priority = int8_t{-3}},
+      .envelope_id = "Q+2BQ",
+      .dsn = {{NotifySet::success | NotifySet::failure, "utf-8;\xc3\xb6@D.test"},
+              {},
+              {NotifySet::never, ""}},
+      .queue_id = 1,
+      .data = "1\r\n",
+  };
+  ASSERT_EQ(driver.transcript().mails.size(), 2u);
+  EXPECT_EQ(driver.transcript().mails[0], expected);
+  expected = {.helo = "c.test",
+              .is_extended = true,
+              .reverse_path = "a@b",
+              .forward_paths = {"r@d.test"},
+              .queue_id = 2,
+              .data = "2\r\n"};
+  EXPECT_EQ(driver.transcript().mails[1], expected);
 }
 
 TEST(StoredMailTest, TheNullReversePathIsEmpty) {
@@ -153,21 +191,60 @@ TEST(SessionLimitsTest, Recipients) {
   SessionDriver driver;
   driver.send("EHLO c.test\r\nMAIL FROM:<>\r\n");
   const std::string longest = "RCPT TO:<a@" + std::string(kPathBytesMax - 4, 'd') + ">\r\n";
-  const std::string accepted = replies_to(driver, repeat(longest, kRecipientsMax));
-  EXPECT_EQ(count_of(accepted, "250 2.1.5"), kRecipientsMax);
+  const std::string accepted = replies_to(driver, repeat(longest, kRecipientsDefault));
+  EXPECT_EQ(count_of(accepted, "250 2.1.5"), kRecipientsDefault);
   EXPECT_EQ(codes_to(driver, longest), "452/4.5.3");
   EXPECT_EQ(codes_to(driver, repeat(longest, 30) + "NOOP\r\n").substr(30 * 10), "250/2.0.0");
   EXPECT_EQ(codes_to(driver, "DATA\r\nm\r\n.\r\n"), "354 250/2.0.0");
   ASSERT_EQ(driver.transcript().mails.size(), 1u);
-  EXPECT_EQ(driver.transcript().mails[0].forward_paths.size(), kRecipientsMax);
+  EXPECT_EQ(driver.transcript().mails[0].forward_paths.size(), kRecipientsDefault);
   EXPECT_EQ(driver.transaction_blocks().free_count(), driver.transaction_blocks().block_count());
+}
+
+TEST(SessionLimitsTest, RecipientsAsConfigured) {
+  SessionDriver driver({.options = {.recipients_max = kRecipientsFloor}});
+  driver.send("EHLO c.test\r\nMAIL FROM:<>\r\n");
+  const std::string accepted = replies_to(driver, repeat("RCPT TO:<a@b>\r\n", kRecipientsFloor));
+  EXPECT_EQ(count_of(accepted, "250 2.1.5"), kRecipientsFloor);
+  EXPECT_EQ(codes_to(driver, "RCPT TO:<a@b>\r\n"), "452/4.5.3");
+  EXPECT_EQ(codes_to(driver, "DATA\r\nm\r\n.\r\n"), "354 250/2.0.0");
+}
+
+TEST(SessionLimitsTest, ParametersOfRecipientsComeOutOfTheSameShare) {
+  SessionDriver driver({.transaction_blocks = 1000});
+  driver.send("EHLO c.test\r\nMAIL FROM:<>\r\n");
+  const std::string longest = "RCPT TO:<a@" + std::string(kPathBytesMax - 4, 'd') +
+                              "> NOTIFY=NEVER ORCPT=rfc822;" +
+                              std::string(kOriginalRecipientBytesMax - 7, 'o') + "\r\n";
+  const std::string replies = replies_to(driver, repeat(longest, kRecipientsDefault));
+  const size_t taken = count_of(replies, "250 2.1.5");
+  EXPECT_GE(taken, kRecipientsFloor);
+  EXPECT_EQ(count_of(replies, "452 4.3.1"), kRecipientsDefault - taken);
+  const size_t used =
+      driver.transaction_blocks().block_count() - driver.transaction_blocks().free_count();
+  EXPECT_EQ(used, transaction_blocks_max(kRecipientsDefault));
+  EXPECT_EQ(codes_to(driver, "DATA\r\nm\r\n.\r\n"), "354 250/2.0.0");
+  ASSERT_EQ(driver.transcript().mails.size(), 1u);
+  EXPECT_EQ(driver.transcript().mails[0].forward_paths.size(), taken);
+}
+
+TEST(SessionLimitsTest, MailsOfASession) {
+  SessionDriver driver({.options = {.mails_max = 2}});
+  driver.send("EHLO c.test\r\nMAIL FROM:<>\r\n");
+  EXPECT_EQ(codes_to(driver, "RSET\r\nMAIL FROM:x\r\n"), "250/2.0.0 501/5.1.7");  // not counted
+  EXPECT_EQ(codes_to(driver, "MAIL FROM:<>\r\nMAIL FROM:<>\r\n"), "250/2.1.0 503/5.5.1");
+  EXPECT_EQ(codes_to(driver, "RCPT TO:<a@b>\r\nDATA\r\n.\r\n"), "250/2.1.5 354 250/2.0.0");
+  EXPECT_EQ(codes_to(driver, "EHLO c.test\r\nMAIL FROM:<>\r\nNOOP\r\n"), "250 421/4.7.0");
+  EXPECT_TRUE(driver.transcript().closed);
+  EXPECT_EQ(driver.transcript().mails.size(), 1u);
 }
 
 TEST(SessionLimitsTest, TransactionBlocks) {
   SessionDriver driver({.transaction_blocks = 1});
   driver.send("EHLO c.test\r\nMAIL FROM:<>\r\n");
   const std::string rcpt = "RCPT TO:<a@" + std::string(201, 'd') + ">\r\n";
-  const size_t fit = (kSessionBlockBytes - 16) / 205;
+  const size_t fit =
+      (kSessionBlockBytes - kTransactionBlockHeadBytes) / (203 + kRecipientHeadBytes);
   EXPECT_EQ(count_of(replies_to(driver, repeat(rcpt, fit)), "250 2.1.5"), fit);
   EXPECT_EQ(codes_to(driver, rcpt), "452/4.3.1");
   EXPECT_EQ(codes_to(driver, "RCPT TO:<a@b>\r\n"), "250/2.1.5");  // there is room for a short one

@@ -127,6 +127,47 @@ TEST_F(SpoolCommandTest, ListAsJsonIsValidWhateverThePathsHold) {
                 "\"rcpt_to\":[\"b@example.com\",\"c@example.com\"],\"size\":100000}\n");
 }
 
+TEST_F(SpoolCommandTest, ShowsWhatMailAndRcptSaid) {
+  tests::SegmentBuilder segment(1);
+  segment.add_mail({.mail_id = kFirst,
+                    .reverse_path = "\xc3\xbc@example.org",
+                    .forward_paths = {"a@example.com"},
+                    .claims = {.body = core::BodyType::eight_bit_mime,
+                               .is_smtputf8 = true,
+                               .requires_tls = true,
+                               .return_content = core::ReturnContent::header_section,
+                               .priority = int8_t{-4}},
+                    .envelope_id = "Q+2BQ",
+                    .notify = core::NotifySet::success | core::NotifySet::delay,
+                    .original_recipient = "rfc822;A@example.com",
+                    .data = "x\r\n"});
+  segment.add_seal();
+  write(segment.octets());
+  const Outcome shown = run({"show", spool_, kFirstId});
+  EXPECT_EQ(shown.exit_code, kExitOk);
+  EXPECT_NE(shown.out.find("reverse-path:   <\\xc3\\xbc@example.org>\n"
+                           "forward-path:   <a@example.com>\n"
+                           "  notify:       SUCCESS,DELAY\n"
+                           "  orcpt:        rfc822;A@example.com\n"
+                           "body:           8BITMIME\n"
+                           "smtputf8:       yes\n"
+                           "ret:            HDRS\n"
+                           "envid:          Q+2BQ\n"
+                           "requiretls:     yes\n"
+                           "mt-priority:    -4\n"),
+            std::string::npos)
+      << shown.out;
+  const Outcome listed = run({"list", "--json", spool_});
+  EXPECT_NE(
+      listed.out.find("\"mail_from\":\"\xc3\xbc@example.org\",\"rcpt_to\":[\"a@example.com\"],"
+                      "\"rcpt_dsn\":[{\"notify\":\"SUCCESS,DELAY\","
+                      "\"orcpt\":\"rfc822;A@example.com\"}],\"body\":\"8BITMIME\","
+                      "\"smtputf8\":true,\"ret\":\"HDRS\",\"envid\":\"Q+2BQ\","
+                      "\"requiretls\":true,\"mt_priority\":-4,\"size\":3}"),
+      std::string::npos)
+      << listed.out;
+}
+
 TEST_F(SpoolCommandTest, ShowPrintsEnvelopeAndData) {
   const Outcome result = run({"show", spool_, kFirstId});
   EXPECT_EQ(result.exit_code, kExitOk);
