@@ -38,7 +38,8 @@ class Shutdown(mailrace.ServerTestCase):
         segments = int(re.search(r"segments +(\d+)", report).group(1))
         sealed = int(re.search(r"sealed +(\d+)", report).group(1))
         # One that was being made ahead has no records, and no seal.
-        unused = sum(path.stat().st_size <= 4096 for path in pathlib.Path(self.spool).rglob("*.segment"))
+        files = pathlib.Path(self.spool).rglob("*.segment")
+        unused = sum(path.stat().st_size <= 4096 for path in files)
         self.assertEqual(segments, sealed + unused, report)
         with mailrace.Server(self.spool) as server:
             recovered = server.wait_event("recovered")
