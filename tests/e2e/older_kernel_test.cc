@@ -20,6 +20,7 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <ostream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -33,6 +34,7 @@ struct Given {
   const char* name;
   net::RingFeatures usable;
 };
+void PrintTo(const Given& given, std::ostream* out) { *out << given.name; }
 
 size_t count_sockets() {
   size_t count = 0;
