@@ -13,6 +13,7 @@ constexpr std::byte kCr{'\r'};
 constexpr std::byte kLf{'\n'};
 constexpr std::byte kDot{'.'};
 constexpr uint16_t kLfDot = '\n' << 8 | '.';
+constexpr uint16_t kNoLineEnd = 0;
 constexpr uint16_t kDotCr = '.' << 8 | '\r';
 
 // How much of CRLF.CRLF the octets so far have matched, one octet further.
@@ -24,8 +25,9 @@ uint8_t match_end(uint8_t matched, std::byte octet) noexcept {
 
 }  // namespace
 
-void MailData::begin(uint64_t bytes_max) noexcept {
+void MailData::begin(uint64_t bytes_max, BareNewline bare_newline) noexcept {
   *this = MailData{};
+  bare_newline_ = bare_newline;
   previous_ = kDotScanStart;
   bytes_max_ = bytes_max;
   scan_ = dot_scan_kernel().scan;
@@ -46,7 +48,10 @@ MailDataStep MailData::feed(Octets input) noexcept {
 }
 
 MailDataStep MailData::feed_text(Octets input) noexcept {
-  const size_t hit = scan_(input, previous_);
+  size_t hit = scan_(input, previous_);
+  if (hit < input.size() && bare_newline_ == BareNewline::keep) {
+    hit = scan_over_bare_newlines(input, hit);
+  }
   const Octets clean = input.first(hit);
   previous_ = dot_scan_previous(clean, previous_);
   if (hit == input.size()) return take(input, clean, hit);
@@ -61,6 +66,22 @@ MailDataStep MailData::feed_text(Octets input) noexcept {
   const bool fits = before <= bytes_max_ - bytes_;
   bytes_ = fits ? bytes_ + before : bytes_max_;
   return spoil(fits ? DataDefect::bare_newline : DataDefect::too_large, input, hit);
+}
+
+// The next hit, from `hit` on, that is a dot at the start of a line; `previous_` stays that of input.
+size_t MailData::scan_over_bare_newlines(Octets input, size_t hit) noexcept {
+  uint16_t previous = dot_scan_previous(input.first(hit), previous_);
+  // The hit is a bare CR or LF; or the octet behind a CR that ended the input before and was bare.
+  bool is_bare = hit > 0 || (previous_ & 0xff) != '\r';
+  while (hit < input.size() && !(input[hit] == kDot && previous == kDotScanStart)) {
+    // The scan goes on behind it, or with that octet. It must not hear of the CR that waits for its
+    // LF in vain, so from here on every hit is bare.
+    if (is_bare) ++hit;
+    is_bare = true;
+    hit += scan_(input.subspan(hit), kNoLineEnd);
+    previous = dot_scan_previous(input.first(hit), kNoLineEnd);
+  }
+  return hit;
 }
 
 MailDataStep MailData::feed_dot(Octets input) noexcept {

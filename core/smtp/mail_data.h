@@ -10,6 +10,12 @@
 
 namespace mailrace::core {
 
+/// What becomes of a CR or LF in mail data that is not half of a CRLF (RFC 5321 section 2.3.8).
+enum class BareNewline : uint8_t {
+  reject,  // it spoils the mail
+  keep,    // an octet as any other: it ends no line and is never rewritten
+};
+
 /// Why mail data will be refused once its end has come.
 enum class DataDefect : uint8_t { none, bare_newline, too_large };
 
@@ -26,7 +32,7 @@ class MailData {
  public:
   /// Begins a new mail of at most `bytes_max` octets, counted with CRLFs and without stuffed dots
   /// (RFC 1870 section 5).
-  void begin(uint64_t bytes_max) noexcept;
+  void begin(uint64_t bytes_max, BareNewline bare_newline = BareNewline::reject) noexcept;
 
   /// Takes a prefix of `input`. Call again with the rest until all is consumed or ended.
   /// input     not empty
@@ -46,6 +52,7 @@ class MailData {
   };
 
   MailDataStep feed_text(Octets input) noexcept;
+  size_t scan_over_bare_newlines(Octets input, size_t hit) noexcept;
   MailDataStep feed_dot(Octets input) noexcept;
   MailDataStep swallow(Octets input) noexcept;
   MailDataStep take(Octets input, Octets content, size_t consumed) noexcept;
@@ -53,6 +60,7 @@ class MailData {
 
   State state_ = State::text;
   DataDefect defect_ = DataDefect::none;
+  BareNewline bare_newline_ = BareNewline::reject;
   uint8_t matched_ = 0;  // while swallowing: octets of CRLF.CRLF matched so far
   uint16_t previous_ = 0;
   uint64_t bytes_ = 0;

@@ -4,6 +4,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/check.h"
+#include "core/smtp/chunked_data.h"
 #include "core/smtp/mail_data.h"
 
 #include <cstddef>
@@ -36,7 +37,9 @@ struct MailDataOutcome {
 /// known to be bare, an LF is not.
 ///
 /// source   RFC 5321 section 2.3.8, section 4.1.1.4, section 4.5.2; RFC 1870 section 5
-inline MailDataOutcome reference_mail_data(std::string_view wire, uint64_t bytes_max) {
+inline MailDataOutcome reference_mail_data(
+    std::string_view wire, uint64_t bytes_max,
+    core::BareNewline bare_newline = core::BareNewline::reject) {
   using core::DataDefect;
   MailDataOutcome outcome;
   // "The character sequence <CRLF>.<CRLF>" is the end, whatever else there is.
@@ -50,7 +53,7 @@ inline MailDataOutcome reference_mail_data(std::string_view wire, uint64_t bytes
     const char octet = text[i];
     const bool begins_line = text[i - 2] == '\r' && text[i - 1] == '\n';
     const bool after_cr = text[i - 1] == '\r';
-    if (after_cr != (octet == '\n')) {
+    if (after_cr != (octet == '\n') && bare_newline == core::BareNewline::reject) {
       outcome.defect = DataDefect::bare_newline;
       break;
     }
@@ -71,9 +74,10 @@ inline MailDataOutcome reference_mail_data(std::string_view wire, uint64_t bytes
 
 /// The same from MailData, with `wire` given in pieces: next_piece(rest) says how long the next is.
 template <class NextPiece>
-MailDataOutcome feed_mail_data(std::string_view wire, uint64_t bytes_max, NextPiece&& next_piece) {
+MailDataOutcome feed_mail_data(std::string_view wire, uint64_t bytes_max, NextPiece&& next_piece,
+                               core::BareNewline bare_newline = core::BareNewline::reject) {
   core::MailData mail_data;
-  mail_data.begin(bytes_max);
+  mail_data.begin(bytes_max, bare_newline);
   MailDataOutcome outcome;
   while (outcome.consumed < wire.size() && !outcome.ended) {
     const std::string_view rest = wire.substr(outcome.consumed);
@@ -91,6 +95,22 @@ MailDataOutcome feed_mail_data(std::string_view wire, uint64_t bytes_max, NextPi
   outcome.defect = mail_data.defect();
   outcome.bytes = mail_data.bytes();
   return outcome;
+}
+
+/// The definition for BDAT: every octet is content, and a CR or LF that is not half of a CRLF of the
+/// whole mail is bare, also where chunks meet and at the end.
+///
+/// source   RFC 3030 section 2; RFC 5321 section 2.3.8
+inline core::DataDefect reference_chunked_data(std::string_view mail) {
+  for (size_t i = 0; i < mail.size(); ++i) {
+    const bool is_crlf = mail.substr(i, 2) == "\r\n";
+    if (is_crlf) {
+      ++i;
+    } else if (mail[i] == '\r' || mail[i] == '\n') {
+      return core::DataDefect::bare_newline;
+    }
+  }
+  return core::DataDefect::none;
 }
 
 }  // namespace mailrace::tests

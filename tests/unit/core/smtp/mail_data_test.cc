@@ -72,6 +72,25 @@ TEST_P(MailDataTest, EndsWhereTheStandardSays) {
   EXPECT_TRUE(outcome.agrees_with(tests::reference_mail_data(wire, kBytesMax)));
 }
 
+// What stands behind the end is never touched, and nothing before it is changed.
+TEST_P(MailDataTest, EndsThereTooWhereBareNewlinesAreKept) {
+  const Data& row = GetParam();
+  const std::string wire = std::string(row.wire) + "MAIL FROM:<a@b>\r\n.\r\n";
+  constexpr auto kKeep = BareNewline::keep;
+  const auto reference = tests::reference_mail_data(wire, kBytesMax, kKeep);
+  EXPECT_TRUE(reference.ended);
+  EXPECT_EQ(reference.consumed, row.wire.size());
+  EXPECT_EQ(reference.defect, DataDefect::none);
+  for (size_t split = 0; split <= wire.size(); ++split) {
+    const auto pieces = [&](auto rest) {
+      const size_t at = wire.size() - rest.size();
+      return at < split ? split - at : rest.size();
+    };
+    const auto outcome = tests::feed_mail_data(wire, kBytesMax, pieces, kKeep);
+    EXPECT_TRUE(outcome.agrees_with(reference)) << split;
+  }
+}
+
 TEST_P(MailDataTest, EndsThereHoweverItIsSplit) {
   const std::string wire = std::string(GetParam().wire) + "MAIL FROM:<a@b>\r\n.\r\n";
   for (uint64_t bytes_max = 0; bytes_max < 10; ++bytes_max) {
