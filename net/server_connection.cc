@@ -112,12 +112,12 @@ void ServerConnection::run(Step step) noexcept {
 
 void ServerConnection::go_on() noexcept {
   Step next;
-  while (wait_ == Wait::nothing && !closing_ && !input_.empty()) {
-    Step step = session_.feed(input_.front(), replies_);
+  while (wait_ == Wait::nothing && !closing_ && (!input_.empty() || session_.can_go_on())) {
+    Step step = session_.feed(input_.empty() ? core::Octets{} : input_.front(), replies_);
     // Octets of an append are used up only once the sink has them all.
     if (step.need == Need::append) {
       unappended_used_ = step.consumed;
-    } else {
+    } else if (step.consumed > 0) {
       input_.consume(step.consumed);
     }
     while (meet(step, next)) step = std::exchange(next, {});
@@ -142,6 +142,9 @@ bool ServerConnection::meet(const Step& step, Step& next) noexcept {
       return true;
     case Need::append:
       append(step.mail_data);
+      return false;
+    case Need::drop:
+      drop_mail();
       return false;
     case Need::commit:
       return end_mail(next);

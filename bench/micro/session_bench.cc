@@ -46,6 +46,8 @@ class Session {
         case Need::append:
           mail_bytes_ += step.mail_data.size();
           break;
+        case Need::drop:
+          break;
         case Need::commit:
           ++mails_;
           [[fallthrough]];

@@ -49,6 +49,24 @@ inline constexpr uint64_t kMessageBytesDefault = 64ull << 20;  // --max-message-
 inline constexpr uint64_t kMessageBytesFloor = 64ull << 10;    // 4.5.3.1.7
 inline constexpr uint64_t kMessageBytesCeiling = 1ull << 40;
 
+/// Octets of a text line without its CRLF, --max-line-length. RFC 5322 section 2.1.1 asks writers
+/// for 78 at most and forbids more than 998; nobody is to be refused for the former.
+inline constexpr uint64_t kTextLineLimitFloor = 78;
+inline constexpr uint64_t kTextLineLimitCeiling = 1ull << 30;
+
+/// Received fields of a mail that is not taken for a loop, --max-hops. Section 6.3: at least 100.
+inline constexpr uint32_t kHopsDefault = 100;
+inline constexpr uint32_t kHopsCeiling = 10'000;
+
+/// Octets of refused chunks that are discarded for a client before it opens its next transaction,
+/// or the message size if that is more. Past it the session is closed: RFC 3030 wants every chunk
+/// discarded whatever its size, and 2^64 octets take a while.
+inline constexpr uint64_t kDiscardedChunkBytesMax = 1ull << 30;
+/// A discarded chunk counts as so many octets at least, so that their number has a bound too.
+inline constexpr uint64_t kDiscardedChunkBytesMin = 4096;
+/// Chunks of no octets in a mail, the last one not counted. They are good for nothing.
+inline constexpr uint32_t kEmptyChunksMax = 100;
+
 /// Mail parameters behind one MAIL or RCPT.
 inline constexpr uint32_t kParametersMax = 16;
 /// RFC 1870 section 4: digits in the value of SIZE=.
@@ -118,7 +136,15 @@ inline constexpr int64_t kDataBlockTimeoutS = 180;  // 4.5.3.2.5
 inline constexpr int64_t kLingerTimeoutS = 5;       // after our last reply, for the peer's end
 inline constexpr int64_t kDrainTimeoutDefaultS = 30;
 
-inline constexpr uint32_t kErrorsPerSessionMax = 20;  // then 421 4.7.0 (7.8 permits it)
+/// Then 421 4.7.0 (7.8 permits it): errors without a mail accepted in between, --max-errors; verbs
+/// that nobody knows, without a command that gets anywhere in between; commands that move no mail,
+/// without MAIL in between.
+inline constexpr uint32_t kErrorsDefault = 20;
+inline constexpr uint32_t kErrorsCeiling = 10'000;
+inline constexpr uint32_t kUnknownVerbsMax = 10;
+inline constexpr uint32_t kIdleCommandsMax = 1000;
+/// --error-delay; well below the 5 minutes that clients wait for a reply (4.5.3.2).
+inline constexpr int64_t kErrorDelayMaxS = 60;
 
 inline constexpr uint32_t kWorkersMax = 1024;
 inline constexpr uint32_t kListenersMax = 16;

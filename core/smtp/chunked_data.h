@@ -33,9 +33,9 @@ struct ChunkStep {
   Octets content;       // of these, what belongs to the mail; borrowed from the input
 };
 
-/// A mail in chunks. Content is what was sent, octet for octet: no dot has a meaning, no line end is
-/// added. A chunk is consumed to its last octet, whether the mail is spoiled or not. The counting
-/// is separate from the checking, so that a chunk that belongs to no mail can be discarded too.
+/// A mail in chunks. Content is what was sent, octet for octet: no dot has a meaning, no line end
+/// is added. A chunk is consumed to its last octet, whether the mail is spoiled or not. The
+/// counting is separate from the checking, so that a chunk of no mail can be discarded too.
 /// source: RFC 3030 section 2, section 4.2
 class ChunkedData {
  public:

@@ -13,6 +13,8 @@ std::string ehlo_reply(const SessionOptions& options, bool is_encrypted) {
   reply.append("250-PIPELINING\r\n");
   reply.append("250-SIZE ").append(std::to_string(options.message_bytes_max)).append("\r\n");
   reply.append("250-8BITMIME\r\n");
+  reply.append("250-CHUNKING\r\n");
+  reply.append("250-BINARYMIME\r\n");
   reply.append("250-SMTPUTF8\r\n");
   reply.append("250-DSN\r\n");
   reply.append("250-MT-PRIORITY\r\n");

@@ -5,6 +5,7 @@
 #include "core/base/check.h"
 #include "core/base/limits.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace mailrace::core {
@@ -20,10 +21,11 @@ void LineReader::drop() noexcept {
 void LineReader::keep(std::string_view piece) noexcept {
   if (piece.empty()) return;
   ends_in_cr_ = piece.back() == '\r';
-  if (size_ + piece.size() <= kCommandLineBytesMax) {
+  if (size_ < kCommandLineBytesMax) {
     if (partial_ == nullptr) partial_ = reinterpret_cast<char*>(blocks_.take());
     MAILRACE_CHECK(partial_ != nullptr);
-    std::memcpy(partial_ + size_, piece.data(), piece.size());
+    const size_t fits = std::min(piece.size(), kCommandLineBytesMax - size_);
+    std::memcpy(partial_ + size_, piece.data(), fits);
   }
   size_ += piece.size();
 }
@@ -44,14 +46,13 @@ std::optional<CommandLine> LineReader::take(Octets input, size_t& used) noexcept
     return std::nullopt;
   }
   used += end + 1;
-  if (size_ + end + 1 > kCommandLineBytesMax) {
-    drop();
-    return CommandLine{{}, true};
+  const bool too_long = size_ + end + 1 > kCommandLineBytesMax;
+  if (size_ == 0) {
+    return CommandLine{rest.substr(0, too_long ? kCommandLineBytesMax : end - 1), too_long};
   }
-  if (size_ == 0) return CommandLine{rest.substr(0, end - 1), false};
   keep(rest.substr(0, end + 1));
   handed_out_ = true;
-  return CommandLine{{partial_, size_ - 2}, false};
+  return CommandLine{{partial_, too_long ? kCommandLineBytesMax : size_ - 2}, too_long};
 }
 
 }  // namespace mailrace::core

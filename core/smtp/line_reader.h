@@ -13,7 +13,7 @@ namespace mailrace::core {
 
 struct CommandLine {
   std::string_view text;  // without CRLF; valid until the next take() and while the input is
-  bool too_long = false;  // more than kCommandLineBytesMax with CRLF; text is empty
+  bool too_long = false;  // more than kCommandLineBytesMax with CRLF; text is only its beginning
 };
 
 /// Keeps a partial line in a block of the pool, and holds none in between.

@@ -68,7 +68,7 @@ MailDataStep MailData::feed_text(Octets input) noexcept {
   return spoil(fits ? DataDefect::bare_newline : DataDefect::too_large, input, hit);
 }
 
-// The next hit, from `hit` on, that is a dot at the start of a line; `previous_` stays that of input.
+// The next hit, from `hit` on, that is a dot at the start of a line; `previous_` stays the input's.
 size_t MailData::scan_over_bare_newlines(Octets input, size_t hit) noexcept {
   uint16_t previous = dot_scan_previous(input.first(hit), previous_);
   // The hit is a bare CR or LF; or the octet behind a CR that ended the input before and was bare.

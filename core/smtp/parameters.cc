@@ -32,6 +32,8 @@ bool read_body(const Parameter& parameter, Charset, MailParameters& parameters) 
     parameters.claims.body = BodyType::seven_bit;
   } else if (equal_ignoring_case(*parameter.value, "8BITMIME")) {
     parameters.claims.body = BodyType::eight_bit_mime;
+  } else if (equal_ignoring_case(*parameter.value, "BINARYMIME")) {
+    parameters.claims.body = BodyType::binary_mime;
   } else {
     return false;
   }
@@ -120,7 +122,7 @@ struct Keyword {
 
 constexpr Keyword<MailParameters> kMailKeywords[] = {
     {"SIZE", read_size},                // RFC 1870
-    {"BODY", read_body},                // RFC 6152
+    {"BODY", read_body},                // RFC 6152, RFC 3030
     {"SMTPUTF8", read_smtputf8},        // RFC 6531
     {"RET", read_ret},                  // RFC 3461
     {"ENVID", read_envid},              // RFC 3461

@@ -35,15 +35,16 @@ Step ServerSession::feed(Octets input, ReplyBuffer& out) noexcept {
   while (true) {
     if (!out.has_room()) return {.need = Need::output, .consumed = used};
     Step step;
-    if (state_ == State::mail_data) {
-      if (used == input.size()) return {.need = Need::input, .consumed = used};
-      step = feed_mail_data(input.subspan(used));
+    if (receiving_data()) {
+      if (used == input.size() && !can_go_on()) return {.need = Need::input, .consumed = used};
+      const Octets rest = input.subspan(used);
+      step = state_ == State::mail_data ? feed_mail_data(rest) : feed_chunk(rest, out);
       used += step.consumed;
     } else {
       MAILRACE_CHECK(state_ == State::command);
       const auto line = lines_.take(input, used);
       if (!line) return {.need = Need::input, .consumed = used};
-      step = line->too_long ? refuse_long_line(out) : execute(line->text, out);
+      step = line->too_long ? refuse_long_line(line->text, out) : execute(line->text, out);
     }
     if (step.need != Need::input) {
       step.consumed = used;
@@ -55,6 +56,8 @@ Step ServerSession::feed(Octets input, ReplyBuffer& out) noexcept {
 Step ServerSession::execute(std::string_view line, ReplyBuffer& out) noexcept {
   const Command command = parse_command(line);
   verb_ = command.verb;
+  // Octets follow this line that are no commands, whatever is wrong with it.
+  if (verb_ == Verb::bdat) return check_bdat(command, out);
   if (verb_ != Verb::rcpt && verb_ != Verb::data) mail_refused_ = false;
   if (command.malformed) return refuse(ReplyId::line_malformed, out);
   // 8-bit addresses have replies of their own; anywhere else the octets mean nothing to SMTP.
@@ -90,8 +93,9 @@ Step ServerSession::dispatch(const Command& command, ReplyBuffer& out) noexcept 
     case Verb::vrfy:
     case Verb::help:
       return check_simple(command, out);
-    case Verb::expn:
     case Verb::bdat:
+      return check_bdat(command, out);
+    case Verb::expn:
     case Verb::starttls:
     case Verb::unimplemented:
       return refuse(ReplyId::not_implemented, out);
@@ -130,8 +134,10 @@ Step ServerSession::terminate(ReplyId reason, ReplyBuffer& out) noexcept {
 }
 
 void ServerSession::refuse_mail(ReplyId reply) noexcept {
-  MAILRACE_CHECK(state_ == State::mail_data);
-  if (!mail_refusal_) mail_refusal_ = reply;
+  MAILRACE_CHECK(receiving_data());
+  MAILRACE_CHECK(mail_open_);
+  if (!storage_refusal_) storage_refusal_ = reply;
+  is_refused_ = true;
 }
 
 Step ServerSession::ask(Question question, std::string_view subject) noexcept {
@@ -145,30 +151,46 @@ Step ServerSession::answer(ReplyId reply, ReplyBuffer& out, std::string_view arg
   return {};
 }
 
-Step ServerSession::refuse_long_line(ReplyBuffer& out) noexcept {
+Step ServerSession::refuse_long_line(std::string_view beginning, ReplyBuffer& out) noexcept {
+  // A size with thousands of digits: nobody knows where the next command begins.
+  const bool is_bdat = parse_command(beginning).verb == Verb::bdat;
   verb_ = Verb::unknown;
-  return refuse(ReplyId::line_too_long, out);
+  return is_bdat ? refuse_and_close(ReplyId::line_too_long, out)
+                 : refuse(ReplyId::line_too_long, out);
+}
+
+void ServerSession::note_refusal(ReplyId reply) noexcept {
+  if (refusals_.count++ == 0) refusals_ = {1, verb_, reply};
+}
+
+Step ServerSession::refuse_and_close(ReplyId reply, ReplyBuffer& out) noexcept {
+  note_refusal(reply);
+  return terminate(reply, out);
 }
 
 // A refused command. Too many in a row without a mail, and the client is not talking SMTP to us.
-// Refused addresses do not count, a mailing list may have many; nor do RCPT and DATA that a client
-// pipelined behind a MAIL before it could know of its refusal (RFC 2920 section 3.1).
+// Refused addresses do not count, a mailing list may have many; nor does what a client pipelined
+// before it could know of a refusal: RCPT, DATA and BDAT behind a MAIL (RFC 2920 section 3.1),
+// chunks behind a chunk (RFC 3030 section 2).
 Step ServerSession::refuse(ReplyId reply, ReplyBuffer& out) noexcept {
-  if (refusals_.count++ == 0) refusals_ = {1, verb_, reply};
+  note_refusal(reply);
   if (verb_ == Verb::mail) mail_refused_ = true;
   if (verb_ == Verb::rcpt && transaction_.is_open) transaction_.recipient_refused = true;
   const ReplyRow& row = reply_row(reply);
-  const bool was_pipelined = mail_refused_ && reply == ReplyId::mail_first;
+  const bool was_pipelined =
+      (mail_refused_ && reply == ReplyId::mail_first) || reply == ReplyId::chunk_failed;
   const bool is_error = row.code >= 500 && row.code <= 503 && !was_pipelined;
-  if (is_error && ++errors_ > kErrorsPerSessionMax) {
+  if (is_error && ++errors_ > config_.errors_max) {
     return terminate(ReplyId::too_many_errors, out);
   }
   return answer(reply, out);
 }
 
-void ServerSession::reset() noexcept {
+// Ends the transaction. returns what the caller of the session must know of it
+Need ServerSession::reset() noexcept {
   transaction_ = Transaction(transactions_, transaction_blocks_max(config_.recipients_max));
-  mail_refusal_.reset();
+  chunk_failed_ = false;
+  return std::exchange(mail_open_, false) ? Need::drop : Need::input;
 }
 
 }  // namespace mailrace::core

@@ -5,6 +5,9 @@
 #include "core/base/block_pool.h"
 #include "core/base/bounded.h"
 #include "core/base/bytes.h"
+#include "core/message/header_section.h"
+#include "core/message/line_length.h"
+#include "core/smtp/chunked_data.h"
 #include "core/smtp/command.h"
 #include "core/smtp/line_reader.h"
 #include "core/smtp/mail_data.h"
@@ -27,6 +30,7 @@ enum class Need : uint8_t {
   output,   // room in the ReplyBuffer: send, then feed again
   verdict,  // judge Step::question, then resume()
   append,   // add Step::mail_data to the mail that was opened; then feed again
+  drop,     // forget the mail that was opened: its transaction has ended; then feed again
   commit,   // the mail data has ended: make the mail durable, or drop it if there is a
             // mail_refusal(); then resume(), and only then 250 is said (section 6.1)
   close,    // send the replies, then close; nothing is read any more
@@ -100,10 +104,15 @@ class ServerSession {
 
   /// The stream is under TLS from here on. Requires: nothing was said under it yet.
   void set_encrypted() noexcept { is_encrypted_ = true; }
+  /// Whether feed() has something to do although there is no more input.
+  bool can_go_on() const noexcept { return state_ == State::chunk && chunks_.at_end_of_chunk(); }
 
   /// Whether MAIL was accepted and the transaction has not ended.
   bool in_transaction() const noexcept { return transaction_.is_open; }
-  bool receiving_data() const noexcept { return state_ == State::mail_data; }
+  /// Whether what comes next is mail data, also if it is to be discarded.
+  bool receiving_data() const noexcept {
+    return state_ == State::mail_data || state_ == State::chunk;
+  }
   const Transaction& transaction() const noexcept { return transaction_; }
   std::string_view helo() const noexcept { return helo_.view(); }
   /// Whether the client asked for the end, so that nothing more of it is to be expected.
@@ -112,15 +121,16 @@ class ServerSession {
   bool is_encrypted() const noexcept { return is_encrypted_; }
   uint64_t queue_id() const noexcept { return queue_id_; }
   /// Octets of mail data so far, or of the mail that just ended.
-  uint64_t mail_bytes() const noexcept { return mail_data_.bytes(); }
-  /// Why the mail being received will not be stored, whatever comes.
-  std::optional<ReplyId> mail_refusal() const noexcept { return mail_refusal_; }
+  uint64_t mail_bytes() const noexcept { return in_chunks_ ? chunks_.bytes() : mail_data_.bytes(); }
+  /// Why the mail being received will not be stored, whatever comes. What is wrong with the mail
+  /// itself comes before what refuse_mail() was told: that may be better another time.
+  std::optional<ReplyId> mail_refusal() const noexcept;
 
   const Refusals& refusals() const noexcept { return refusals_; }
   void clear_refusals() noexcept { refusals_ = {}; }
 
  private:
-  enum class State : uint8_t { created, command, mail_data, verdict, commit, closed };
+  enum class State : uint8_t { created, command, mail_data, chunk, verdict, commit, closed };
 
   // verbs/*.cc: check_x judges syntax and order and answers at once, or asks; proceed_x goes on
   // with the answer.
@@ -132,23 +142,39 @@ class ServerSession {
   Step proceed_rcpt(const Verdict& verdict, ReplyBuffer& out) noexcept;
   Step check_data(const Command& command, ReplyBuffer& out) noexcept;
   Step proceed_data(const Verdict& verdict, ReplyBuffer& out) noexcept;
+  Step check_bdat(const Command& command, ReplyBuffer& out) noexcept;
   Step check_simple(const Command& command, ReplyBuffer& out) noexcept;
   Step check_vrfy(const Command& command, ReplyBuffer& out) noexcept;
 
   Step execute(std::string_view line, ReplyBuffer& out) noexcept;
-  Step refuse_long_line(ReplyBuffer& out) noexcept;
+  Step refuse_long_line(std::string_view beginning, ReplyBuffer& out) noexcept;
   Step dispatch(const Command& command, ReplyBuffer& out) noexcept;
+  std::optional<ReplyId> judge_data() const noexcept;
+  void begin_mail(uint64_t queue_id) noexcept;
   Step feed_mail_data(Octets input) noexcept;
+  void inspect(Octets content) noexcept;
+  Step end_mail_data() noexcept;
+  std::optional<ReplyId> judge_chunk() noexcept;
+  Step begin_chunk() noexcept;
+  Step discard_chunk(ReplyId refusal, ReplyBuffer& out) noexcept;
+  Step feed_chunk(Octets input, ReplyBuffer& out) noexcept;
+  Step end_chunk(ReplyBuffer& out) noexcept;
+  Step fail_chunk(ReplyId refusal, ReplyBuffer& out) noexcept;
   Step proceed_commit(const Verdict& verdict, ReplyBuffer& out) noexcept;
   Step ask(Question question, std::string_view subject) noexcept;
   Step answer(ReplyId reply, ReplyBuffer& out, std::string_view argument = {}) noexcept;
   Step refuse(ReplyId reply, ReplyBuffer& out) noexcept;
-  void reset() noexcept;
+  Step refuse_and_close(ReplyId reply, ReplyBuffer& out) noexcept;
+  void note_refusal(ReplyId reply) noexcept;
+  Need reset() noexcept;
 
   const SessionConfig& config_;
   BlockPool& transactions_;
   LineReader lines_;
   MailData mail_data_;
+  ChunkedData chunks_;
+  HeaderSection header_section_;
+  LineLength line_length_;
   Transaction transaction_;
   BoundedString<kHeloBytesMax> helo_;
   BoundedString<kHeloBytesMax> helo_asked_;  // Question::helo is open
@@ -156,10 +182,23 @@ class ServerSession {
   State state_ = State::created;
   Question question_ = Question::connect;
   Verb verb_ = Verb::unknown;  // the command being executed
-  bool mail_refused_ = false;  // MAIL was, and since then came only RCPT and DATA
+  bool mail_refused_ = false;  // MAIL was, and since then came only RCPT, DATA and BDAT
   bool is_extended_ = false;
   bool is_encrypted_ = false;
-  std::optional<ReplyId> mail_refusal_;
+
+  // The mail that was opened.
+  bool mail_open_ = false;
+  bool in_chunks_ = false;   // by BDAT
+  bool is_refused_ = false;  // there is a mail_refusal()
+  std::optional<ReplyId> storage_refusal_;
+
+  // Chunks.
+  ChunkHeader chunk_;                     // the one that is being received
+  std::optional<ReplyId> chunk_refusal_;  // it is being discarded
+  bool chunk_failed_ = false;             // one was refused; further ones may be on their way
+  uint32_t empty_chunks_ = 0;             // of this mail
+  uint64_t discarded_bytes_ = 0;          // of chunks, since MAIL was accepted
+
   uint64_t queue_id_ = 0;
   uint32_t mails_ = 0;   // that MAIL opened
   uint32_t errors_ = 0;  // in a row, without a mail accepted

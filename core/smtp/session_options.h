@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/base/limits.h"
+#include "core/smtp/mail_data.h"
 
 #include <cstdint>
 #include <string>
@@ -16,6 +17,10 @@ struct SessionOptions {
   uint64_t message_bytes_max = kMessageBytesDefault;  // octets, SIZE of RFC 1870
   uint32_t recipients_max = kRecipientsDefault;       // of a mail, RCPTMAX of RFC 9422
   uint32_t mails_max = 0;                             // of a session, MAILMAX of RFC 9422; 0: any
+  BareNewline bare_newline = BareNewline::reject;     // in mail data
+  uint64_t line_bytes_max = 0;                        // of mail data, without CRLF; 0: any
+  uint32_t hops_max = kHopsDefault;                   // Received fields of a mail
+  uint32_t errors_max = kErrorsDefault;               // without a mail in between
 };
 
 /// The same for all sessions of a server, whose sessions it must outlive.

@@ -14,7 +14,8 @@ import mailrace  # noqa: E402
 import run_dialogs  # noqa: E402
 
 HEADER = os.path.join(HERE, "../../core/smtp/replies.h")
-QUEUE_ID = "[0-9A-HJKMNP-TV-Z]{13}"
+# What may stand for '%' in a row's text; else it is our name.
+ARGUMENTS = {"mail_accepted": "[0-9A-HJKMNP-TV-Z]{13}", "chunk_taken": r"\d+"}
 
 # Rows that no dialog can bring about, and where they come up instead.
 NOT_IN_DIALOGS = {
@@ -38,7 +39,7 @@ def reply_rows():
     rows = {}
     for name, code, enhanced, texts in ROW.findall(text):
         words = "".join(re.findall(r'"([^"]*)"', texts))
-        argument = QUEUE_ID if name == "mail_accepted" else re.escape(mailrace.HOSTNAME)
+        argument = ARGUMENTS.get(name, re.escape(mailrace.HOSTNAME))
         separator = "-" if name == "ehlo_ok" else " "
         pattern = code + separator
         if enhanced:

@@ -97,8 +97,8 @@ MailDataOutcome feed_mail_data(std::string_view wire, uint64_t bytes_max, NextPi
   return outcome;
 }
 
-/// The definition for BDAT: every octet is content, and a CR or LF that is not half of a CRLF of the
-/// whole mail is bare, also where chunks meet and at the end.
+/// The definition for BDAT: every octet is content, and a CR or LF that is not half of a CRLF of
+/// the whole mail is bare, also where chunks meet and at the end.
 ///
 /// source   RFC 3030 section 2; RFC 5321 section 2.3.8
 inline core::DataDefect reference_chunked_data(std::string_view mail) {

@@ -109,6 +109,10 @@ Step SessionDriver::serve(const Step& step) {
       return session_.resume(judge(step), out_);
     case Need::append:
       return serve_append(step);
+    case Need::drop:
+      MAILRACE_CHECK(open_mail_.has_value());
+      open_mail_.reset();
+      return {};
     case Need::commit:
       return serve_commit();
   }

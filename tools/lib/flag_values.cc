@@ -160,11 +160,13 @@ Flag make_number_flag(std::string name, std::string value_name, std::string help
   flag.name = std::move(name);
   flag.value_name = std::move(value_name);
   flag.help = std::move(help);
-  flag.allowed = range_text(std::to_string(range.min), std::to_string(range.max), range.note);
+  flag.allowed = (range.or_zero ? "0, or " : "") +
+                 range_text(std::to_string(range.min), std::to_string(range.max), range.note);
   flag.kind = FlagKind::number;
   flag.set = [range, set](std::string_view text) -> std::optional<std::string> {
     const auto value = core::parse_decimal(text);
-    if (!value || *value < range.min || *value > range.max) return "";
+    if (!value || *value > range.max) return "";
+    if (*value < range.min && !(range.or_zero && *value == 0)) return "";
     set(*value);
     return std::nullopt;
   };

@@ -39,6 +39,7 @@ struct Range {
   uint64_t min = 0;
   uint64_t max = 0;
   std::string note = "";
+  bool or_zero = false;  // 0 is fine too, although it is below min; for number_flag()
 };
 struct DurationRange {
   core::Duration min;

@@ -38,7 +38,7 @@ MAY_INCLUDE = {
 CORE_MAY_INCLUDE = {
     "base": (),
     "scan": ("base",),
-    "smtp": ("scan", "base"),
+    "smtp": ("message", "scan", "base"),
     "message": ("base",),
     "auth": ("message", "base"),
     "milter": ("base",),

@@ -42,6 +42,19 @@ std::vector<Flag> serve_flags(ServeOptions& options) {
                   {0, core::kMailsPerSessionMax, "0 means no limit"},
                   "messages that a client may begin before 421, MAILMAX of RFC 9422"),
       choice_flag(
+          "bare-newline", &options.session.bare_newline, "POLICY",
+          {{"reject", core::BareNewline::reject}, {"keep", core::BareNewline::keep}},
+          "mail data with a CR or LF that is not half of a CRLF: refuse it with 550, or keep it as "
+          "it is, for trusted networks only"),
+      number_flag("max-line-length", &options.session.line_bytes_max, "OCTETS",
+                  {core::kTextLineLimitFloor, core::kTextLineLimitCeiling, "0 means any length",
+                   /*or_zero=*/true},
+                  "longest line of mail data, without CRLF; mail with a longer one gets 550"),
+      number_flag("max-hops", &options.session.hops_max, "COUNT", {1, core::kHopsCeiling},
+                  "Received fields of a mail; one with more is in a loop and gets 554"),
+      number_flag("max-errors", &options.session.errors_max, "COUNT", {1, core::kErrorsCeiling},
+                  "refused commands without a mail accepted in between; the next one gets 421"),
+      choice_flag(
           "durability", &options.durability, "LEVEL",
           {{"disk", spool::Durability::disk}, {"page-cache", spool::Durability::page_cache}},
           "what 250 promises: on stable storage, or handed to the kernel"),

@@ -1,50 +1,114 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// DATA (RFC 5321 section 4.1.1.4): from 354 to the reply that ends the transaction.
+// DATA (RFC 5321 section 4.1.1.4): from 354 to the reply that ends the transaction. What a mail is
+// held to, and its end, are the same for BDAT.
 #include "core/base/queue_id.h"
 #include "core/smtp/server_session.h"
 
 namespace mailrace::core {
 
-Step ServerSession::check_data(const Command& /*no argument*/, ReplyBuffer& out) noexcept {
-  if (!transaction_.is_open) return refuse(ReplyId::mail_first, out);
-  if (transaction_.recipients.count() == 0) {
-    // 554 tells a pipelining client that its recipients were the trouble (RFC 2920 section 3.1).
-    return refuse(
-        transaction_.recipient_refused ? ReplyId::no_valid_recipients : ReplyId::rcpt_first, out);
+// Why DATA or BDAT may not come now.
+std::optional<ReplyId> ServerSession::judge_data() const noexcept {
+  if (!transaction_.is_open) return ReplyId::mail_first;
+  if (verb_ == Verb::data && mail_open_) return ReplyId::chunks_begun;
+  if (verb_ == Verb::data && transaction_.claims.body == BodyType::binary_mime) {
+    return ReplyId::binary_needs_bdat;
   }
+  if (transaction_.recipients.count() > 0) return std::nullopt;
+  // 554 tells a pipelining client that its recipients were the trouble (RFC 2920 section 3.1).
+  return transaction_.recipient_refused ? ReplyId::no_valid_recipients : ReplyId::rcpt_first;
+}
+
+Step ServerSession::check_data(const Command& /*no argument*/, ReplyBuffer& out) noexcept {
+  if (const auto refusal = judge_data()) return refuse(*refusal, out);
   return ask(Question::data, {});
 }
 
 Step ServerSession::proceed_data(const Verdict& verdict, ReplyBuffer& out) noexcept {
+  if (verb_ == Verb::bdat) {
+    if (!verdict.accepted) return discard_chunk(verdict.refusal, out);
+    begin_mail(verdict.queue_id);
+    chunks_.begin(transaction_.claims.body != BodyType::binary_mime, config_.bare_newline);
+    return begin_chunk();
+  }
   if (!verdict.accepted) return refuse(verdict.refusal, out);
-  queue_id_ = verdict.queue_id;
+  begin_mail(verdict.queue_id);
   state_ = State::mail_data;
-  mail_data_.begin(config_.message_bytes_max);
+  mail_data_.begin(config_.message_bytes_max, config_.bare_newline);
   return answer(ReplyId::start_mail_data, out);
+}
+
+void ServerSession::begin_mail(uint64_t queue_id) noexcept {
+  queue_id_ = queue_id;
+  mail_open_ = true;
+  in_chunks_ = verb_ == Verb::bdat;
+  is_refused_ = false;
+  storage_refusal_.reset();
+  empty_chunks_ = 0;
+  header_section_.begin();
+  const bool has_lines = transaction_.claims.body != BodyType::binary_mime;
+  line_length_.begin(has_lines ? config_.line_bytes_max : 0);
 }
 
 Step ServerSession::feed_mail_data(Octets input) noexcept {
   const MailDataStep data = mail_data_.feed(input);
-  if (mail_data_.defect() != DataDefect::none && !mail_refusal_) {
-    mail_refusal_ = mail_data_.defect() == DataDefect::too_large ? ReplyId::mail_too_large
-                                                                 : ReplyId::bare_newline;
-  }
+  if (mail_data_.defect() != DataDefect::none) is_refused_ = true;
+  inspect(data.content);
   if (data.ended) {
-    state_ = State::commit;
-    return {.need = Need::commit, .consumed = data.consumed};
+    Step step = end_mail_data();
+    step.consumed = data.consumed;
+    return step;
   }
-  const bool wanted = !mail_refusal_ && !data.content.empty();
+  const bool wanted = !is_refused_ && !data.content.empty();
   return {.need = wanted ? Need::append : Need::input,
           .consumed = data.consumed,
           .mail_data = data.content};
 }
 
+// Looks for what spoils a mail and is no matter of its framing. A refused mail is looked at too, so
+// that the reply does not depend on how far it had come when something else went wrong.
+void ServerSession::inspect(Octets content) noexcept {
+  if (header_section_.is_open()) {
+    header_section_.feed(content);
+    if (header_section_.received_count() > config_.hops_max) is_refused_ = true;
+  }
+  if (line_length_.is_limited()) {
+    line_length_.feed(content);
+    if (line_length_.is_exceeded()) is_refused_ = true;
+  }
+}
+
+std::optional<ReplyId> ServerSession::mail_refusal() const noexcept {
+  if (!mail_open_ || !is_refused_) return std::nullopt;
+  switch (in_chunks_ ? chunks_.defect() : mail_data_.defect()) {
+    case DataDefect::bare_newline:
+      return ReplyId::bare_newline;
+    case DataDefect::too_large:
+      return ReplyId::mail_too_large;
+    case DataDefect::none:
+      break;
+  }
+  if (line_length_.is_exceeded()) return ReplyId::text_line_too_long;
+  if (header_section_.received_count() > config_.hops_max) return ReplyId::too_many_hops;
+  return storage_refusal_;
+}
+
+Step ServerSession::end_mail_data() noexcept {
+  line_length_.end();
+  if (in_chunks_) chunks_.end();
+  const bool is_spoiled = in_chunks_ && chunks_.defect() != DataDefect::none;
+  if (is_spoiled || line_length_.is_exceeded()) is_refused_ = true;
+  state_ = State::commit;
+  return {.need = Need::commit};
+}
+
 Step ServerSession::proceed_commit(const Verdict& verdict, ReplyBuffer& out) noexcept {
-  const ReplyId refusal = mail_refusal_.value_or(verdict.refusal);
-  const bool accepted = verdict.accepted && !mail_refusal_;
+  const auto own_refusal = mail_refusal();
+  const ReplyId refusal = own_refusal.value_or(verdict.refusal);
+  const bool accepted = verdict.accepted && !own_refusal;
   state_ = State::command;
   verb_ = Verb::data;
-  reset();
+  mail_open_ = false;  // it was committed or dropped
+  (void)reset();
   if (!accepted) return answer(refusal, out);  // a mail was refused, not a command
   errors_ = 0;
   return answer(ReplyId::mail_accepted, out, format_queue_id(queue_id_).view());

@@ -15,10 +15,13 @@ Step ServerSession::proceed_helo(const Verdict& verdict, ReplyBuffer& out) noexc
   if (!verdict.accepted) return refuse(verdict.refusal, out);
   helo_.assign(helo_asked_.view());
   is_extended_ = verb_ == Verb::ehlo;
-  reset();
-  if (!is_extended_) return answer(ReplyId::helo_ok, out, config_.hostname);
-  out.add_lines(is_encrypted_ ? config_.ehlo_reply_encrypted : config_.ehlo_reply);
-  return {};
+  const Need need = reset();
+  if (is_extended_) {
+    out.add_lines(is_encrypted_ ? config_.ehlo_reply_encrypted : config_.ehlo_reply);
+  } else {
+    out.add(ReplyId::helo_ok, config_.hostname);
+  }
+  return {.need = need};
 }
 
 }  // namespace mailrace::core

@@ -42,6 +42,8 @@ Step ServerSession::proceed_mail(const Verdict& verdict, ReplyBuffer& out) noexc
   }
   transaction_.is_open = true;
   ++mails_;
+  chunk_failed_ = false;
+  discarded_bytes_ = 0;
   const bool priority_changed = transaction_.claims.priority.value_or(0) != 0;
   return answer(priority_changed ? ReplyId::mail_ok_priority_changed : ReplyId::mail_ok, out);
 }

@@ -6,6 +6,7 @@ namespace mailrace::core {
 
 Step ServerSession::check_rcpt(const Command& command, ReplyBuffer& out) noexcept {
   if (!transaction_.is_open) return refuse(ReplyId::mail_first, out);
+  if (mail_open_) return refuse(ReplyId::chunks_begun, out);
   const auto argument = split_path_argument(command.argument, "TO:");
   if (!argument) return refuse(ReplyId::syntax_of_arguments, out);
   const Charset charset = transaction_.claims.is_smtputf8 ? Charset::utf8 : Charset::ascii;

@@ -9,8 +9,9 @@ namespace mailrace::core {
 
 Step ServerSession::check_simple(const Command& command, ReplyBuffer& out) noexcept {
   if (command.verb == Verb::rset) {
-    reset();
-    return answer(ReplyId::reset_ok, out);
+    const Need need = reset();
+    out.add(ReplyId::reset_ok);
+    return {.need = need};
   }
   if (command.verb == Verb::noop) return answer(ReplyId::noop_ok, out);
   if (command.verb == Verb::vrfy) return check_vrfy(command, out);

@@ -22,6 +22,8 @@ TEST(EhloReplyTest, HasALineForEachKeyword) {
             "250-PIPELINING\r\n"
             "250-SIZE 67108864\r\n"
             "250-8BITMIME\r\n"
+            "250-CHUNKING\r\n"
+            "250-BINARYMIME\r\n"
             "250-SMTPUTF8\r\n"
             "250-DSN\r\n"
             "250-MT-PRIORITY\r\n"
@@ -69,7 +71,7 @@ constexpr Offer kOffers[] = {
     {"size_over_the_limit", "MAIL FROM:<a@b.test> SIZE=1001", "552/5.3.4"},
     {"eight_bit", "MAIL FROM:<a@b.test> BODY=8BITMIME", "250/2.1.0"},
     {"seven_bit", "MAIL FROM:<a@b.test> BODY=7BIT", "250/2.1.0"},
-    {"binary", "MAIL FROM:<a@b.test> BODY=BINARYMIME", "501/5.5.4"},
+    {"binary", "MAIL FROM:<a@b.test> BODY=BINARYMIME", "250/2.1.0"},
     {"utf8", "MAIL FROM:<\xc3\xbc@b.test> SMTPUTF8", "250/2.1.0"},
     {"dsn", "MAIL FROM:<a@b.test> RET=HDRS ENVID=x", "250/2.1.0"},
     {"priority", "MAIL FROM:<a@b.test> MT-PRIORITY=0", "250/2.1.0"},

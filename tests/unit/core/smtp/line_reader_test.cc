@@ -27,7 +27,10 @@ class Feeder {
     size_t used = 0;
     while (const auto line = reader_.take(input, used)) {
       EXPECT_LE(used, input.size());
-      EXPECT_TRUE(!line->too_long || line->text.empty());
+      if (line->too_long) {
+        EXPECT_EQ(line->text.size(), kCommandLineBytesMax);
+        EXPECT_TRUE(line->text.starts_with(beginning));
+      }
       lines.push_back(line->too_long ? kTooLong : std::string(line->text));
     }
     EXPECT_EQ(used, input.size());
@@ -36,6 +39,7 @@ class Feeder {
   LineReader& reader() { return reader_; }
 
   std::vector<std::string> lines{};
+  std::string beginning{};  // of every line that is too long
 
  private:
   BlockPool pool_{kSessionBlockBytes, 1};
@@ -109,6 +113,7 @@ TEST(LineReaderTest, ReportsALongerLineOnceAndStaysInStep) {
     const std::string wire = line_of(bytes) + "\nNOOP\r\n";
     for (const size_t piece : {size_t{1}, size_t{1000}, bytes - 2, bytes - 1, bytes, wire.size()}) {
       Feeder feeder;
+      feeder.beginning = std::string(kCommandLineBytesMax - 2, 'x');
       for (size_t i = 0; i < wire.size(); i += piece) feeder.feed(wire.substr(i, piece));
       EXPECT_EQ(feeder.lines, (std::vector<std::string>{kTooLong, "\nNOOP"}))
           << bytes << ' ' << piece;

@@ -15,6 +15,7 @@
 namespace mailrace::core {
 namespace {
 
+using std::string_literals::operator""s;
 using std::string_view_literals::operator""sv;
 using tests::codes_of;
 using tests::SessionDriver;
@@ -98,12 +99,12 @@ constexpr Dialog kSyntax[] = {
      "500/5.5.1 500/5.5.1 500/5.5.1"},
     {"blank_in_front", From::greeted, " NOOP\r\n", "500/5.5.1"},
     {"known_but_not_here", From::greeted,
-     "EXPN l\r\nTURN\r\nSEND FROM:<a@b>\r\nAUTH PLAIN\r\nETRN x\r\nBDAT 5\r\nSTARTTLS\r\n",
-     "502/5.5.1 502/5.5.1 502/5.5.1 502/5.5.1 502/5.5.1 502/5.5.1 502/5.5.1"},
+     "EXPN l\r\nTURN\r\nSEND FROM:<a@b>\r\nAUTH PLAIN\r\nETRN x\r\nSTARTTLS\r\n",
+     "502/5.5.1 502/5.5.1 502/5.5.1 502/5.5.1 502/5.5.1 502/5.5.1"},
     {"argument_where_none_is", From::rcpt, "DATA x\r\nRSET x\r\nQUIT x\r\nSTARTTLS x\r\nDATA\r\n",
      "501/5.5.4 501/5.5.4 501/5.5.4 501/5.5.4 354"},
-    {"no_argument_where_one_is", From::greeted, "EHLO\r\nHELO \r\nMAIL\r\nVRFY\r\nEXPN\r\nBDAT\r\n",
-     "501/5.5.4 501/5.5.4 501/5.5.4 501/5.5.4 501/5.5.4 501/5.5.4"},
+    {"no_argument_where_one_is", From::greeted, "EHLO\r\nHELO \r\nMAIL\r\nVRFY\r\nEXPN\r\n",
+     "501/5.5.4 501/5.5.4 501/5.5.4 501/5.5.4 501/5.5.4"},
     {"rcpt_without_argument", From::mail, "RCPT\r\n", "501/5.5.4"},
     {"optional_argument", From::greeted, "NOOP\r\nNOOP x y\r\nHELP\r\nHELP DATA\r\n",
      "250/2.0.0 250/2.0.0 214/2.0.0 214/2.0.0"},
@@ -248,6 +249,62 @@ constexpr Dialog kMailData[] = {
      "550/5.6.11 503/5.5.1 250/2.1.0"},
 };
 
+constexpr Dialog kChunks[] = {
+    // RFC 3030 section 2, section 3, section 4; the table of SESSION.md
+    {"bdat_first", From::connected, "BDAT 4\r\nNOOPNOOP\r\n", "503/5.5.1 250/2.0.0"},
+    {"bdat_greeted", From::greeted, "BDAT 4 LAST\r\nNOOPNOOP\r\n", "503/5.5.1 250/2.0.0"},
+    {"bdat_in_mail", From::mail, "BDAT 4 LAST\r\nNOOPNOOP\r\n", "503/5.5.1 250/2.0.0"},
+    {"one_chunk", From::rcpt, "BDAT 4 LAST\r\nab\r\nNOOP\r\n", "250/2.0.0 250/2.0.0"},
+    {"two_chunks", From::rcpt, "BDAT 3\r\nab\rBDAT 4 LAST\r\n\nc\r\n", "250/2.0.0 250/2.0.0"},
+    {"empty_last", From::rcpt, "BDAT 4\r\nab\r\nBDAT 0 LAST\r\n", "250/2.0.0 250/2.0.0"},
+    {"nothing_at_all", From::rcpt, "BDAT 0 LAST\r\nNOOP\r\n", "250/2.0.0 250/2.0.0"},
+    {"empty_in_the_middle", From::rcpt, "BDAT 0\r\nBDAT 2\r\nabBDAT 0\r\nBDAT 0 LAST\r\n",
+     "250/2.0.0 250/2.0.0 250/2.0.0 250/2.0.0"},
+    {"dots_are_content", From::rcpt, "BDAT 5 LAST\r\n\r\n.\r\nNOOP\r\n", "250/2.0.0 250/2.0.0"},
+    {"commands_are_content", From::rcpt, "BDAT 6\r\nQUIT\r\nBDAT 6 LAST\r\nRSET\r\n",
+     "250/2.0.0 250/2.0.0"},
+    {"malformed_size", From::rcpt, "BDAT 4x\r\nNOOPNOOP\r\n", "501/5.5.4"},
+    {"no_size", From::rcpt, "BDAT\r\nNOOP\r\n", "501/5.5.4"},
+    {"malformed_marker", From::rcpt, "BDAT 4 FIRST\r\nNOOPNOOP\r\n", "501/5.5.4"},
+    {"control_character", From::rcpt, "BDAT 4\0\r\nNOOP\r\n"sv, "501/5.5.4"},
+    {"bare_lf_in_bdat", From::rcpt, "BDAT 4\nNOOP\r\nNOOP\r\n", "501/5.5.4"},
+    {"eight_bit_bdat", From::rcpt, "BDAT 4 \xff\r\nNOOP\r\n", "501/5.5.4"},
+    {"verb_in_any_case", From::rcpt, "bDaT 2 last \t\r\nabNOOP\r\n", "250/2.0.0 250/2.0.0"},
+    {"too_large", From::rcpt, "BDAT 1048577 LAST\r\n", ""},
+    {"absurdly_large", From::rcpt, "BDAT 18446744073709551616\r\nNOOP\r\n", "552/5.3.4"},
+    {"absurdly_large_first", From::greeted, "BDAT 4611686018427387904\r\nNOOP\r\n", "552/5.3.4"},
+    {"data_behind_bdat", From::rcpt, "BDAT 2\r\nabDATA\r\nBDAT 0 LAST\r\n",
+     "250/2.0.0 503/5.5.1 250/2.0.0"},
+    {"rcpt_behind_bdat", From::rcpt, "BDAT 2\r\nabRCPT TO:<x@y>\r\nBDAT 0 LAST\r\n",
+     "250/2.0.0 503/5.5.1 250/2.0.0"},
+    {"mail_behind_bdat", From::rcpt, "BDAT 2\r\nabMAIL FROM:<x@y>\r\nBDAT 0 LAST\r\n",
+     "250/2.0.0 503/5.5.1 250/2.0.0"},
+    {"simple_verbs_between", From::rcpt, "BDAT 2\r\nabNOOP\r\nVRFY a\r\nBDAT 0 LAST\r\n",
+     "250/2.0.0 250/2.0.0 252/2.5.0 250/2.0.0"},
+    {"bdat_behind_last", From::rcpt, "BDAT 2 LAST\r\nabBDAT 4 LAST\r\nNOOPDATA\r\n",
+     "250/2.0.0 503/5.5.1 503/5.5.1"},
+    {"rset_between", From::rcpt, "BDAT 2\r\nabRSET\r\nBDAT 4 LAST\r\nNOOPNOOP\r\n",
+     "250/2.0.0 250/2.0.0 503/5.5.1 250/2.0.0"},
+    {"ehlo_between", From::rcpt, "BDAT 2\r\nabEHLO c\r\nBDAT 4 LAST\r\nNOOPMAIL FROM:<>\r\n",
+     "250/2.0.0 250 503/5.5.1 250/2.1.0"},
+    {"bare_lf_in_a_chunk", From::rcpt,
+     "BDAT 2\r\n\naBDAT 4\r\nNOOPBDAT 4 LAST\r\nNOOPBDAT 4\r\nNOOPMAIL FROM:<>\r\n",
+     "550/5.6.11 503/5.5.1 503/5.5.1 503/5.5.1 250/2.1.0"},
+    {"bare_cr_across_chunks", From::rcpt, "BDAT 2\r\na\rBDAT 4 LAST\r\nNOOPNOOP\r\n",
+     "250/2.0.0 550/5.6.11 250/2.0.0"},
+    {"bare_cr_at_the_end", From::rcpt, "BDAT 2 LAST\r\na\rNOOP\r\n", "550/5.6.11 250/2.0.0"},
+    {"failed_until_rset", From::rcpt, "BDAT 2\r\n\naRSET\r\nMAIL FROM:<>\r\nBDAT 4\r\nNOOP",
+     "550/5.6.11 250/2.0.0 250/2.1.0 503/5.5.1"},
+    {"failed_until_ehlo", From::rcpt, "BDAT 2\r\n\naEHLO c\r\nBDAT 4\r\nNOOPMAIL FROM:<>\r\n",
+     "550/5.6.11 250 503/5.5.1 250/2.1.0"},
+    {"a_refused_chunk_ends_the_transaction", From::mail,
+     "BDAT 4\r\nNOOPRCPT TO:<a@b>\r\nBDAT 4 LAST\r\nNOOPMAIL FROM:<>\r\n",
+     "503/5.5.1 503/5.5.1 503/5.5.1 250/2.1.0"},
+    {"binary", From::greeted,
+     "MAIL FROM:<a@b> BODY=BINARYMIME\r\nRCPT TO:<a@b>\r\nDATA\r\nBDAT 3 LAST\r\n\n\ra",
+     "250/2.1.0 250/2.1.5 503/5.5.1 250/2.0.0"},
+};
+
 class DialogTest : public testing::TestWithParam<Dialog> {};
 
 TEST_P(DialogTest, Codes) {
@@ -274,6 +331,7 @@ INSTANTIATE_TEST_SUITE_P(Syntax, DialogTest, testing::ValuesIn(kSyntax), name_of
 INSTANTIATE_TEST_SUITE_P(Paths, DialogTest, testing::ValuesIn(kPaths), name_of);
 INSTANTIATE_TEST_SUITE_P(Smtputf8, DialogTest, testing::ValuesIn(kSmtputf8), name_of);
 INSTANTIATE_TEST_SUITE_P(Parameters, DialogTest, testing::ValuesIn(kParameters), name_of);
+INSTANTIATE_TEST_SUITE_P(Chunks, DialogTest, testing::ValuesIn(kChunks), name_of);
 INSTANTIATE_TEST_SUITE_P(MailData, DialogTest, testing::ValuesIn(kMailData), name_of);
 
 // --- pipelining, RFC 2920 -----------------------------------------------------------------------
@@ -342,7 +400,12 @@ std::optional<ReplyId> row_of(std::string_view reply) {
     ReplyBuffer out;
     out.attach(memory);
     const bool names_mail = row.id == ReplyId::mail_accepted;
-    out.add(row.id, names_mail ? format_queue_id(1).view() : "mx.test"sv);
+    const auto queue_id = format_queue_id(1);
+    // A count of octets is as it is in the reply.
+    const bool names_octets = row.id == ReplyId::chunk_taken && reply.ends_with(" octets received");
+    const std::string_view octets =
+        names_octets ? reply.substr(10, reply.find(" octets") - 10) : ""sv;
+    out.add(row.id, names_mail ? queue_id.view() : names_octets ? octets : "mx.test"sv);
     const std::string_view line = as_text(out.pending());
     if (row.id == ReplyId::ehlo_ok) {
       if (reply.starts_with("250-mx.test\r\n")) return row.id;
@@ -384,6 +447,19 @@ void add_limits(Coverage& coverage) {
   driver.send(std::string(5000, 'x') + "\r\n");         // line_too_long
   for (int i = 0; i < 30; ++i) driver.send("WIZ\r\n");  // too_many_errors
   coverage.add(driver.transcript().replies);
+
+  SessionDriver chunks({.options = {.line_bytes_max = 78, .hops_max = 1}});
+  for (const std::string& mail :
+       {std::string(79, 'x'), "Received:\r\nReceived:\r\n"s, std::string()}) {
+    chunks.send("EHLO c.test\r\nMAIL FROM:<>\r\nRCPT TO:<r@d.test>\r\n");
+    if (mail.empty()) {
+      for (uint32_t i = 0; i < kEmptyChunksMax + 2; ++i) chunks.send("BDAT 0\r\n");
+    } else {
+      chunks.send("BDAT " + std::to_string(mail.size()) + " LAST\r\n" + mail);
+    }
+  }
+  coverage.add(
+      chunks.transcript().replies);  // text_line_too_long, too_many_hops, too_many_empty_chunks
 
   SessionDriver greedy;
   advance(greedy, From::rcpt);
@@ -428,6 +504,7 @@ TEST(RepliesTest, EveryRowIsProduced) {
   add_dialogs(coverage, kSmtputf8);
   add_dialogs(coverage, kParameters);
   add_dialogs(coverage, kMailData);
+  add_dialogs(coverage, kChunks);
   add_limits(coverage);
   add_verdicts(coverage);
   for (const ReplyRow& row : kReplies) {

@@ -275,6 +275,114 @@ TEST(SessionLimitsTest, NoBlockAtAllForRecipients) {
   transactions.give(taken);
 }
 
+// --- mail data ----------------------------------------------------------------------------------
+
+TEST(SessionLimitsTest, Hops) {
+  for (const bool by_bdat : {false, true}) {
+    for (const uint32_t hops : {kHopsDefault, kHopsDefault + 1}) {
+      SessionDriver driver;
+      const std::string mail = repeat("Received: x\r\n", hops) + "\r\nReceived: y\r\n";
+      const bool over = hops > kHopsDefault;
+      driver.send(by_bdat ? kToData.substr(0, kToData.size() - 6) : kToData);
+      const std::string wire =
+          by_bdat ? "BDAT " + std::to_string(mail.size()) + " LAST\r\n" + mail : mail + ".\r\n";
+      EXPECT_EQ(codes_to(driver, wire + "NOOP\r\n"),
+                over ? "554/5.4.6 250/2.0.0" : "250/2.0.0 250/2.0.0");
+      EXPECT_EQ(driver.transcript().mails.size(), over ? 0u : 1u);
+    }
+  }
+}
+
+TEST(SessionLimitsTest, TextLine) {
+  for (const bool over : {false, true}) {
+    const SessionRules rules{.options = {.line_bytes_max = 78}};
+    const std::string line = std::string(over ? 79 : 78, 'x') + "\r\n";
+    SessionDriver driver(rules);
+    driver.send(kToData);
+    EXPECT_EQ(codes_to(driver, "a\r\n." + line + "b\r\n.\r\n"), over ? "550/5.6.0" : "250/2.0.0");
+    driver.send("MAIL FROM:<>\r\nRCPT TO:<a@b>\r\n");
+    const std::string size = std::to_string(line.size());
+    EXPECT_EQ(codes_to(driver, "BDAT " + size + "\r\n" + line + "BDAT 0 LAST\r\n"),
+              over ? "550/5.6.0 503/5.5.1" : "250/2.0.0 250/2.0.0");
+    EXPECT_EQ(driver.transcript().mails.size(), over ? 0u : 2u);
+    // BINARYMIME has no lines.
+    driver.send("MAIL FROM:<> BODY=BINARYMIME\r\nRCPT TO:<a@b>\r\n");
+    EXPECT_EQ(codes_to(driver, "BDAT " + size + " LAST\r\n" + line), "250/2.0.0");
+  }
+}
+
+// The reply names the same defect wherever the octets are split, so one comes before the other.
+TEST(SessionLimitsTest, OfManyDefectsTheFramingComesFirst) {
+  const SessionRules rules{.options = {.line_bytes_max = 78, .hops_max = 1}};
+  const std::string hops = "Received: x\r\nReceived: y\r\n";
+  const std::string line = std::string(79, 'x') + "\r\n";
+  for (const bool by_octet : {false, true}) {
+    const auto codes = [&](const std::string& mail) {
+      const std::string wire = std::string(kToData) + mail + ".\r\n";
+      const Transcript transcript = by_octet ? tests::run_session_by_octets(wire, rules)
+                                             : tests::run_session(wire, {}, rules);
+      EXPECT_TRUE(transcript.mails.empty());
+      constexpr std::string_view kBefore = "220 250 250/2.1.0 250/2.1.5 354 ";
+      return codes_of(transcript.replies).substr(kBefore.size());
+    };
+    EXPECT_EQ(codes(hops), "554/5.4.6");
+    EXPECT_EQ(codes(hops + line), "550/5.6.0");
+    EXPECT_EQ(codes(hops + line + "\n\r\n"), "550/5.6.11");
+  }
+}
+
+TEST(SessionLimitsTest, EmptyChunks) {
+  SessionDriver driver;
+  driver.send(kToData.substr(0, kToData.size() - 6));
+  const std::string taken = replies_to(driver, repeat("BDAT 0\r\n", kEmptyChunksMax + 1));
+  EXPECT_EQ(count_of(taken, "250 2.0.0 0 octets received"), kEmptyChunksMax + 1);  // one opened it
+  EXPECT_EQ(codes_to(driver, "BDAT 0\r\nBDAT 0 LAST\r\nMAIL FROM:<>\r\n"),
+            "554/5.5.0 503/5.5.1 250/2.1.0");
+  EXPECT_TRUE(driver.transcript().mails.empty());
+}
+
+TEST(SessionLimitsTest, ChunksPastTheSizeAreDiscardedToTheirLastOctet) {
+  for (const uint64_t chunk : {uint64_t{500}, uint64_t{501}, uint64_t{100'000}}) {
+    SessionDriver driver({.message_bytes_max = 1000});
+    driver.send(kToData.substr(0, kToData.size() - 6));
+    driver.send("BDAT 500\r\n" + std::string(500, 'x'));
+    const std::string wire =
+        "BDAT " + std::to_string(chunk) + " LAST\r\n" + std::string(chunk, 'y') + "NOOP\r\n";
+    EXPECT_EQ(codes_to(driver, wire), chunk == 500 ? "250/2.0.0 250/2.0.0" : "552/5.3.4 250/2.0.0");
+    EXPECT_EQ(driver.transcript().mails.size(), chunk == 500 ? 1u : 0u);
+  }
+}
+
+// Octets without end must not be taken for nothing, but a client that pipelined is not in error.
+TEST(SessionLimitsTest, DiscardedChunks) {
+  SessionDriver driver;
+  driver.send(kToData.substr(0, kToData.size() - 6));
+  EXPECT_EQ(codes_to(driver, "BDAT 2\r\n\na"), "550/5.6.11");
+  const std::string refused = replies_to(driver, repeat("BDAT 4\r\nNOOP", 10'000));
+  EXPECT_EQ(count_of(refused, "503 5.5.1"), 10'000u);
+  EXPECT_EQ(codes_to(driver, "BDAT " + std::to_string(kDiscardedChunkBytesMax) + "\r\n"),
+            "552/5.3.4");
+  EXPECT_TRUE(driver.transcript().closed);
+
+  // Even chunks of no octets come to an end.
+  SessionDriver other;
+  other.send(kToData.substr(0, kToData.size() - 6));
+  other.send("BDAT 2\r\n\na");
+  const uint64_t count = kDiscardedChunkBytesMax / kDiscardedChunkBytesMin;
+  EXPECT_EQ(count_of(replies_to(other, repeat("BDAT 0\r\n", count + 1)), "503 5.5.1"), count);
+  EXPECT_TRUE(other.transcript().closed);
+}
+
+TEST(SessionLimitsTest, ALongBdatLineClosesTheSession) {
+  for (const size_t piece : {size_t{1}, size_t{100}, size_t{10'000}}) {
+    SessionDriver driver;
+    const std::string wire = "bdat " + std::string(5000, '0') + "4\r\nNOOPNOOP\r\n";
+    for (size_t i = 0; i < wire.size(); i += piece) driver.send(wire.substr(i, piece));
+    EXPECT_EQ(codes_of(driver.transcript().replies), "220 500/5.5.2");
+    EXPECT_TRUE(driver.transcript().closed);
+  }
+}
+
 // --- sizes, RFC 1870 ----------------------------------------------------------------------------
 
 TEST(SessionLimitsTest, MessageSize) {
@@ -324,7 +432,7 @@ TEST(SessionLimitsTest, DeclaredSizeIsNoLimit) {
 TEST(SessionErrorsTest, TwentyAreAnsweredOneMoreCloses) {
   for (const char* error : {"WIZ\r\n", "EHLO\r\n", "EXPN x\r\n", "DATA\r\n", "\r\n", "A\nB\r\n"}) {
     SessionDriver driver;
-    EXPECT_EQ(codes_to(driver, repeat(error, kErrorsPerSessionMax) + "NOOP\r\n").substr(20 * 10),
+    EXPECT_EQ(codes_to(driver, repeat(error, kErrorsDefault) + "NOOP\r\n").substr(20 * 10),
               "250/2.0.0");
     EXPECT_EQ(codes_to(driver, error + std::string("NOOP\r\n")), "421/4.7.0");
     EXPECT_TRUE(driver.transcript().closed);
@@ -333,9 +441,9 @@ TEST(SessionErrorsTest, TwentyAreAnsweredOneMoreCloses) {
 
 TEST(SessionErrorsTest, AMailForgivesThem) {
   SessionDriver driver;
-  driver.send(repeat("WIZ\r\n", kErrorsPerSessionMax));
+  driver.send(repeat("WIZ\r\n", kErrorsDefault));
   driver.send(std::string(kToData) + ".\r\n");
-  EXPECT_EQ(codes_to(driver, repeat("WIZ\r\n", kErrorsPerSessionMax) + "NOOP\r\n").substr(200),
+  EXPECT_EQ(codes_to(driver, repeat("WIZ\r\n", kErrorsDefault) + "NOOP\r\n").substr(200),
             "250/2.0.0");
 }
 
@@ -445,12 +553,23 @@ TEST(VerdictTest, TheMailsOwnDefectIsNamedFirst) {
   EXPECT_EQ(codes_to(driver, "m\n\r\n.\r\n"), "550/5.6.11");
 }
 
+// Else the same octets would be answered one way or the other, by how far the disk had come.
+TEST(VerdictTest, TheMailsOwnDefectIsNamedEvenIfItShowsLater) {
+  SessionDriver driver({.mail_bytes_room = 5});
+  driver.send(kToData);
+  EXPECT_EQ(codes_to(driver, "0123456789\r\n"), "");
+  EXPECT_EQ(driver.session().mail_refusal(), ReplyId::spool_full);
+  EXPECT_EQ(codes_to(driver, "\n\r\n.\r\n"), "550/5.6.11");
+  driver.send("MAIL FROM:<>\r\nRCPT TO:<a@b>\r\nBDAT 10\r\n0123456789");
+  EXPECT_TRUE(driver.transcript().replies.ends_with("452 4.3.1 out of storage, try again\r\n"));
+}
+
 TEST(VerdictTest, RefuseMailSwallowsTheRest) {
   SessionDriver driver({.mail_bytes_room = 5});
   driver.send(kToData);
   EXPECT_EQ(codes_to(driver, "0123456789\r\n"), "");
   EXPECT_EQ(driver.session().mail_refusal(), ReplyId::spool_full);
-  EXPECT_EQ(codes_to(driver, "RSET\r\n..\r\nbare\n\r\n"), "");
+  EXPECT_EQ(codes_to(driver, "RSET\r\n..\r\n"), "");
   EXPECT_EQ(codes_to(driver, ".\r\nNOOP\r\n"), "452/4.3.1 250/2.0.0");
   EXPECT_TRUE(driver.transcript().mails.empty());
   EXPECT_FALSE(driver.session().mail_refusal().has_value());
