@@ -86,13 +86,32 @@ class Session {
 constexpr std::string_view kHello = "EHLO client.bench.test\r\n";
 constexpr std::string_view kQuit = "QUIT\r\n";
 
+// As a mail has it that came through two servers.
+constexpr std::string_view kHeaderSection =
+    "Received: from mail.client.bench.test (mail.client.bench.test [192.0.2.25])\r\n"
+    "\tby relay.bench.test with ESMTPS id 1A2B3C4D5E6F7;\r\n"
+    "\tMon, 6 Jan 2025 10:00:01 +0000\r\n"
+    "Received: from [192.0.2.77] by mail.client.bench.test; Mon, 6 Jan 2025 10:00:00 +0000\r\n"
+    "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=client.bench.test; s=k1;\r\n"
+    "\tt=1736157600; h=from:to:subject:date:message-id:mime-version:content-type;\r\n"
+    "\tbh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=TmljZSB0aGF0IHlvdSBsb29r\r\n"
+    "From: Sender <sender@client.bench.test>\r\n"
+    "To: Recipient <recipient@mx.bench.test>\r\n"
+    "Subject: a mail for the benchmark\r\n"
+    "Date: Mon, 6 Jan 2025 10:00:00 +0000\r\n"
+    "Message-ID: <20250106100000.1@client.bench.test>\r\n"
+    "MIME-Version: 1.0\r\n"
+    "Content-Type: text/plain; charset=utf-8\r\n"
+    "\r\n";
+
 // A transaction as a pipelining client sends it, with `bytes` octets of mail data, CRLF included.
 std::string transaction_of(size_t bytes) {
   std::string wire =
       "MAIL FROM:<sender@client.bench.test> SIZE=4096 BODY=8BITMIME\r\n"
       "RCPT TO:<recipient@mx.bench.test>\r\n"
       "DATA\r\n";
-  wire += core::as_text(make_mail_data(bytes - 2, /*seed=*/42));
+  wire += kHeaderSection;
+  wire += core::as_text(make_mail_data(bytes - kHeaderSection.size() - 2, /*seed=*/42));
   return wire + "\r\n.\r\n";
 }
 
