@@ -143,6 +143,10 @@ bool ServerConnection::meet(const Step& step, Step& next) noexcept {
     case Need::append:
       append(step.mail_data);
       return false;
+    case Need::delay:
+      wait_ = Wait::delay;
+      context_.timers.set(self_.slot, context_.now + context_.session.error_delay);
+      return false;
     case Need::drop:
       drop_mail();
       return false;
@@ -173,6 +177,8 @@ Verdict ServerConnection::judge(const Step& step) noexcept {
       return context_.domains.judge(step.domain);
     case Question::data:
       return open_mail();
+    case Question::recipient_data:
+      return Verdict::accept();  // the envelope has them all, and nobody judges them yet
   }
   MAILRACE_CHECK(false);  // a question without an answer
   return {};
@@ -330,8 +336,8 @@ void ServerConnection::steer_receiving() noexcept {
 }
 
 void ServerConnection::relieve() noexcept {
-  const bool peer_is_slow = wait_ == Wait::output;
-  if (!peer_is_slow) return;
+  const bool waits_for_long = wait_ == Wait::output || wait_ == Wait::delay;
+  if (!waits_for_long) return;
   stream_.stop_receiving();
   if (!input_.stash()) end();
 }
@@ -384,7 +390,7 @@ void ServerConnection::end() noexcept {
 }
 
 void ServerConnection::set_deadline() noexcept {
-  if (closing_) return;
+  if (closing_ || wait_ == Wait::delay) return;
   const int64_t timeout_s =
       session_.receiving_data() ? core::kDataBlockTimeoutS : core::kCommandTimeoutS;
   context_.timers.set(self_.slot, context_.now + core::seconds(timeout_s));
@@ -392,6 +398,11 @@ void ServerConnection::set_deadline() noexcept {
 
 void ServerConnection::on_timeout() noexcept {
   if (closing_ || !started_) return end();
+  if (wait_ == Wait::delay) {
+    wait_ = Wait::nothing;
+    set_deadline();
+    return go_on();
+  }
   // While we are the ones who wait for the disk, the peer has done its part.
   if (wait_ == Wait::commit || wait_ == Wait::room) return set_deadline();
   if (wait_ == Wait::output) return end();

@@ -46,8 +46,8 @@ class ServerConnection {
   /// The server is stopping: says goodbye unless a transaction is open. `now`: even then.
   void drain(bool now) noexcept;
 
-  /// Copies what it holds, if it waits for its peer to take replies: somebody else needs the
-  /// buffers. Drops the connection if that is too much.
+  /// Copies what it holds, if it waits for its peer to take replies or for the time to say one:
+  /// somebody else needs the buffers. Drops the connection if that is too much.
   void relieve() noexcept;
 
   uint32_t slot() const noexcept { return self_.slot; }
@@ -58,7 +58,7 @@ class ServerConnection {
 
  private:
   /// What must happen before more input is used.
-  enum class Wait : uint8_t { nothing, output, room, commit };
+  enum class Wait : uint8_t { nothing, output, room, commit, delay };
 
   void begin(const core::Endpoint& peer) noexcept;
   void run(core::Step step) noexcept;

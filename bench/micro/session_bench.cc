@@ -55,6 +55,7 @@ class Session {
           (void)session_.resume(Verdict{true, {}, 42}, out_);
           break;
         case Need::output:
+        case Need::delay:
           send();
           break;
         case Need::input:

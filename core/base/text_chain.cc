@@ -71,6 +71,22 @@ void TextChain::drop_last(std::string_view text) noexcept {
   if (--count_ == 0) clear();
 }
 
+std::optional<std::string_view> TextChain::next(Cursor& cursor) const noexcept {
+  if (!std::exchange(cursor.begun_, true)) cursor.block_ = first_;
+  const auto* block = static_cast<const Block*>(cursor.block_);
+  while (block != nullptr && cursor.offset_ == block->used) {
+    block = block->next;
+    cursor.block_ = block;
+    cursor.offset_ = 0;
+  }
+  if (block == nullptr) return std::nullopt;
+  const char* const at = texts(block) + cursor.offset_;
+  uint16_t size;
+  std::memcpy(&size, at, sizeof size);
+  cursor.offset_ += sizeof size + size;
+  return std::string_view(at + sizeof size, size);
+}
+
 void TextChain::clear() noexcept {
   while (first_ != nullptr) {
     Block* const next = first_->next;

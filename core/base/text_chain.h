@@ -36,6 +36,16 @@ class TextChain {
   /// Takes the last text off. Requires: `text` is what the last append() returned.
   void drop_last(std::string_view text) noexcept;
 
+  /// Where a walk over the texts is; begins at the first one. Good until clear() or drop_last().
+  class Cursor {
+    friend class TextChain;
+    const void* block_ = nullptr;
+    size_t offset_ = 0;
+    bool begun_ = false;
+  };
+  /// The next text; nothing behind the last one.
+  std::optional<std::string_view> next(Cursor& cursor) const noexcept;
+
   /// Gives all blocks back to the pool.
   void clear() noexcept;
 

@@ -15,6 +15,7 @@ std::string ehlo_reply(const SessionOptions& options, bool is_encrypted) {
   reply.append("250-8BITMIME\r\n");
   reply.append("250-CHUNKING\r\n");
   reply.append("250-BINARYMIME\r\n");
+  if (options.prdr) reply.append("250-PRDR\r\n");
   reply.append("250-SMTPUTF8\r\n");
   reply.append("250-DSN\r\n");
   reply.append("250-MT-PRIORITY\r\n");

@@ -40,6 +40,11 @@ bool read_body(const Parameter& parameter, Charset, MailParameters& parameters) 
   return true;
 }
 
+bool read_prdr(const Parameter& parameter, Charset, MailParameters& parameters) noexcept {
+  parameters.prdr = true;
+  return !parameter.value;
+}
+
 bool read_smtputf8(const Parameter& parameter, Charset, MailParameters& parameters) noexcept {
   parameters.claims.is_smtputf8 = true;
   return !parameter.value;
@@ -128,6 +133,7 @@ constexpr Keyword<MailParameters> kMailKeywords[] = {
     {"ENVID", read_envid},              // RFC 3461
     {"REQUIRETLS", read_requiretls},    // RFC 8689; the session knows whether it is encrypted
     {"MT-PRIORITY", read_mt_priority},  // RFC 6710
+    {"PRDR", read_prdr},                // draft-hall-prdr-00; the session knows whether it is on
 };
 
 constexpr Keyword<RcptParameters> kRcptKeywords[] = {

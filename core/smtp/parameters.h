@@ -25,6 +25,7 @@ struct MailParameters {
   std::optional<uint64_t> size;  // octets, SIZE= of RFC 1870; 2^64-1 stands for that or more
   MailClaims claims;
   std::string_view envelope_id;  // ENVID= of RFC 3461 in xtext, for <= kEnvelopeIdBytesMax octets
+  bool prdr = false;             // draft-hall-prdr-00: a reply for each recipient is asked for
 };
 
 struct ParsedMailParameters {

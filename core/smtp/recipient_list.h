@@ -32,6 +32,14 @@ class RecipientList {
 
   uint32_t count() const noexcept { return texts_.count(); }
 
+  using Cursor = TextChain::Cursor;
+  /// The next recipient; nothing behind the last one. A fresh cursor begins at the first.
+  std::optional<Recipient> next(Cursor& cursor) const noexcept {
+    const auto text = texts_.next(cursor);
+    if (!text) return std::nullopt;
+    return decode(*text);
+  }
+
   /// Calls visit(const Recipient&) for each in order, until it returns false.
   template <class Visit>
   void for_each(Visit&& visit) const {

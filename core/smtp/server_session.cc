@@ -4,6 +4,7 @@
 
 #include "core/base/check.h"
 #include "core/smtp/extensions.h"
+#include "core/smtp/other_protocol.h"
 
 #include <utility>
 
@@ -35,7 +36,12 @@ Step ServerSession::feed(Octets input, ReplyBuffer& out) noexcept {
   while (true) {
     if (!out.has_room()) return {.need = Need::output, .consumed = used};
     Step step;
-    if (receiving_data()) {
+    if (state_ == State::held) {
+      state_ = State::command;
+      step = answer(held_reply_, out);
+    } else if (state_ == State::recipient_replies) {
+      step = say_recipient_replies(out);
+    } else if (receiving_data()) {
       if (used == input.size() && !can_go_on()) return {.need = Need::input, .consumed = used};
       const Octets rest = input.subspan(used);
       step = state_ == State::mail_data ? feed_mail_data(rest) : feed_chunk(rest, out);
@@ -102,6 +108,7 @@ Step ServerSession::dispatch(const Command& command, ReplyBuffer& out) noexcept 
     case Verb::unknown:
       break;
   }
+  if (is_other_protocol(command.word)) return refuse_and_close(ReplyId::other_protocol, out);
   return refuse(ReplyId::unknown_verb, out);
 }
 
@@ -121,6 +128,8 @@ Step ServerSession::resume(const Verdict& verdict, ReplyBuffer& out) noexcept {
       return proceed_rcpt(verdict, out);
     case Question::data:
       return proceed_data(verdict, out);
+    case Question::recipient_data:
+      return proceed_recipient_data(verdict);
   }
   MAILRACE_CHECK(false);  // a question without an answer
   return {};
@@ -180,11 +189,19 @@ Step ServerSession::refuse(ReplyId reply, ReplyBuffer& out) noexcept {
   const bool was_pipelined =
       (mail_refused_ && reply == ReplyId::mail_first) || reply == ReplyId::chunk_failed;
   const bool is_error = row.code >= 500 && row.code <= 503 && !was_pipelined;
-  if (is_error && ++errors_ > config_.errors_max) {
+  if (!is_error) return answer(reply, out);
+  if (reply == ReplyId::unknown_verb) ++unknown_verbs_;
+  if (++errors_ > config_.errors_max || unknown_verbs_ > kUnknownVerbsMax) {
     return terminate(ReplyId::too_many_errors, out);
   }
-  return answer(reply, out);
+  if (config_.error_delay.ns == 0) return answer(reply, out);
+  held_reply_ = reply;
+  state_ = State::held;
+  return {.need = Need::delay};
 }
+
+// Counts a command that moves no mail. returns whether it is one too many
+bool ServerSession::is_idle() noexcept { return ++idle_commands_ > kIdleCommandsMax; }
 
 // Ends the transaction. returns what the caller of the session must know of it
 Need ServerSession::reset() noexcept {

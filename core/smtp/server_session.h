@@ -30,6 +30,7 @@ enum class Need : uint8_t {
   output,   // room in the ReplyBuffer: send, then feed again
   verdict,  // judge Step::question, then resume()
   append,   // add Step::mail_data to the mail that was opened; then feed again
+  delay,    // send the replies, wait for SessionOptions::error_delay, then feed again
   drop,     // forget the mail that was opened: its transaction has ended; then feed again
   commit,   // the mail data has ended: make the mail durable, or drop it if there is a
             // mail_refusal(); then resume(), and only then 250 is said (section 6.1)
@@ -38,11 +39,13 @@ enum class Need : uint8_t {
 
 /// What somebody else decides. Each verb that changes the transaction can ask.
 enum class Question : uint8_t {
-  connect,    // may this client speak?
-  helo,       // subject: the name
-  mail,       // subject: the reverse-path, empty for <>
-  recipient,  // subject: the forward-path; path: its parts
-  data,       // open a mail for this transaction: Verdict::queue_id
+  connect,         // may this client speak?
+  helo,            // subject: the name
+  mail,            // subject: the reverse-path, empty for <>
+  recipient,       // subject: the forward-path; path: its parts
+  data,            // open a mail for this transaction: Verdict::queue_id
+  recipient_data,  // PRDR, behind the mail data, for each recipient in order: is it fine for this
+                   // one? subject: the forward-path
 };
 
 /// The answer. A refusal names the reply.
@@ -105,7 +108,10 @@ class ServerSession {
   /// The stream is under TLS from here on. Requires: nothing was said under it yet.
   void set_encrypted() noexcept { is_encrypted_ = true; }
   /// Whether feed() has something to do although there is no more input.
-  bool can_go_on() const noexcept { return state_ == State::chunk && chunks_.at_end_of_chunk(); }
+  bool can_go_on() const noexcept {
+    return (state_ == State::chunk && chunks_.at_end_of_chunk()) ||
+           state_ == State::recipient_replies || state_ == State::held;
+  }
 
   /// Whether MAIL was accepted and the transaction has not ended.
   bool in_transaction() const noexcept { return transaction_.is_open; }
@@ -130,7 +136,17 @@ class ServerSession {
   void clear_refusals() noexcept { refusals_ = {}; }
 
  private:
-  enum class State : uint8_t { created, command, mail_data, chunk, verdict, commit, closed };
+  enum class State : uint8_t {
+    created,
+    command,
+    mail_data,
+    chunk,
+    verdict,
+    commit,
+    recipient_replies,  // PRDR: there was no room for all of them
+    held,               // an error reply is held back
+    closed,
+  };
 
   // verbs/*.cc: check_x judges syntax and order and answers at once, or asks; proceed_x goes on
   // with the answer.
@@ -160,11 +176,15 @@ class ServerSession {
   Step feed_chunk(Octets input, ReplyBuffer& out) noexcept;
   Step end_chunk(ReplyBuffer& out) noexcept;
   Step fail_chunk(ReplyId refusal, ReplyBuffer& out) noexcept;
+  Step ask_next_recipient() noexcept;
+  Step proceed_recipient_data(const Verdict& verdict) noexcept;
+  Step say_recipient_replies(ReplyBuffer& out) noexcept;
   Step proceed_commit(const Verdict& verdict, ReplyBuffer& out) noexcept;
   Step ask(Question question, std::string_view subject) noexcept;
   Step answer(ReplyId reply, ReplyBuffer& out, std::string_view argument = {}) noexcept;
   Step refuse(ReplyId reply, ReplyBuffer& out) noexcept;
   Step refuse_and_close(ReplyId reply, ReplyBuffer& out) noexcept;
+  bool is_idle() noexcept;
   void note_refusal(ReplyId reply) noexcept;
   Need reset() noexcept;
 
@@ -199,9 +219,17 @@ class ServerSession {
   uint32_t empty_chunks_ = 0;             // of this mail
   uint64_t discarded_bytes_ = 0;          // of chunks, since MAIL was accepted
 
+  // PRDR: where the questions are, then where the replies are.
+  RecipientList::Cursor recipient_cursor_;
+  uint32_t recipient_index_ = 0;
+  uint32_t recipients_accepted_ = 0;
+
   uint64_t queue_id_ = 0;
-  uint32_t mails_ = 0;   // that MAIL opened
-  uint32_t errors_ = 0;  // in a row, without a mail accepted
+  uint32_t mails_ = 0;          // that MAIL opened
+  uint32_t errors_ = 0;         // in a row, without a mail accepted
+  uint32_t unknown_verbs_ = 0;  // of these, without a command that got anywhere
+  uint32_t idle_commands_ = 0;  // since MAIL was accepted
+  ReplyId held_reply_ = ReplyId::unknown_verb;
   Refusals refusals_;
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/base/limits.h"
+#include "core/base/time.h"
 #include "core/smtp/mail_data.h"
 
 #include <cstdint>
@@ -21,6 +22,8 @@ struct SessionOptions {
   uint64_t line_bytes_max = 0;                        // of mail data, without CRLF; 0: any
   uint32_t hops_max = kHopsDefault;                   // Received fields of a mail
   uint32_t errors_max = kErrorsDefault;               // without a mail in between
+  Duration error_delay{};                             // how long their replies are held back
+  bool prdr = false;                                  // offers PRDR
 };
 
 /// The same for all sessions of a server, whose sessions it must outlive.

@@ -6,6 +6,7 @@
 #include "core/base/limits.h"
 #include "core/smtp/envelope.h"
 #include "core/smtp/recipient_list.h"
+#include "core/smtp/recipient_replies.h"
 
 #include <cstdint>
 
@@ -23,6 +24,7 @@ struct Transaction {
   BoundedString<kPathBytesMax> reverse_path;  // without brackets; empty: the null reverse-path
   BoundedString<kEnvelopeIdXtextBytesMax> envelope_id;  // ENVID of RFC 3461, as written
   RecipientList recipients;                             // accepted ones
+  RecipientReplies recipient_replies{};                 // open: PRDR was asked for
 };
 
 }  // namespace mailrace::core

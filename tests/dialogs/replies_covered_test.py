@@ -19,6 +19,8 @@ ARGUMENTS = {"mail_accepted": "[0-9A-HJKMNP-TV-Z]{13}", "chunk_taken": r"\d+"}
 
 # Rows that no dialog can bring about, and where they come up instead.
 NOT_IN_DIALOGS = {
+    "no_recipient_accepted": "needs a policy that refuses a mail for a recipient: "
+                             "tests/unit/core/smtp/session_prdr_test.cc",
     "service_closing": "needs SIGTERM: tests/e2e/test_shutdown.py",
     "too_many_sessions": "needs 16384 connections: tests/e2e/test_slow_peer.py",
     "timed_out": "needs minutes of silence",

@@ -105,6 +105,11 @@ Step SessionDriver::serve(const Step& step) {
       MAILRACE_CHECK(!out_.empty());
       send_replies(/*all=*/false);
       return {};
+    case Need::delay:
+      // The replies before the one that is held back may go, and that one is not among them.
+      ++transcript_.delays;
+      send_replies(/*all=*/true);
+      return {};
     case Need::verdict:
       return session_.resume(judge(step), out_);
     case Need::append:
@@ -140,18 +145,38 @@ Step SessionDriver::serve_commit() {
   const bool kept = !session_.mail_refusal() && !rules_.commit_refusal;
   if (kept) {
     MAILRACE_CHECK(session_.mail_bytes() == open_mail_->data.size());
+    keep_accepted_recipients();
     transcript_.mails.push_back(std::move(*open_mail_));
   }
   open_mail_.reset();
   const Step step = session_.resume(
       rules_.commit_refusal ? Verdict::refuse(*rules_.commit_refusal) : Verdict::accept(), out_);
-  MAILRACE_CHECK(!session_.in_transaction());
+  // PRDR may have more to say than there is room for.
+  MAILRACE_CHECK(session_.in_transaction() == (step.need == Need::output));
   return step;
+}
+
+// Those that PRDR did not refuse.
+void SessionDriver::keep_accepted_recipients() {
+  const core::RecipientReplies& replies = session_.transaction().recipient_replies;
+  if (!replies.is_open()) return;
+  std::vector<std::string> accepted;
+  for (uint32_t i = 0; i < open_mail_->forward_paths.size(); ++i) {
+    const bool is_accepted = replies.at(i) == ReplyId::recipient_accepted;
+    if (is_accepted) accepted.push_back(open_mail_->forward_paths[i]);
+  }
+  MAILRACE_CHECK(!accepted.empty());
+  open_mail_->forward_paths = std::move(accepted);
 }
 
 Verdict SessionDriver::judge(const Step& step) {
   if (const auto refusal = rules_.refusals[size_t(step.question)]) return Verdict::refuse(*refusal);
   if (step.question == Question::data) return open_mail();
+  if (step.question == Question::recipient_data) {
+    const auto refusal = rules_.recipient_refusals.find(std::string(step.subject));
+    return refusal == rules_.recipient_refusals.end() ? Verdict::accept()
+                                                      : Verdict::refuse(refusal->second);
+  }
   if (step.question != Question::recipient) return Verdict::accept();
   MAILRACE_CHECK(step.subject.ends_with(step.domain));
   MAILRACE_CHECK(step.domain.empty() == core::equal_ignoring_case(step.subject, "postmaster"));

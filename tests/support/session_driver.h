@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -26,7 +27,8 @@ struct SessionRules {
   size_t transaction_blocks = 100;     // of kSessionBlockBytes octets
   size_t send_bytes_max = SIZE_MAX;    // octets of replies that the peer takes at a time
   std::vector<std::string> domains{};  // the only ones that recipients may have; empty: any
-  std::array<std::optional<core::ReplyId>, 5> refusals{};  // by Question
+  std::array<std::optional<core::ReplyId>, 6> refusals{};     // by Question
+  std::map<std::string, core::ReplyId> recipient_refusals{};  // by forward-path, behind mail data
   std::optional<core::ReplyId> commit_refusal{};
   std::optional<uint64_t> mail_bytes_room{};  // past it, refuse_mail(spool_full)
   core::SessionOptions options{};             // all but those above
@@ -65,6 +67,7 @@ struct Transcript {
   std::vector<StoredMail> mails;
   uint64_t consumed = 0;  // octets of input done with
   bool closed = false;
+  size_t delays = 0;  // of replies
 
   bool operator==(const Transcript&) const = default;
 };
@@ -95,6 +98,7 @@ class SessionDriver {
   core::Step serve(const core::Step& step);
   core::Step serve_append(const core::Step& step);
   core::Step serve_commit();
+  void keep_accepted_recipients();
   core::Verdict judge(const core::Step& step);
   core::Verdict open_mail();
   void send_replies(bool all);

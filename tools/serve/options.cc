@@ -54,6 +54,11 @@ std::vector<Flag> serve_flags(ServeOptions& options) {
                   "Received fields of a mail; one with more is in a loop and gets 554"),
       number_flag("max-errors", &options.session.errors_max, "COUNT", {1, core::kErrorsCeiling},
                   "refused commands without a mail accepted in between; the next one gets 421"),
+      duration_flag("error-delay", &options.session.error_delay,
+                    {core::Duration{}, core::seconds(core::kErrorDelayMaxS)},
+                    "how long the reply to such a command is held back, to a quarter of a second"),
+      switch_flag("prdr", &options.session.prdr,
+                  "offer PRDR: a reply for each recipient behind the mail data"),
       choice_flag(
           "durability", &options.durability, "LEVEL",
           {{"disk", spool::Durability::disk}, {"page-cache", spool::Durability::page_cache}},

@@ -85,7 +85,11 @@ Step ServerSession::fail_chunk(ReplyId refusal, ReplyBuffer& out) noexcept {
   const Need need = reset();
   chunk_failed_ = others_may_follow;
   Step step = refuse(refusal, out);
-  if (step.need == Need::input) step.need = need;
+  if (need == Need::drop && step.need != Need::close) {
+    MAILRACE_CHECK(step.need ==
+                   Need::input);  // what a mail is refused for is no error of a command
+    step.need = Need::drop;
+  }
   return step;
 }
 

@@ -44,6 +44,7 @@ void ServerSession::begin_mail(uint64_t queue_id) noexcept {
   is_refused_ = false;
   storage_refusal_.reset();
   empty_chunks_ = 0;
+  unknown_verbs_ = 0;
   header_section_.begin();
   const bool has_lines = transaction_.claims.body != BodyType::binary_mime;
   line_length_.begin(has_lines ? config_.line_bytes_max : 0);
@@ -89,7 +90,8 @@ std::optional<ReplyId> ServerSession::mail_refusal() const noexcept {
   }
   if (line_length_.is_exceeded()) return ReplyId::text_line_too_long;
   if (header_section_.received_count() > config_.hops_max) return ReplyId::too_many_hops;
-  return storage_refusal_;
+  if (storage_refusal_) return storage_refusal_;
+  return ReplyId::no_recipient_accepted;
 }
 
 Step ServerSession::end_mail_data() noexcept {
@@ -97,6 +99,12 @@ Step ServerSession::end_mail_data() noexcept {
   if (in_chunks_) chunks_.end();
   const bool is_spoiled = in_chunks_ && chunks_.defect() != DataDefect::none;
   if (is_spoiled || line_length_.is_exceeded()) is_refused_ = true;
+  if (transaction_.recipient_replies.is_open() && !is_refused_) {
+    recipient_cursor_ = {};
+    recipient_index_ = 0;
+    recipients_accepted_ = 0;
+    return ask_next_recipient();
+  }
   state_ = State::commit;
   return {.need = Need::commit};
 }
@@ -105,12 +113,20 @@ Step ServerSession::proceed_commit(const Verdict& verdict, ReplyBuffer& out) noe
   const auto own_refusal = mail_refusal();
   const ReplyId refusal = own_refusal.value_or(verdict.refusal);
   const bool accepted = verdict.accepted && !own_refusal;
-  state_ = State::command;
   verb_ = Verb::data;
   mail_open_ = false;  // it was committed or dropped
+  if (accepted) errors_ = 0;
+  if (accepted || refusal == ReplyId::no_recipient_accepted) {
+    if (transaction_.recipient_replies.is_open()) {
+      recipient_index_ = 0;
+      state_ = State::recipient_replies;
+      out.add(ReplyId::prdr_begins);
+      return say_recipient_replies(out);
+    }
+  }
+  state_ = State::command;
   (void)reset();
   if (!accepted) return answer(refusal, out);  // a mail was refused, not a command
-  errors_ = 0;
   return answer(ReplyId::mail_accepted, out, format_queue_id(queue_id_).view());
 }
 

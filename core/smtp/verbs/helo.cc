@@ -6,6 +6,7 @@ namespace mailrace::core {
 
 Step ServerSession::check_helo(const Command& command, ReplyBuffer& out) noexcept {
   // A refused EHLO changes nothing (section 4.1.4).
+  if (is_idle()) return refuse_and_close(ReplyId::too_many_idle_commands, out);
   if (!is_helo_name(command.argument)) return refuse(ReplyId::helo_name_malformed, out);
   helo_asked_.assign(command.argument);
   return ask(Question::helo, helo_asked_.view());
@@ -14,6 +15,7 @@ Step ServerSession::check_helo(const Command& command, ReplyBuffer& out) noexcep
 Step ServerSession::proceed_helo(const Verdict& verdict, ReplyBuffer& out) noexcept {
   if (!verdict.accepted) return refuse(verdict.refusal, out);
   helo_.assign(helo_asked_.view());
+  unknown_verbs_ = 0;
   is_extended_ = verb_ == Verb::ehlo;
   const Need need = reset();
   if (is_extended_) {

@@ -21,11 +21,16 @@ Step ServerSession::check_mail(const Command& command, ReplyBuffer& out) noexcep
   if (parsed.error != PathError::none) return refuse(ReplyId::reverse_path_malformed, out);
   if (error == ParameterError::unknown) return refuse(ReplyId::parameter_unknown, out);
   if (error != ParameterError::none) return refuse(ReplyId::parameter_malformed, out);
+  if (parameters.prdr && !config_.prdr) return refuse(ReplyId::parameter_unknown, out);
   if (parameters.claims.requires_tls && !is_encrypted_) {
     return refuse(ReplyId::encryption_needed, out);
   }
   const uint64_t declared = parameters.size.value_or(0);
   if (declared > config_.message_bytes_max) return refuse(ReplyId::mail_too_large, out);
+  if (parameters.prdr &&
+      !transaction_.recipient_replies.open(transactions_, config_.recipients_max)) {
+    return refuse(ReplyId::too_many_open, out);
+  }
   transaction_.reverse_path.assign(parsed.path.mailbox());
   transaction_.claims = parameters.claims;
   transaction_.envelope_id.assign(parameters.envelope_id);
@@ -43,6 +48,8 @@ Step ServerSession::proceed_mail(const Verdict& verdict, ReplyBuffer& out) noexc
   transaction_.is_open = true;
   ++mails_;
   chunk_failed_ = false;
+  idle_commands_ = 0;
+  unknown_verbs_ = 0;
   discarded_bytes_ = 0;
   const bool priority_changed = transaction_.claims.priority.value_or(0) != 0;
   return answer(priority_changed ? ReplyId::mail_ok_priority_changed : ReplyId::mail_ok, out);

@@ -31,7 +31,10 @@ Step ServerSession::check_rcpt(const Command& command, ReplyBuffer& out) noexcep
 }
 
 Step ServerSession::proceed_rcpt(const Verdict& verdict, ReplyBuffer& out) noexcept {
-  if (verdict.accepted) return answer(ReplyId::rcpt_ok, out);
+  if (verdict.accepted) {
+    unknown_verbs_ = 0;
+    return answer(ReplyId::rcpt_ok, out);
+  }
   transaction_.recipients.drop_last();
   return refuse(verdict.refusal, out);
 }

@@ -8,6 +8,8 @@
 namespace mailrace::core {
 
 Step ServerSession::check_simple(const Command& command, ReplyBuffer& out) noexcept {
+  if (command.verb == Verb::quit) return terminate(ReplyId::goodbye, out);
+  if (is_idle()) return refuse_and_close(ReplyId::too_many_idle_commands, out);
   if (command.verb == Verb::rset) {
     const Need need = reset();
     out.add(ReplyId::reset_ok);
@@ -15,9 +17,8 @@ Step ServerSession::check_simple(const Command& command, ReplyBuffer& out) noexc
   }
   if (command.verb == Verb::noop) return answer(ReplyId::noop_ok, out);
   if (command.verb == Verb::vrfy) return check_vrfy(command, out);
-  if (command.verb == Verb::help) return answer(ReplyId::help, out);
-  MAILRACE_CHECK(command.verb == Verb::quit);
-  return terminate(ReplyId::goodbye, out);
+  MAILRACE_CHECK(command.verb == Verb::help);
+  return answer(ReplyId::help, out);
 }
 
 // What is asked for is not looked at; only UTF-8 must be, and must be announced by the parameter at

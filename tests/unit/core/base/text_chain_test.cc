@@ -162,5 +162,21 @@ TEST(TextChainTest, TakesNoMoreThanItsShare) {
   EXPECT_TRUE(moved.append(text));
 }
 
+TEST(TextChainTest, ACursorComesByAllTexts) {
+  BlockPool pool(64, 100);
+  TextChain chain(pool);
+  TextChain::Cursor none;
+  EXPECT_FALSE(chain.next(none).has_value());
+  std::vector<std::string> texts;
+  for (size_t i = 0; i < 50; ++i) {
+    texts.emplace_back(i % 40, char('a' + i % 26));  // some are empty
+    ASSERT_TRUE(chain.append(texts.back()).has_value());
+  }
+  TextChain::Cursor cursor;
+  for (const std::string& text : texts) EXPECT_EQ(chain.next(cursor), text);
+  EXPECT_FALSE(chain.next(cursor).has_value());
+  EXPECT_FALSE(chain.next(cursor).has_value());
+}
+
 }  // namespace
 }  // namespace mailrace::core

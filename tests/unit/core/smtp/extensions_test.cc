@@ -49,11 +49,17 @@ TEST(EhloReplyTest, OffersRequiretlsUnderTlsOnly) {
   EXPECT_NE(encrypted.transcript().replies.find("250-REQUIRETLS"), std::string::npos);
 }
 
+TEST(EhloReplyTest, HasPrdrIfItIsOn) {
+  EXPECT_NE(ehlo_reply({.hostname = "mx.test", .prdr = true}, kClear).find("250-PRDR\r\n"),
+            std::string::npos);
+}
+
 TEST(EhloReplyTest, FitsWithTheLongestNameAndNumbers) {
   const SessionOptions options{.hostname = std::string(kDomainBytesMax, 'a'),
                                .message_bytes_max = UINT64_MAX,
                                .recipients_max = kRecipientsMax,
-                               .mails_max = kMailsPerSessionMax};
+                               .mails_max = kMailsPerSessionMax,
+                               .prdr = true};
   const std::string reply = ehlo_reply(options, kEncrypted);
   EXPECT_LE(reply.size(), kReplyBytesMax);
   EXPECT_EQ(tests::defect_of_replies(reply), "");
@@ -78,6 +84,7 @@ constexpr Offer kOffers[] = {
     {"requiretls", "MAIL FROM:<a@b.test> REQUIRETLS", "530/5.7.10"},
     {"deliverby", "MAIL FROM:<a@b.test> BY=120;R", "555/5.5.4"},
     {"futurerelease", "MAIL FROM:<a@b.test> HOLDFOR=60", "555/5.5.4"},
+    {"prdr", "MAIL FROM:<a@b.test> PRDR", "555/5.5.4"},
     {"auth", "MAIL FROM:<a@b.test> AUTH=<>", "555/5.5.4"},
 };
 

@@ -102,6 +102,8 @@ constexpr Refused kRefused[] = {
     {"size_of_21_digits", "SIZE=000000000000000000001", ParameterError::bad_value},
     {"body_without_value", "BODY", ParameterError::bad_value},
     {"body_not_offered", "BODY=TERNARYMIME", ParameterError::bad_value},
+    {"prdr_with_value", "PRDR=YES", ParameterError::bad_value},
+    {"prdr_twice", "PRDR PRDR", ParameterError::duplicate},
     {"body_prefix", "BODY=8BIT", ParameterError::bad_value},
     {"empty_value", "SIZE=", ParameterError::syntax},
     {"only_equals", "=", ParameterError::syntax},

@@ -95,8 +95,10 @@ constexpr Dialog kSyntax[] = {
      "250 250/2.1.0 250/2.1.5 354"},
     {"white_space_behind_a_verb", From::rcpt, "NOOP  \t \r\nDATA \r\n", "250/2.0.0 354"},
     {"empty_line", From::greeted, "\r\n", "500/5.5.1"},
-    {"unknown_verb", From::greeted, "WIZ\r\nGET / HTTP/1.1\r\nReceived: x\r\n",
+    {"unknown_verb", From::greeted, "WIZ\r\nGETS / HTTP/1.1\r\nReceived x\r\n",
      "500/5.5.1 500/5.5.1 500/5.5.1"},
+    {"http", From::greeted, "GET / HTTP/1.1\r\nNOOP\r\n", "421/4.7.0"},
+    {"header_field", From::connected, "Content-Type:text/plain\r\nNOOP\r\n", "421/4.7.0"},
     {"blank_in_front", From::greeted, " NOOP\r\n", "500/5.5.1"},
     {"known_but_not_here", From::greeted,
      "EXPN l\r\nTURN\r\nSEND FROM:<a@b>\r\nAUTH PLAIN\r\nETRN x\r\nSTARTTLS\r\n",
@@ -461,6 +463,10 @@ void add_limits(Coverage& coverage) {
   coverage.add(
       chunks.transcript().replies);  // text_line_too_long, too_many_hops, too_many_empty_chunks
 
+  SessionDriver idle;
+  for (uint32_t i = 0; i <= kIdleCommandsMax; ++i) idle.send("NOOP\r\n");
+  coverage.add(idle.transcript().replies);  // too_many_idle_commands
+
   SessionDriver greedy;
   advance(greedy, From::rcpt);
   for (uint32_t i = 0; i < kRecipientsDefault; ++i) greedy.send("RCPT TO:<x@d.test>\r\n");
@@ -475,6 +481,16 @@ void add_limits(Coverage& coverage) {
   advance(counted, From::data);
   counted.send(".\r\nMAIL FROM:<a@b>\r\n");
   coverage.add(counted.transcript().replies);  // too_many_mails
+}
+
+void add_prdr(Coverage& coverage) {
+  for (const bool is_refused : {false, true}) {
+    SessionRules rules{.options = {.prdr = true}};
+    if (is_refused) rules.recipient_refusals["r@d.test"] = ReplyId::relay_denied;
+    SessionDriver driver(rules);
+    driver.send("EHLO c.test\r\nMAIL FROM:<> PRDR\r\nRCPT TO:<r@d.test>\r\nBDAT 0 LAST\r\n");
+    coverage.add(driver.transcript().replies);
+  }
 }
 
 void add_verdicts(Coverage& coverage) {
@@ -507,6 +523,7 @@ TEST(RepliesTest, EveryRowIsProduced) {
   add_dialogs(coverage, kChunks);
   add_limits(coverage);
   add_verdicts(coverage);
+  add_prdr(coverage);
   for (const ReplyRow& row : kReplies) {
     EXPECT_TRUE(coverage.has(row.id)) << row.code << ' ' << row.text;
   }

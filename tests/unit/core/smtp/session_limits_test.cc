@@ -427,60 +427,6 @@ TEST(SessionLimitsTest, DeclaredSizeIsNoLimit) {
       "250 250/2.1.0 250/2.1.5 354 250/2.0.0");
 }
 
-// --- errors -------------------------------------------------------------------------------------
-
-TEST(SessionErrorsTest, TwentyAreAnsweredOneMoreCloses) {
-  for (const char* error : {"WIZ\r\n", "EHLO\r\n", "EXPN x\r\n", "DATA\r\n", "\r\n", "A\nB\r\n"}) {
-    SessionDriver driver;
-    EXPECT_EQ(codes_to(driver, repeat(error, kErrorsDefault) + "NOOP\r\n").substr(20 * 10),
-              "250/2.0.0");
-    EXPECT_EQ(codes_to(driver, error + std::string("NOOP\r\n")), "421/4.7.0");
-    EXPECT_TRUE(driver.transcript().closed);
-  }
-}
-
-TEST(SessionErrorsTest, AMailForgivesThem) {
-  SessionDriver driver;
-  driver.send(repeat("WIZ\r\n", kErrorsDefault));
-  driver.send(std::string(kToData) + ".\r\n");
-  EXPECT_EQ(codes_to(driver, repeat("WIZ\r\n", kErrorsDefault) + "NOOP\r\n").substr(200),
-            "250/2.0.0");
-}
-
-TEST(SessionErrorsTest, RefusedRecipientsAreNone) {
-  SessionDriver driver({.domains = {"d.test"}});
-  driver.send("EHLO c.test\r\nMAIL FROM:<>\r\n");
-  EXPECT_EQ(count_of(replies_to(driver, repeat("RCPT TO:<a@e.test>\r\n", 500)), "550 5.7.1"), 500u);
-  EXPECT_EQ(codes_to(driver, "NOOP\r\n"), "250/2.0.0");
-}
-
-// RFC 2920 section 3.1: the client could not know that MAIL would be refused.
-TEST(SessionErrorsTest, WhatWasPipelinedBehindARefusedMailIsNone) {
-  SessionDriver driver(SessionRules{.message_bytes_max = 1000});
-  driver.send("EHLO c.test\r\n");
-  for (int i = 0; i < 3; ++i) {
-    const std::string group =
-        "MAIL FROM:<> SIZE=2000\r\n" + repeat("RCPT TO:<a@e.test>\r\n", 100) + "DATA\r\n";
-    EXPECT_EQ(count_of(replies_to(driver, group), "503 5.5.1"), 101u);
-  }
-  EXPECT_EQ(codes_to(driver, "NOOP\r\n"), "250/2.0.0");
-  // Any other command, and it counts.
-  EXPECT_TRUE(
-      codes_to(driver, repeat("RCPT TO:<a@e.test>\r\n", 21)).ends_with("503/5.5.1 421/4.7.0"));
-}
-
-TEST(SessionErrorsTest, AreCountedForTheLog) {
-  SessionDriver driver;
-  driver.send("EHLO c.test\r\nRCPT TO:<a@b>\r\nWIZ\r\nNOOP\r\n");
-  EXPECT_EQ(driver.session().refusals().count, 2u);
-  EXPECT_EQ(driver.session().refusals().verb, Verb::rcpt);
-  EXPECT_EQ(driver.session().refusals().reply, ReplyId::mail_first);
-  driver.session().clear_refusals();
-  EXPECT_EQ(driver.session().refusals().count, 0u);
-  driver.send("WIZ\r\n");
-  EXPECT_EQ(driver.session().refusals().reply, ReplyId::unknown_verb);
-}
-
 // --- verdicts against the client ----------------------------------------------------------------
 
 struct Refused {
@@ -578,7 +524,7 @@ TEST(VerdictTest, RefuseMailSwallowsTheRest) {
 // --- output -------------------------------------------------------------------------------------
 
 TEST(SessionOutputTest, InputWaitsForRoomAndNothingIsLost) {
-  const size_t count = 2000;
+  const size_t count = kIdleCommandsMax;
   for (const size_t send_bytes_max : {size_t{1}, size_t{100}, kReplyBufferBytes}) {
     SessionDriver driver({.send_bytes_max = send_bytes_max});
     const std::string replies = replies_to(driver, repeat("NOOP\r\n", count));
