@@ -8,6 +8,7 @@ it, even if the test is killed.
 import base64
 import ctypes
 import dataclasses
+import itertools
 import json
 import os
 import re
@@ -305,6 +306,28 @@ class Client:
         self.begin_data(**envelope)
         self.send(stuffed(content) + b".\r\n")
         return self.reply()
+
+
+    def mail_in_chunks(self, content, sizes=(), parameters="", rcpt_to=("user@example.com",),
+                       mail_from="sender@example.org"):
+        """Delivers `content`, octet for octet, by BDAT (RFC 3030): chunks of these sizes, over and
+        over again, or one; everything in one pipelined group. Returns the reply that decides: the
+        one to the last chunk, or to the first that was refused."""
+        replies_due = 1 + len(rcpt_to)
+        group = f"MAIL FROM:<{mail_from}>{parameters}\r\n".encode()
+        group += b"".join(f"RCPT TO:<{path}>\r\n".encode() for path in rcpt_to)
+        begin = 0
+        for size in itertools.cycle(sizes or (max(len(content), 1),)):
+            end = min(begin + size, len(content))
+            last = b" LAST" if end == len(content) else b""
+            group += b"BDAT %d%s\r\n" % (end - begin, last) + content[begin:end]
+            replies_due += 1
+            begin = end
+            if last:
+                break
+        self.send(group)
+        replies = [self.reply() for _ in range(replies_due)]
+        return next((reply for reply in replies if reply.code >= 300), replies[-1])
 
 
 def expect(reply, code):

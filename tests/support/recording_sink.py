@@ -2,7 +2,7 @@
 """An SMTP server that takes everything and remembers the octets: what did a client really send?
 
 It offers what `mailrace serve` offers, so that a client behaves the same towards both, and frames
-mail data by exact CRLF.CRLF, with nothing in common with the server's own code.
+mail data by exact CRLF.CRLF or by BDAT's counts, with nothing in common with the server's own code.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ import threading
 
 END = b"\r\n.\r\n"
 EHLO_REPLY = (b"250-sink.example\r\n250-PIPELINING\r\n250-SIZE 67108864\r\n250-8BITMIME\r\n"
-              b"250 ENHANCEDSTATUSCODES\r\n")
+              b"250-CHUNKING\r\n250-BINARYMIME\r\n250 ENHANCEDSTATUSCODES\r\n")
 
 
 @dataclasses.dataclass
@@ -55,6 +55,7 @@ class _Session(socketserver.BaseRequestHandler):
             return EHLO_REPLY
         if verb == b"MAIL":
             self.mail_from, self.rcpt_to = self.path(line), []
+            self.chunks = b""
             return b"250 2.1.0 ok\r\n"
         if verb == b"RCPT":
             self.rcpt_to.append(self.path(line))
@@ -69,7 +70,26 @@ class _Session(socketserver.BaseRequestHandler):
             content = (stuffed + b"\r\n").replace(b"\r\n.", b"\r\n")[2:]
             self.server.add(Recorded(self.mail_from, self.rcpt_to, content))
             return b"250 2.0.0 recorded\r\n"
+        if verb == b"BDAT":
+            size, last = re.fullmatch(rb"BDAT (\d+)( LAST)?", line).groups()
+            chunk = self.take_octets(int(size))
+            if chunk is None:
+                return b""
+            self.chunks += chunk
+            if last:
+                self.server.add(Recorded(self.mail_from, self.rcpt_to, self.chunks))
+            return b"250 2.0.0 recorded\r\n"
         return b"250 2.0.0 ok\r\n"
+
+    def take_octets(self, count):
+        """So many octets; None if the client is gone."""
+        while len(self.received) < count:
+            more = self.request.recv(1 << 20)
+            if not more:
+                return None
+            self.received += more
+        taken, self.received = self.received[:count], self.received[count:]
+        return taken
 
     @staticmethod
     def path(line):
