@@ -36,21 +36,21 @@ Step ServerSession::feed(Octets input, ReplyBuffer& out) noexcept {
   while (true) {
     if (!out.has_room()) return {.need = Need::output, .consumed = used};
     Step step;
-    if (state_ == State::held) {
-      state_ = State::command;
-      step = answer(held_reply_, out);
-    } else if (state_ == State::recipient_replies) {
-      step = say_recipient_replies(out);
-    } else if (receiving_data()) {
+    if (receiving_data()) {
       if (used == input.size() && !can_go_on()) return {.need = Need::input, .consumed = used};
       const Octets rest = input.subspan(used);
       step = state_ == State::mail_data ? feed_mail_data(rest) : feed_chunk(rest, out);
       used += step.consumed;
-    } else {
-      MAILRACE_CHECK(state_ == State::command);
+    } else if (state_ == State::command) {
       const auto line = lines_.take(input, used);
       if (!line) return {.need = Need::input, .consumed = used};
       step = line->too_long ? refuse_long_line(line->text, out) : execute(line->text, out);
+    } else if (state_ == State::held) {
+      state_ = State::command;
+      step = answer(held_reply_, out);
+    } else {
+      MAILRACE_CHECK(state_ == State::recipient_replies);
+      step = say_recipient_replies(out);
     }
     if (step.need != Need::input) {
       step.consumed = used;

@@ -208,8 +208,9 @@ class ServerSession {
 
   // The mail that was opened.
   bool mail_open_ = false;
-  bool in_chunks_ = false;   // by BDAT
-  bool is_refused_ = false;  // there is a mail_refusal()
+  bool in_chunks_ = false;     // by BDAT
+  bool is_refused_ = false;    // there is a mail_refusal()
+  bool is_inspected_ = false;  // its body has not begun, or its lines are measured
   std::optional<ReplyId> storage_refusal_;
 
   // Chunks.

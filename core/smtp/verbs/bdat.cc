@@ -55,7 +55,7 @@ Step ServerSession::discard_chunk(ReplyId refusal, ReplyBuffer& out) noexcept {
 Step ServerSession::feed_chunk(Octets input, ReplyBuffer& out) noexcept {
   const ChunkStep chunk = chunks_.feed(input);
   if (!chunk.content.empty()) {
-    inspect(chunk.content);
+    if (is_inspected_) inspect(chunk.content);
     if (chunks_.defect() != DataDefect::none) is_refused_ = true;
     if (!is_refused_) {
       return {.need = Need::append, .consumed = chunk.consumed, .mail_data = chunk.content};

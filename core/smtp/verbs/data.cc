@@ -45,6 +45,7 @@ void ServerSession::begin_mail(uint64_t queue_id) noexcept {
   storage_refusal_.reset();
   empty_chunks_ = 0;
   unknown_verbs_ = 0;
+  is_inspected_ = true;
   header_section_.begin();
   const bool has_lines = transaction_.claims.body != BodyType::binary_mime;
   line_length_.begin(has_lines ? config_.line_bytes_max : 0);
@@ -53,7 +54,7 @@ void ServerSession::begin_mail(uint64_t queue_id) noexcept {
 Step ServerSession::feed_mail_data(Octets input) noexcept {
   const MailDataStep data = mail_data_.feed(input);
   if (mail_data_.defect() != DataDefect::none) is_refused_ = true;
-  inspect(data.content);
+  if (is_inspected_) inspect(data.content);
   if (data.ended) {
     Step step = end_mail_data();
     step.consumed = data.consumed;
@@ -68,6 +69,7 @@ Step ServerSession::feed_mail_data(Octets input) noexcept {
 // Looks for what spoils a mail and is no matter of its framing. A refused mail is looked at too, so
 // that the reply does not depend on how far it had come when something else went wrong.
 void ServerSession::inspect(Octets content) noexcept {
+  is_inspected_ = header_section_.is_open() || line_length_.is_limited();
   if (header_section_.is_open()) {
     header_section_.feed(content);
     if (header_section_.received_count() > config_.hops_max) is_refused_ = true;
