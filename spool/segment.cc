@@ -25,6 +25,8 @@ constexpr size_t kWorkerDigits = 4;
 constexpr std::string_view kSegmentSuffix = ".segment";
 constexpr std::string_view kFreeSuffix = ".free";
 constexpr size_t kSegmentDigits = 16;
+static_assert(kSegmentDigits + kSegmentSuffix.size() == kSegmentNameBytes);
+static_assert(kFreeSuffix.size() <= kSegmentSuffix.size());
 
 // Of all fields but itself; those that version 2 added stand behind it.
 uint32_t head_crc(core::Octets octets, uint32_t version) noexcept {
@@ -32,12 +34,12 @@ uint32_t head_crc(core::Octets octets, uint32_t version) noexcept {
   return version == 1 ? crc : core::crc32c(crc, octets.subspan(kMoreAt, kHeadUsedBytes - kMoreAt));
 }
 
-std::string padded(uint64_t value, int base, size_t width) {
+void append_padded(std::string& target, uint64_t value, int base, size_t width) {
   char digits[20];
   const auto end = std::to_chars(digits, digits + sizeof digits, value, base).ptr;
-  std::string text(digits, end);
-  if (text.size() < width) text.insert(0, width - text.size(), '0');
-  return text;
+  const auto size = size_t(end - digits);
+  if (size < width) target.append(width - size, '0');
+  target.append(digits, size);
 }
 
 std::optional<uint64_t> parse_digits(std::string_view text, int base) noexcept {
@@ -101,7 +103,9 @@ core::Result<SegmentHead> decode_segment_head(core::Octets octets) noexcept {
 }
 
 std::string worker_directory_name(uint32_t worker) {
-  return std::string(kWorkerPrefix) + padded(worker, 10, kWorkerDigits);
+  std::string name(kWorkerPrefix);
+  append_padded(name, worker, 10, kWorkerDigits);
+  return name;
 }
 
 std::optional<uint32_t> parse_worker_directory_name(std::string_view name) noexcept {
@@ -113,16 +117,30 @@ std::optional<uint32_t> parse_worker_directory_name(std::string_view name) noexc
   return uint32_t(*number);
 }
 
+void append_segment_file_name(std::string& target, uint64_t number) {
+  append_padded(target, number, 16, kSegmentDigits);
+  target.append(kSegmentSuffix);
+}
+
 std::string segment_file_name(uint64_t number) {
-  return padded(number, 16, kSegmentDigits) + std::string(kSegmentSuffix);
+  std::string name;
+  append_segment_file_name(name, number);
+  return name;
 }
 
 std::optional<uint64_t> parse_segment_file_name(std::string_view name) noexcept {
   return parse_number(name, kSegmentSuffix);
 }
 
+void append_free_file_name(std::string& target, uint64_t number) {
+  append_padded(target, number, 16, kSegmentDigits);
+  target.append(kFreeSuffix);
+}
+
 std::string free_file_name(uint64_t number) {
-  return padded(number, 16, kSegmentDigits) + std::string(kFreeSuffix);
+  std::string name;
+  append_free_file_name(name, number);
+  return name;
 }
 
 std::optional<uint64_t> parse_free_file_name(std::string_view name) noexcept {

@@ -33,6 +33,9 @@ void encode_segment_head(core::MutableOctets target, const SegmentHead& head) no
 ///          format version that is not ours
 core::Result<SegmentHead> decode_segment_head(core::Octets octets) noexcept;
 
+/// The longest of the names of segments.
+inline constexpr size_t kSegmentNameBytes = 24;
+
 /// "worker-0003"
 std::string worker_directory_name(uint32_t worker);
 /// The number in such a name.
@@ -40,10 +43,13 @@ std::optional<uint32_t> parse_worker_directory_name(std::string_view name) noexc
 
 /// "000000000000002a.segment"
 std::string segment_file_name(uint64_t number);
+/// The same behind `target`, which allocates nothing if it has room for kSegmentNameBytes more.
+void append_segment_file_name(std::string& target, uint64_t number);
 std::optional<uint64_t> parse_segment_file_name(std::string_view name) noexcept;
 
 /// "000000000000002a.free": a segment that waits to be used again. Nobody reads it.
 std::string free_file_name(uint64_t number);
+void append_free_file_name(std::string& target, uint64_t number);
 std::optional<uint64_t> parse_free_file_name(std::string_view name) noexcept;
 
 }  // namespace mailrace::spool

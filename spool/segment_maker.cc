@@ -29,6 +29,8 @@ SegmentMaker::SegmentMaker(core::FileIo& files, std::string directory, uint32_t 
       salt_(salt) {
   MAILRACE_CHECK(first > 0);
   free_.reserve(core::kFreeSegmentsMax);
+  path_.reserve(directory_.size() + 1 + kSegmentNameBytes);
+  free_path_.reserve(directory_.size() + 1 + kSegmentNameBytes);
   op_.done = &SegmentMaker::on_done;
   op_.context = this;
 }
@@ -43,10 +45,12 @@ void SegmentMaker::want(core::Instant now, core::WallTime wall, uint64_t mail_id
     step_ = Step::allocate;
     return files_.allocate(op_, file_, capacity_);
   }
-  path_ = directory_ + "/" + segment_file_name(number_);
+  path_.assign(directory_).push_back('/');
+  append_segment_file_name(path_, number_);
   free_path_.clear();
   if (free_.empty()) return start_new();
-  free_path_ = directory_ + "/" + free_file_name(free_.back());
+  free_path_.assign(directory_).push_back('/');
+  append_free_file_name(free_path_, free_.back());
   free_.pop_back();
   step_ = Step::reopen;
   files_.open(op_, free_path_.c_str());
