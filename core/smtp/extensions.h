@@ -13,7 +13,7 @@ namespace mailrace::core {
 /// options        our own name, and the limits in force
 /// is_encrypted   whether the session is under TLS: some extensions are only offered there
 /// source         RFC 5321 section 4.1.1.1; RFC 2920, RFC 1870, RFC 6152, RFC 3030, RFC 6531,
-///                RFC 3461, RFC 6710, RFC 9422, RFC 8689, RFC 2034
+///                RFC 3461, RFC 6710, RFC 9422, RFC 8689, draft-hall-prdr-00, RFC 2034
 std::string ehlo_reply(const SessionOptions& options, bool is_encrypted);
 
 }  // namespace mailrace::core

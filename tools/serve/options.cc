@@ -9,7 +9,9 @@
 
 namespace mailrace::tools {
 
-std::vector<Flag> serve_flags(ServeOptions& options) {
+namespace {
+
+std::vector<Flag> place_flags(ServeOptions& options) {
   const TextRule endpoint{"ADDRESS:PORT or [ADDRESS]:PORT, numeric", [](std::string_view text) {
                             return core::parse_endpoint(text).has_value();
                           }};
@@ -32,33 +34,43 @@ std::vector<Flag> serve_flags(ServeOptions& options) {
       switch_flag("accept-any-domain", &options.accept_any_domain,
                   "take mail for every domain: a sink for load tests, never for the Internet"),
       text_flag("spool", &options.spool, "DIR", "where accepted mail is kept; made if missing"),
-      bytes_flag("max-message-size", &options.session.message_bytes_max,
+  };
+}
+
+std::vector<Flag> session_flags(core::SessionOptions& session) {
+  return {
+      bytes_flag("max-message-size", &session.message_bytes_max,
                  {core::kMessageBytesFloor, core::kMessageBytesCeiling},
                  "SIZE limit of a message, RFC 1870"),
-      number_flag("max-recipients", &options.session.recipients_max, "COUNT",
+      number_flag("max-recipients", &session.recipients_max, "COUNT",
                   {core::kRecipientsFloor, core::kRecipientsMax},
                   "recipients of a message, RCPTMAX of RFC 9422"),
-      number_flag("max-messages-per-connection", &options.session.mails_max, "COUNT",
+      number_flag("max-messages-per-connection", &session.mails_max, "COUNT",
                   {0, core::kMailsPerSessionMax, "0 means no limit"},
                   "messages that a client may begin before 421, MAILMAX of RFC 9422"),
       choice_flag(
-          "bare-newline", &options.session.bare_newline, "POLICY",
+          "bare-newline", &session.bare_newline, "POLICY",
           {{"reject", core::BareNewline::reject}, {"keep", core::BareNewline::keep}},
           "mail data with a CR or LF that is not half of a CRLF: refuse it with 550, or keep it as "
           "it is, for trusted networks only"),
-      number_flag("max-line-length", &options.session.line_bytes_max, "OCTETS",
+      number_flag("max-line-length", &session.line_bytes_max, "OCTETS",
                   {core::kTextLineLimitFloor, core::kTextLineLimitCeiling, "0 means any length",
                    /*or_zero=*/true},
                   "longest line of mail data, without CRLF; mail with a longer one gets 550"),
-      number_flag("max-hops", &options.session.hops_max, "COUNT", {1, core::kHopsCeiling},
+      number_flag("max-hops", &session.hops_max, "COUNT", {1, core::kHopsCeiling},
                   "Received fields of a mail; one with more is in a loop and gets 554"),
-      number_flag("max-errors", &options.session.errors_max, "COUNT", {1, core::kErrorsCeiling},
+      number_flag("max-errors", &session.errors_max, "COUNT", {1, core::kErrorsCeiling},
                   "refused commands without a mail accepted in between; the next one gets 421"),
-      duration_flag("error-delay", &options.session.error_delay,
+      duration_flag("error-delay", &session.error_delay,
                     {core::Duration{}, core::seconds(core::kErrorDelayMaxS)},
                     "how long the reply to such a command is held back, to a quarter of a second"),
-      switch_flag("prdr", &options.session.prdr,
+      switch_flag("prdr", &session.prdr,
                   "offer PRDR: a reply for each recipient behind the mail data"),
+  };
+}
+
+std::vector<Flag> process_flags(ServeOptions& options) {
+  return {
       choice_flag(
           "durability", &options.durability, "LEVEL",
           {{"disk", spool::Durability::disk}, {"page-cache", spool::Durability::page_cache}},
@@ -82,6 +94,16 @@ std::vector<Flag> serve_flags(ServeOptions& options) {
       switch_flag("check", &options.check, "check flags, config file and this machine, then exit"),
       switch_flag("version", &options.version, "print versions and chosen kernels, then exit"),
   };
+}
+
+}  // namespace
+
+std::vector<Flag> serve_flags(ServeOptions& options) {
+  std::vector<Flag> flags = place_flags(options);
+  for (const auto& more : {session_flags(options.session), process_flags(options)}) {
+    flags.insert(flags.end(), more.begin(), more.end());
+  }
+  return flags;
 }
 
 }  // namespace mailrace::tools
