@@ -160,13 +160,18 @@ Step SessionDriver::serve_commit() {
 void SessionDriver::keep_accepted_recipients() {
   const core::RecipientReplies& replies = session_.transaction().recipient_replies;
   if (!replies.is_open()) return;
-  std::vector<std::string> accepted;
-  for (uint32_t i = 0; i < open_mail_->forward_paths.size(); ++i) {
-    const bool is_accepted = replies.at(i) == ReplyId::recipient_accepted;
-    if (is_accepted) accepted.push_back(open_mail_->forward_paths[i]);
+  StoredMail& mail = *open_mail_;
+  const bool has_dsn = !mail.dsn.empty();
+  size_t kept = 0;
+  for (uint32_t i = 0; i < mail.forward_paths.size(); ++i) {
+    if (replies.at(i) != ReplyId::recipient_accepted) continue;
+    mail.forward_paths[kept] = mail.forward_paths[i];
+    if (has_dsn) mail.dsn[kept] = mail.dsn[i];
+    ++kept;
   }
-  MAILRACE_CHECK(!accepted.empty());
-  open_mail_->forward_paths = std::move(accepted);
+  MAILRACE_CHECK(kept > 0);
+  mail.forward_paths.resize(kept);
+  if (has_dsn) mail.dsn.resize(kept);
 }
 
 Verdict SessionDriver::judge(const Step& step) {

@@ -101,6 +101,17 @@ TEST(PrdrSessionTest, WithoutTheParameterThereIsOneReply) {
             "220 250 250/2.1.0 250/2.1.5 250/2.1.5 354 250/2.0.0");
 }
 
+TEST(PrdrSessionTest, WhatRcptSaidOfTheOthersStaysTheirs) {
+  const auto transcript = tests::run_session(
+      "EHLO c.test\r\nMAIL FROM:<> PRDR\r\nRCPT TO:<a@d.test> NOTIFY=NEVER\r\n"
+      "RCPT TO:<b@d.test> NOTIFY=DELAY ORCPT=rfc822;c@d.test\r\nDATA\r\n.\r\n",
+      {}, rules_refusing({{"a@d.test", ReplyId::relay_denied}}));
+  ASSERT_EQ(transcript.mails.size(), 1u);
+  EXPECT_EQ(transcript.mails[0].forward_paths, std::vector<std::string>{"b@d.test"});
+  ASSERT_EQ(transcript.mails[0].dsn.size(), 1u);
+  EXPECT_EQ(transcript.mails[0].dsn[0].notify, NotifySet::delay);
+}
+
 // What is refused as a whole is refused in one reply, and nobody was promised anything before.
 TEST(PrdrSessionTest, AMailThatIsRefusedGetsOneReply) {
   SessionRules rules = rules_refusing({{"a@d.test", ReplyId::relay_denied}});
