@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A whole session of any octets: however it is split and however slowly its peer takes the replies,
-// the transcript is the same; replies are well-formed, and what is stored is what was promised.
+// A whole session of any octets, with the options, verdicts, disk and end that the input chooses:
+// however it is split and however slowly its peer takes the replies, the transcript is the same;
+// replies are well-formed, and what is stored is what was promised.
 #include "core/base/check.h"
 #include "core/base/limits.h"
 #include "core/base/utf8.h"
@@ -31,10 +32,25 @@ tests::SessionRules take_rules(std::string_view& input) {
   if ((bits & 32) != 0) rules = rules.refusing(Question::mail, ReplyId::spool_full);
   if ((bits & 64) != 0) rules = rules.refusing(Question::recipient, ReplyId::spool_failed);
   if ((bits & 128) != 0) rules = rules.refusing(Question::data, ReplyId::spool_full);
+  const uint8_t options = tests::take_octet(input);
+  if ((options & 1) != 0) rules.options.bare_newline = core::BareNewline::keep;
+  if ((options & 2) != 0) rules.options.line_bytes_max = 10;
+  if ((options & 4) != 0) rules.options.hops_max = 1;
+  if ((options & 8) != 0) rules.options.prdr = true;
+  if ((options & 16) != 0) rules.options.error_delay = core::seconds(1);
+  if ((options & 32) != 0) rules.options.errors_max = 3;
+  if ((options & 64) != 0) rules.recipient_refusals["a@d"] = ReplyId::relay_denied;
+  if ((options & 128) != 0) rules.mail_bytes_room = 12;
   return rules;
 }
 
-tests::Transcript run_split(std::string_view wire, tests::Splits splits,
+// After how many octets the session ends from outside, by a timeout; SIZE_MAX: it does not.
+size_t take_end(std::string_view& input) {
+  const uint8_t octet = tests::take_octet(input);
+  return octet == 0 ? SIZE_MAX : size_t{octet} * 4;
+}
+
+tests::Transcript run_split(std::string_view wire, tests::Splits splits, bool is_terminated,
                             const tests::SessionRules& rules) {
   tests::SessionDriver driver(rules);
   while (!wire.empty()) {
@@ -42,6 +58,7 @@ tests::Transcript run_split(std::string_view wire, tests::Splits splits,
     driver.send(wire.substr(0, size));
     wire.remove_prefix(size);
   }
+  if (is_terminated && !driver.transcript().closed) driver.terminate(ReplyId::timed_out);
   return driver.transcript();
 }
 
@@ -51,11 +68,19 @@ size_t count_of(std::string_view text, std::string_view part) {
   return count;
 }
 
-// CR and LF only as CRLF, and a whole number of lines.
+// CR and LF only as CRLF. (BDAT may end in the middle of a line.)
 bool is_lines(std::string_view data) {
   const size_t crlfs = count_of(data, "\r\n");
-  return count_of(data, "\r") == crlfs && count_of(data, "\n") == crlfs &&
-         (data.empty() || data.ends_with("\r\n"));
+  return count_of(data, "\r") == crlfs && count_of(data, "\n") == crlfs;
+}
+
+bool has_longer_line(std::string_view data, size_t bytes_max) {
+  while (data.size() > bytes_max) {
+    const size_t end = data.find("\r\n");
+    if (std::min(end, data.size()) > bytes_max) return true;
+    data.remove_prefix(end + 2);
+  }
+  return false;
 }
 
 // ASCII, or under SMTPUTF8 UTF-8; no controls either way.
@@ -67,12 +92,20 @@ bool is_address(std::string_view text, bool is_smtputf8) {
 }
 
 void check_mail(const tests::StoredMail& mail, const tests::SessionRules& rules) {
-  MAILRACE_CHECK(is_lines(mail.data));
+  const bool is_text = mail.claims.body != core::BodyType::binary_mime;
+  if (is_text && rules.options.bare_newline == core::BareNewline::reject) {
+    MAILRACE_CHECK(is_lines(mail.data));
+  }
+  if (is_text && rules.options.line_bytes_max > 0) {
+    MAILRACE_CHECK(!has_longer_line(mail.data, size_t(rules.options.line_bytes_max)));
+  }
+  MAILRACE_CHECK(!rules.mail_bytes_room || mail.data.size() <= *rules.mail_bytes_room);
   MAILRACE_CHECK(mail.data.size() <= rules.message_bytes_max);
   MAILRACE_CHECK(mail.size_declared <= rules.message_bytes_max);
   MAILRACE_CHECK(!mail.helo.empty());
   MAILRACE_CHECK(mail.reverse_path.size() <= core::kPathBytesMax);
   MAILRACE_CHECK(mail.forward_paths.size() <= core::kRecipientsMax);
+  MAILRACE_CHECK(!mail.forward_paths.empty());
   for (const std::string& path : mail.forward_paths) {
     MAILRACE_CHECK(!path.empty());
     MAILRACE_CHECK(path.size() <= core::kPathBytesMax);
@@ -92,15 +125,18 @@ void check_mail(const tests::StoredMail& mail, const tests::SessionRules& rules)
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view input(reinterpret_cast<const char*>(data), size);
   tests::SessionRules rules = take_rules(input);
+  const size_t end = take_end(input);
   const tests::Splits splits = tests::take_splits(input);
+  const bool is_terminated = end < SIZE_MAX;
+  input = input.substr(0, end);
 
-  const tests::Transcript transcript = tests::run_session(input, {}, rules);
+  const tests::Transcript transcript = run_split(input, tests::Splits(""), is_terminated, rules);
   MAILRACE_CHECK(tests::defect_of_replies(transcript.replies).empty());
   MAILRACE_CHECK(transcript.mails.size() == count_of(transcript.replies, "accepted as "));
   MAILRACE_CHECK(transcript.closed || transcript.consumed == input.size());
   for (const tests::StoredMail& mail : transcript.mails) check_mail(mail, rules);
 
   rules.send_bytes_max = 100;
-  MAILRACE_CHECK(run_split(input, splits, rules) == transcript);
+  MAILRACE_CHECK(run_split(input, splits, is_terminated, rules) == transcript);
   return 0;
 }
