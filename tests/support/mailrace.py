@@ -210,6 +210,8 @@ class ConnectionEnded(Exception):
 class Client:
     """One connection: octets out, reply lines in."""
 
+    not_ascii = "strict"  # what str.decode() makes of such octets in a reply
+
     def __init__(self, address, timeout=PATIENCE_S, receive_buffer=None, source=None):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         if source is not None:
@@ -259,7 +261,7 @@ class Client:
             if not self._receive():
                 raise ConnectionEnded(f"in the place of a reply: {self._received!r}")
         line, self._received = self._received.split(b"\r\n", 1)
-        return line.decode("ascii")
+        return line.decode("ascii", self.not_ascii)
 
     def reply(self):
         lines = []
