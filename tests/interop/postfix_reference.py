@@ -6,8 +6,8 @@
 
 Each difference must be in the table "Where Postfix answers otherwise" of core/smtp/SESSION.md, by
 dialog and by both codes; and what is in that table must still be so. What differs is printed, with
-`?` in front of what is not explained. A dialog that Postfix has nothing to set against is named with
-the reason. Only three-digit codes are judged; enhanced codes are printed beside them.
+`?` in front of what is not explained. A dialog that Postfix has nothing to set against is named
+with the reason. Only three-digit codes are judged; enhanced codes are printed beside them.
 
 Postfix runs with Debian's defaults, but for what SETTINGS says, and for limits as the dialogs want
 them. Both are asked for as many replies as the dialog has, until an answer leaves them in different
