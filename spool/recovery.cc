@@ -90,11 +90,13 @@ class Recoverer {
   // Their numbers were used, whatever became of the mails.
   void find_free_segments(uint32_t worker) {
     const std::string directory = path_ + "/" + worker_directory_name(worker);
+    std::string file_path;
     for (const std::string& name : disk_.list(directory).value_or(std::vector<std::string>{})) {
       const auto number = parse_free_file_name(name);
       if (!number) continue;
       current_->next_segment = std::max(current_->next_segment, *number + 1);
-      const auto file = disk_.open(directory + "/" + name, /*writable=*/false);
+      file_path.assign(directory).append("/").append(name);
+      const auto file = disk_.open(file_path, /*writable=*/false);
       if (!file) continue;
       current_->free_segments.push_back({*number, disk_.size(*file).value_or(0)});
       disk_.close(*file);

@@ -36,7 +36,7 @@ constexpr unsigned char kReadCommand[48] = {
 
 // Source: RFC 3720 B.4, which prints the octets of the CRC in the order of transmission, least
 // significant first; "123456789" is the customary check value.
-const Vector published_vectors[] = {
+const Vector kPublishedVectors[] = {
     {"nothing", "", 0x00000000},
     {"check_value", "123456789", 0xe3069283},
     {"zeros", std::string(32, '\0'), 0x8a9136aa},
@@ -64,7 +64,7 @@ uint32_t crc_by_definition(Octets data) {
 }
 
 TEST(Crc32cTest, GivesThePublishedValues) {
-  for (const Vector& vector : published_vectors) {
+  for (const Vector& vector : kPublishedVectors) {
     EXPECT_EQ(crc32c(0, as_octets(vector.octets)), vector.crc) << vector.name;
     for (const Crc32cKernel& kernel : crc32c_kernels()) {
       if (!kernel.runs_here()) continue;
