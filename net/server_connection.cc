@@ -167,6 +167,7 @@ Verdict ServerConnection::judge(const Step& step) noexcept {
       if (context_.draining) return Verdict::refuse(ReplyId::service_closing);
       return Verdict::accept();
     case Question::helo:
+    case Question::xclient:
       return Verdict::accept();
     case Question::mail: {
       mail_at_ = context_.now;

@@ -126,14 +126,34 @@ constexpr size_t transaction_blocks_max(uint32_t recipients_max) noexcept {
 static_assert(transaction_blocks_max(kRecipientsMax) <= kTransactionBlocksShared);
 static_assert(transaction_blocks_max(kRecipientsDefault) <= kTransactionBlocksShared / 50);
 
+/// Receive buffers that a connection may hold while it cannot use them; then it stops receiving,
+/// and TCP holds its peer back.
+inline constexpr uint32_t kHeldBuffersPerConnectionMax = 2;
+
 /// Octets that a connection may have in its stash: read, but not yet wanted because the peer does
 /// not take our replies. Past it the connection is dropped.
 inline constexpr size_t kStashBytesMax = 256 << 10;
 inline constexpr size_t kStashBytesPerWorkerMax = 64 << 20;
 
-inline constexpr int64_t kCommandTimeoutS = 300;    // 4.5.3.2.7
-inline constexpr int64_t kDataBlockTimeoutS = 180;  // 4.5.3.2.5
-inline constexpr int64_t kLingerTimeoutS = 5;       // after our last reply, for the peer's end
+inline constexpr int64_t kCommandTimeoutS = 300;     // 4.5.3.2.7
+inline constexpr int64_t kDataBlockTimeoutS = 180;   // 4.5.3.2.5
+inline constexpr int64_t kReplyTimeoutS = 300;       // for the peer to take what we say
+inline constexpr int64_t kProxyHeaderTimeoutS = 10;  // the protocol asks for 3 at least
+inline constexpr int64_t kLingerTimeoutS = 5;        // after our last reply, for the peer's end
+/// From the greeting or the end of the last mail to the end of the next one, all together.
+inline constexpr int64_t kTransactionTimeDefaultS = 3600;
+/// Octets of mail data per second. A modem of 1980 was faster; at this rate the largest mail that
+/// --max-message-size allows by default would take twelve days.
+inline constexpr uint64_t kDataRateMinDefault = 64;
+inline constexpr uint64_t kDataRateMinCeiling = 1 << 20;
+inline constexpr int64_t kTimeoutFloorS = 1;  // of each flag
+inline constexpr int64_t kTimeoutCeilingS = 24 * 3600;
+inline constexpr int64_t kTransactionTimeCeilingS = 7 * 24 * 3600;
+/// Clients wait for the greeting for 5 minutes, 4.5.3.2.1; many less.
+inline constexpr int64_t kGreetingDelayMaxS = 30;
+/// Added to a point in time this overflows nothing: 31 years.
+inline constexpr int64_t kDurationMaxS = 1'000'000'000;
+static_assert(kTransactionTimeCeilingS <= kDurationMaxS);
 inline constexpr int64_t kDrainTimeoutDefaultS = 30;
 
 /// Then 421 4.7.0 (7.8 permits it): errors without a mail accepted in between, --max-errors; verbs
@@ -159,6 +179,16 @@ inline constexpr size_t kReceiveBufferBytes = 32 << 10;
 inline constexpr uint32_t kReceiveBufferCount = 128;
 static_assert((kReceiveBufferCount & (kReceiveBufferCount - 1)) == 0);
 static_assert(kStashBytesMax >= kReceiveBufferBytes);
+static_assert(kHeldBuffersPerConnectionMax < kReceiveBufferCount);
+
+/// Connections that wait to be accepted; the kernel cuts it to net.core.somaxconn.
+inline constexpr int kListenBacklog = 65535;
+/// Operations on files that a worker has under way: flights, segment heads and cuts of one writer;
+/// more at once would be a leak.
+inline constexpr uint32_t kFileOperationsMax = 64;
+/// Events on their way from a worker to the log; when they are not taken in time, further ones are
+/// dropped and counted.
+inline constexpr size_t kEventRingBytes = 1 << 20;
 
 inline constexpr uint32_t kSubmissionEntries = 1024;
 inline constexpr uint32_t kCompletionEntries = 32768;

@@ -4,6 +4,7 @@
 
 #include "core/base/check.h"
 #include "core/base/limits.h"
+#include "core/smtp/xclient.h"
 
 namespace mailrace::core {
 
@@ -26,6 +27,14 @@ std::string ehlo_reply(const SessionOptions& options, bool is_encrypted) {
   reply.append("250 ENHANCEDSTATUSCODES\r\n");
   MAILRACE_CHECK(reply.size() <= kReplyBytesMax);
   return reply;
+}
+
+void add_ehlo_reply_with_xclient(TextBuilder& target, std::string_view reply) noexcept {
+  const size_t name_end = reply.find('\n') + 1;
+  target.add(reply.substr(0, name_end));
+  target.add("250-XCLIENT ").add(kXclientAttributes).add("\r\n");
+  target.add(reply.substr(name_end));
+  MAILRACE_CHECK(!target.cut());
 }
 
 }  // namespace mailrace::core

@@ -56,6 +56,7 @@ enum class ReplyId : uint8_t {
   chunk_failed,
   binary_needs_bdat,
   encryption_needed,
+  xclient_denied,
   relay_denied,
   no_recipient_accepted,
   bare_newline,
@@ -66,6 +67,7 @@ enum class ReplyId : uint8_t {
   no_valid_recipients,
   too_many_hops,
   too_many_empty_chunks,
+  early_talker,
   parameter_unknown,
 };
 
@@ -174,6 +176,7 @@ inline constexpr ReplyRow kReplies[] = {
      {5, 7, 10},
      "REQUIRETLS needs encryption",
      "RFC 3207 4; RFC 8689 2, 4.2.1"},
+    {ReplyId::xclient_denied, 550, {5, 7, 0}, "insufficient authorization", "XCLIENT_README"},
     {ReplyId::relay_denied, 550, {5, 7, 1}, "not our domain, no relaying", "RFC 5321 3.6.2, 7.9"},
     {ReplyId::no_recipient_accepted,
      550,
@@ -192,6 +195,7 @@ inline constexpr ReplyRow kReplies[] = {
     {ReplyId::no_valid_recipients, 554, {5, 5, 1}, "no valid recipients", "RFC 5321 3.3"},
     {ReplyId::too_many_hops, 554, {5, 4, 6}, "too many hops, mail loop", "RFC 5321 6.3"},
     {ReplyId::too_many_empty_chunks, 554, {5, 5, 0}, "too many empty chunks", "RFC 3030 2"},
+    {ReplyId::early_talker, 554, {5, 5, 1}, "you spoke before it was your turn", "RFC 2920 3.1"},
     {ReplyId::parameter_unknown, 555, {5, 5, 4}, "parameter not known", "RFC 5321 4.1.1.11"},
 };
 inline constexpr size_t kReplyCount = sizeof kReplies / sizeof kReplies[0];

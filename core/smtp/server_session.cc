@@ -26,8 +26,10 @@ ServerSession::ServerSession(const SessionConfig& config, BlockPool& lines,
       lines_(lines),
       transaction_(transactions, transaction_blocks_max(config.recipients_max)) {}
 
-Step ServerSession::start() noexcept {
+Step ServerSession::start(const ClientRules& client) noexcept {
   MAILRACE_CHECK(state_ == State::created);
+  client_ = client;
+  if (client.spoke_early) ++early_talk_;
   return ask(Question::connect, {});
 }
 
@@ -35,6 +37,12 @@ Step ServerSession::feed(Octets input, ReplyBuffer& out) noexcept {
   size_t used = 0;
   while (true) {
     if (!out.has_room()) return {.need = Need::output, .consumed = used};
+    const bool has_replied = state_ == State::command || state_ == State::mail_data;
+    if (has_replied && std::exchange(group_ended_, false) && used < input.size()) {
+      ++early_talk_;
+      const bool refused = client_.refuse_early && state_ == State::command;
+      if (refused) return refuse_and_close(ReplyId::early_talker, out);
+    }
     Step step;
     if (receiving_data()) {
       if (used == input.size() && !can_go_on()) return {.need = Need::input, .consumed = used};
@@ -54,6 +62,7 @@ Step ServerSession::feed(Octets input, ReplyBuffer& out) noexcept {
     }
     if (step.need != Need::input) {
       step.consumed = used;
+      if (used == input.size()) group_ended_ = false;  // the client waited
       return step;
     }
   }
@@ -65,6 +74,8 @@ Step ServerSession::execute(std::string_view line, ReplyBuffer& out) noexcept {
   // Octets follow this line that are no commands, whatever is wrong with it.
   if (verb_ == Verb::bdat) return check_bdat(command, out);
   if (verb_ != Verb::rcpt && verb_ != Verb::data) mail_refused_ = false;
+  // Before EHLO, and behind HELO, nobody knows whether we take groups of commands at all.
+  group_ended_ = ends_group(verb_) || !is_extended_;
   if (command.malformed) return refuse(ReplyId::line_malformed, out);
   // 8-bit addresses have replies of their own; anywhere else the octets mean nothing to SMTP.
   const bool has_address = verb_ == Verb::mail || verb_ == Verb::rcpt || verb_ == Verb::vrfy;
@@ -99,6 +110,8 @@ Step ServerSession::dispatch(const Command& command, ReplyBuffer& out) noexcept 
     case Verb::vrfy:
     case Verb::help:
       return check_simple(command, out);
+    case Verb::xclient:
+      return check_xclient(command, out);
     case Verb::bdat:
       return check_bdat(command, out);
     case Verb::expn:
@@ -119,6 +132,9 @@ Step ServerSession::resume(const Verdict& verdict, ReplyBuffer& out) noexcept {
   switch (question_) {
     case Question::connect:
       if (!verdict.accepted) return terminate(verdict.refusal, out);
+      if (std::exchange(client_.spoke_early, false) && client_.refuse_early) {
+        return refuse_and_close(ReplyId::early_talker, out);
+      }
       return answer(ReplyId::greeting, out, config_.hostname);
     case Question::helo:
       return proceed_helo(verdict, out);
@@ -130,6 +146,8 @@ Step ServerSession::resume(const Verdict& verdict, ReplyBuffer& out) noexcept {
       return proceed_data(verdict, out);
     case Question::recipient_data:
       return proceed_recipient_data(verdict);
+    case Question::xclient:
+      return proceed_xclient(verdict, out);
   }
   MAILRACE_CHECK(false);  // a question without an answer
   return {};

@@ -17,6 +17,7 @@
 #include "core/smtp/reply.h"
 #include "core/smtp/session_options.h"
 #include "core/smtp/transaction.h"
+#include "core/smtp/xclient.h"
 
 #include <cstdint>
 #include <optional>
@@ -46,6 +47,7 @@ enum class Question : uint8_t {
   data,            // open a mail for this transaction: Verdict::queue_id
   recipient_data,  // PRDR, behind the mail data, for each recipient in order: is it fine for this
                    // one? subject: the forward-path
+  xclient,         // take the client for the one that xclient() tells of; then comes connect again
 };
 
 /// The answer. A refusal names the reply.
@@ -67,6 +69,13 @@ struct Step {
   Octets mail_data = {};          // Need::append: unstuffed; of the input, valid until feed()
 };
 
+/// What the server knows of a client before it says anything, and makes of it.
+struct ClientRules {
+  bool may_xclient = false;   // XCLIENT is offered, and means something
+  bool spoke_early = false;   // octets of it were there before the greeting
+  bool refuse_early = false;  // an early talker hears 554 and is done with
+};
+
 /// Commands that were refused since somebody last asked, for the log.
 struct Refusals {
   uint32_t count = 0;
@@ -83,7 +92,7 @@ class ServerSession {
   ServerSession(const SessionConfig& config, BlockPool& lines, BlockPool& transactions) noexcept;
 
   /// Begins: asks Question::connect.
-  Step start() noexcept;
+  Step start(const ClientRules& client = {}) noexcept;
 
   /// Consumes a prefix of `input` and says what it needs next.
   ///
@@ -132,6 +141,15 @@ class ServerSession {
   /// itself comes before what refuse_mail() was told: that may be better another time.
   std::optional<ReplyId> mail_refusal() const noexcept;
 
+  /// How often the client spoke before it was its turn: before the greeting, or behind a command
+  /// whose reply it had to wait for (RFC 2920 section 3.1). Octets behind the end of mail data
+  /// never count; mail data behind DATA counts, but is taken as data whatever the rules say. What
+  /// counts is what is given to feed() together with the command.
+  uint32_t early_talk() const noexcept { return early_talk_; }
+
+  /// What the last XCLIENT said. Requires: Question::xclient is open.
+  const Xclient& xclient() const noexcept { return xclient_; }
+
   const Refusals& refusals() const noexcept { return refusals_; }
   void clear_refusals() noexcept { refusals_ = {}; }
 
@@ -159,6 +177,8 @@ class ServerSession {
   Step check_data(const Command& command, ReplyBuffer& out) noexcept;
   Step proceed_data(const Verdict& verdict, ReplyBuffer& out) noexcept;
   Step check_bdat(const Command& command, ReplyBuffer& out) noexcept;
+  Step check_xclient(const Command& command, ReplyBuffer& out) noexcept;
+  Step proceed_xclient(const Verdict& verdict, ReplyBuffer& out) noexcept;
   Step check_simple(const Command& command, ReplyBuffer& out) noexcept;
   Step check_vrfy(const Command& command, ReplyBuffer& out) noexcept;
 
@@ -205,6 +225,10 @@ class ServerSession {
   bool mail_refused_ = false;  // MAIL was, and since then came only RCPT, DATA and BDAT
   bool is_extended_ = false;
   bool is_encrypted_ = false;
+  bool group_ended_ = false;  // by the last command: what follows it came too early
+  ClientRules client_;
+  Xclient xclient_;
+  uint32_t early_talk_ = 0;
 
   // The mail that was opened.
   bool mail_open_ = false;

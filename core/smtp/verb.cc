@@ -16,8 +16,10 @@ constexpr uint32_t folded(const char* octets) noexcept {
 }
 
 Verb find_long_verb(std::string_view word) noexcept {
-  const std::string_view starttls = verb_row(Verb::starttls).name;
-  return equal_ignoring_case(word, starttls) ? Verb::starttls : Verb::unknown;
+  for (const Verb verb : {Verb::starttls, Verb::xclient}) {
+    if (equal_ignoring_case(word, verb_row(verb).name)) return verb;
+  }
+  return Verb::unknown;
 }
 
 }  // namespace

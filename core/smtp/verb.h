@@ -23,6 +23,7 @@ enum class Verb : uint8_t {
   help,
   bdat,           // RFC 3030
   starttls,       // RFC 3207
+  xclient,        // Postfix, XCLIENT_README
   unimplemented,  // a word that some RFC gives a meaning, but this server does not: 502
   unknown,        // any other word: 500
 };
@@ -52,6 +53,7 @@ inline constexpr VerbRow kVerbs[kVerbCount] = {
     {"HELP", Verb::help, ArgumentRule::optional},
     {"BDAT", Verb::bdat, ArgumentRule::required},
     {"STARTTLS", Verb::starttls, ArgumentRule::none},
+    {"XCLIENT", Verb::xclient, ArgumentRule::required},
     {"", Verb::unimplemented, ArgumentRule::optional},
     {"", Verb::unknown, ArgumentRule::optional},
 };
@@ -64,6 +66,34 @@ static_assert([] {
 }());
 
 constexpr const VerbRow& verb_row(Verb verb) noexcept { return kVerbs[size_t(verb)]; }
+
+/// Whether a client that pipelines must wait for the reply before it goes on, since the reply
+/// changes what may come next.
+///
+/// source    RFC 2920 section 3.1; RFC 3207 section 4.2 (STARTTLS); HELO is as EHLO
+constexpr bool ends_group(Verb verb) noexcept {
+  switch (verb) {
+    case Verb::ehlo:
+    case Verb::helo:
+    case Verb::data:
+    case Verb::noop:
+    case Verb::quit:
+    case Verb::vrfy:
+    case Verb::expn:
+    case Verb::starttls:
+      return true;
+    case Verb::mail:
+    case Verb::rcpt:
+    case Verb::rset:
+    case Verb::help:
+    case Verb::bdat:
+    case Verb::xclient:
+    case Verb::unimplemented:
+    case Verb::unknown:
+      return false;
+  }
+  return false;
+}
 
 /// The verb that a word names, letters compared without case.
 ///

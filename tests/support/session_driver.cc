@@ -54,7 +54,7 @@ SessionDriver::SessionDriver(SessionRules rules)
       reply_memory_(std::make_unique<std::byte[]>(core::kReplyBufferBytes)) {
   out_.attach(reply_memory_.get());
   if (rules_.is_encrypted) session_.set_encrypted();
-  Step step = session_.start();
+  Step step = session_.start(rules_.client);
   MAILRACE_CHECK(step.need == Need::verdict);
   MAILRACE_CHECK(step.question == Question::connect);
   while (step.need != Need::input && step.need != Need::close) step = serve(step);

@@ -27,8 +27,9 @@ struct SessionRules {
   size_t transaction_blocks = 100;     // of kSessionBlockBytes octets
   size_t send_bytes_max = SIZE_MAX;    // octets of replies that the peer takes at a time
   std::vector<std::string> domains{};  // the only ones that recipients may have; empty: any
-  std::array<std::optional<core::ReplyId>, 6> refusals{};     // by Question
+  std::array<std::optional<core::ReplyId>, 7> refusals{};     // by Question
   std::map<std::string, core::ReplyId> recipient_refusals{};  // by forward-path, behind mail data
+  core::ClientRules client{};
   std::optional<core::ReplyId> commit_refusal{};
   std::optional<uint64_t> mail_bytes_room{};  // past it, refuse_mail(spool_full)
   core::SessionOptions options{};             // all but those above

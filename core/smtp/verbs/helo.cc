@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // EHLO and HELO (RFC 5321 section 4.1.1.1, section 4.1.4).
+#include "core/base/text.h"
+#include "core/smtp/extensions.h"
 #include "core/smtp/server_session.h"
+
+#include <array>
 
 namespace mailrace::core {
 
@@ -18,11 +22,19 @@ Step ServerSession::proceed_helo(const Verdict& verdict, ReplyBuffer& out) noexc
   unknown_verbs_ = 0;
   is_extended_ = verb_ == Verb::ehlo;
   const Need need = reset();
-  if (is_extended_) {
-    out.add_lines(is_encrypted_ ? config_.ehlo_reply_encrypted : config_.ehlo_reply);
-  } else {
+  if (!is_extended_) {
     out.add(ReplyId::helo_ok, config_.hostname);
+    return {.need = need};
   }
+  const std::string& offers = is_encrypted_ ? config_.ehlo_reply_encrypted : config_.ehlo_reply;
+  if (!client_.may_xclient) {
+    out.add_lines(offers);
+    return {.need = need};
+  }
+  std::array<char, kReplyBytesMax> memory;
+  TextBuilder reply(memory.data(), memory.size());
+  add_ehlo_reply_with_xclient(reply, offers);
+  out.add_lines(reply.text());
   return {.need = need};
 }
 

@@ -31,6 +31,21 @@ TEST(EhloReplyTest, HasALineForEachKeyword) {
             "250 ENHANCEDSTATUSCODES\r\n");
 }
 
+std::string with_xclient(const std::string& reply) {
+  char memory[kReplyBytesMax];
+  TextBuilder target(memory, sizeof memory);
+  add_ehlo_reply_with_xclient(target, reply);
+  return std::string(target.text());
+}
+
+TEST(EhloReplyTest, OffersXclientBesidesTheRest) {
+  EXPECT_EQ(with_xclient("250-mx.test\r\n250-PIPELINING\r\n250 8BITMIME\r\n"),
+            "250-mx.test\r\n"
+            "250-XCLIENT NAME ADDR PORT PROTO HELO DESTADDR DESTPORT\r\n"
+            "250-PIPELINING\r\n"
+            "250 8BITMIME\r\n");
+}
+
 TEST(EhloReplyTest, NamesTheLimitsThatAreSet) {
   const std::string reply =
       ehlo_reply({.hostname = "mx.test", .recipients_max = 100, .mails_max = 7}, kClear);
@@ -60,7 +75,7 @@ TEST(EhloReplyTest, FitsWithTheLongestNameAndNumbers) {
                                .recipients_max = kRecipientsMax,
                                .mails_max = kMailsPerSessionMax,
                                .prdr = true};
-  const std::string reply = ehlo_reply(options, kEncrypted);
+  const std::string reply = with_xclient(ehlo_reply(options, kEncrypted));
   EXPECT_LE(reply.size(), kReplyBytesMax);
   EXPECT_EQ(tests::defect_of_replies(reply), "");
 }

@@ -84,6 +84,7 @@ constexpr Codes kCodes[] = {
     {ReplyId::chunk_failed, "503/5.5.1"},
     {ReplyId::binary_needs_bdat, "503/5.5.1"},
     {ReplyId::encryption_needed, "530/5.7.10"},
+    {ReplyId::xclient_denied, "550/5.7.0"},
     {ReplyId::relay_denied, "550/5.7.1"},
     {ReplyId::no_recipient_accepted, "550/5.7.1"},
     {ReplyId::bare_newline, "550/5.6.11"},
@@ -94,6 +95,7 @@ constexpr Codes kCodes[] = {
     {ReplyId::no_valid_recipients, "554/5.5.1"},
     {ReplyId::too_many_hops, "554/5.4.6"},
     {ReplyId::too_many_empty_chunks, "554/5.5.0"},
+    {ReplyId::early_talker, "554/5.5.1"},
     {ReplyId::parameter_unknown, "555/5.5.4"},
 };
 static_assert(std::size(kCodes) == kReplyCount);

@@ -497,6 +497,12 @@ void add_verdicts(Coverage& coverage) {
   SessionDriver relay({.domains = {"e.test"}});
   advance(relay, From::data);
   coverage.add(relay.transcript().replies);  // relay_denied, no_valid_recipients
+  SessionDriver stranger;
+  stranger.send("XCLIENT ADDR=192.0.2.1\r\n");
+  coverage.add(stranger.transcript().replies);  // xclient_denied
+  SessionDriver hasty({.client = {.refuse_early = true}});
+  hasty.send("NOOP\r\nNOOP\r\n");
+  coverage.add(hasty.transcript().replies);  // early_talker
   for (const ReplyId reply : {ReplyId::spool_failed, ReplyId::spool_full}) {
     SessionDriver driver({.commit_refusal = reply});
     advance(driver, From::data);

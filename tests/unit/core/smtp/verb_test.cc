@@ -29,6 +29,10 @@ constexpr Word kWords[] = {
     {"empty", "", Verb::unknown},
     {"three_letters", "QUI", Verb::unknown},
     {"five_letters", "QUITE", Verb::unknown},
+    {"xclient", "XCLIENT", Verb::xclient},
+    {"xclient_in_lower_case", "xclient", Verb::xclient},
+    {"prefix_of_xclient", "XCLIEN", Verb::unknown},
+    {"longer_than_xclient", "XCLIENTS", Verb::unknown},
     {"prefix_of_starttls", "STARTTL", Verb::unknown},
     {"longer_than_starttls", "STARTTLSX", Verb::unknown},
     {"other_protocol", "GET", Verb::unknown},
@@ -58,7 +62,7 @@ TEST(VerbTest, FindsEveryNameInTheTable) {
     EXPECT_EQ(find_verb(row.name), row.verb) << row.name;
     ++named;
   }
-  EXPECT_EQ(named, 13);
+  EXPECT_EQ(named, 14);
 }
 
 // 4.1.1 and the extensions: who has an argument, and who must not.
