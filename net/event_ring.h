@@ -2,6 +2,7 @@
 // Events from one worker to the log thread: a bounded ring that never makes the worker wait.
 #pragma once
 
+#include "core/base/limits.h"
 #include "net/event.h"
 
 #include <atomic>
@@ -40,7 +41,7 @@ class EventRing {
   /// Events dropped so far. Any thread.
   uint64_t dropped() const noexcept { return dropped_.load(std::memory_order_relaxed); }
 
-  static constexpr size_t kBytes = 1 << 20;
+  static constexpr size_t kBytes = core::kEventRingBytes;
 
  private:
   uint64_t read(uint64_t at, Event& event) noexcept;

@@ -2,6 +2,7 @@
 // Sockets are opened before the workers start, so that a bad address stops the program at once.
 #include "net/listener.h"
 
+#include "core/base/limits.h"
 #include "net/socket_address.h"
 
 #include <netinet/in.h>
@@ -13,9 +14,6 @@
 
 namespace mailrace::net {
 namespace {
-
-// The kernel cuts it to net.core.somaxconn.
-constexpr int kBacklog = 65535;
 
 bool set(const Fd& socket, int level, int option) noexcept {
   const int on = 1;
@@ -40,7 +38,7 @@ core::Result<Fd> open_listener(const core::Endpoint& endpoint, Sharing sharing) 
   }
   // Bound alone; from here on it may be joined.
   if (!set(socket, SOL_SOCKET, SO_REUSEPORT)) return core::fail_errno(errno, "setsockopt");
-  if (::listen(socket.get(), kBacklog) != 0) return core::fail_errno(errno, "listen");
+  if (::listen(socket.get(), core::kListenBacklog) != 0) return core::fail_errno(errno, "listen");
   return socket;
 }
 
@@ -60,7 +58,7 @@ Listener::Listener(Fd socket) noexcept : socket_(std::move(socket)) {
 }
 
 void Listener::accept(Ring& ring, uint32_t index) noexcept {
-  if (armed_ || stopped_) return;
+  if (armed_ || paused_ || stopped_) return;
   io_uring_sqe& sqe = ring.next_sqe();
   if (ring.features().socket_commands) {
     io_uring_prep_multishot_accept_direct(&sqe, socket_.get(), nullptr, nullptr, 0);
@@ -73,6 +71,7 @@ void Listener::accept(Ring& ring, uint32_t index) noexcept {
 
 void Listener::on_accept(const io_uring_cqe& cqe) noexcept {
   if ((cqe.flags & IORING_CQE_F_MORE) == 0) armed_ = false;
+  paused_ = cqe.res < 0 && !stopped_;
   if (stopped_ && !armed_) socket_.reset(-1);
 }
 

@@ -32,13 +32,17 @@ class Listener {
  public:
   explicit Listener(Fd socket) noexcept;
 
-  /// Arms the accept unless it is armed. index   of this listener, for the token
+  /// Arms the accept unless it is armed, paused or stopped. index   of this listener, for the token
   void accept(Ring& ring, uint32_t index) noexcept;
-  /// To be called with each completion of Op::accept.
+  /// To be called with each completion of Op::accept. After one that failed the listener pauses:
+  /// the next would fail at once as well, and again, as long as descriptors or memory are short.
   void on_accept(const io_uring_cqe& cqe) noexcept;
+  /// Ends a pause.
+  void go_on() noexcept { paused_ = false; }
   /// Stops accepting and closes the socket once the kernel let go of it.
   void stop(Ring& ring, uint32_t index) noexcept;
   bool armed() const noexcept { return armed_; }
+  bool paused() const noexcept { return paused_; }
   /// Size of the socket address of a peer that came in here.
   int peer_name_bytes() const noexcept { return peer_name_bytes_; }
 
@@ -46,6 +50,7 @@ class Listener {
   Fd socket_;
   int peer_name_bytes_;
   bool armed_ = false;
+  bool paused_ = false;
   bool stopped_ = false;
 };
 

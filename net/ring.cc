@@ -27,11 +27,16 @@ core::Result<void> Ring::open(uint32_t direct_count, const RingFeatures& usable)
   if (result < 0) return core::fail_errno(result, "io_uring_setup");
   is_open_ = true;
   io_uring_register_ring_fd(&ring_);  // saves a descriptor look-up per enter; optional
-  if (direct_count > 0) {
+  if (auto found = find_features(usable); !found) return found;
+  if (direct_count > 0 && features_.socket_commands) {
     result = io_uring_register_files_sparse(&ring_, direct_count);
-    if (result < 0) return core::fail_errno(result, "io_uring_register_files");
+    // RLIMIT_NOFILE bounds this table as well. Plain descriptors are fewer then, but they do.
+    if (result == -EMFILE) features_.socket_commands = false;
+    if (result < 0 && result != -EMFILE) {
+      return core::fail_errno(result, "io_uring_register_files");
+    }
   }
-  return find_features(usable);
+  return {};
 }
 
 core::Result<void> Ring::find_features(const RingFeatures& usable) noexcept {

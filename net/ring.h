@@ -14,8 +14,9 @@ namespace mailrace::net {
 
 /// What this kernel offers beyond the floor of Linux 6.1. Found by trying, never by version.
 struct RingFeatures {
-  bool socket_commands =
-      false;              // IORING_OP_URING_CMD on sockets: SO_PEERNAME of a direct descriptor
+  /// IORING_OP_URING_CMD on sockets, for SO_PEERNAME of a direct descriptor; without it, or without
+  /// room for their table, connections have plain descriptors.
+  bool socket_commands = false;
   bool truncate = false;  // IORING_OP_FTRUNCATE
 };
 inline constexpr RingFeatures kAllRingFeatures{.socket_commands = true, .truncate = true};
@@ -30,7 +31,8 @@ class Ring {
 
   /// Sets up the ring with `direct_count` empty direct descriptors.
   ///
-  /// direct_count  size of the direct descriptor table; 0: none
+  /// direct_count  size of the direct descriptor table; 0: none. Past RLIMIT_NOFILE there is none
+  ///               either, and the features have no socket commands
   /// usable        what to use if the kernel has it; without, the ring is that of an older kernel
   /// fails         io, sys_errno as io_uring_setup(2) gives it; see explain_ring_failure()
   /// source        net/ENGINE.md, "Set-up flags"

@@ -23,7 +23,8 @@ bool is_aligned(const iovec& piece) noexcept {
 
 RingFile::RingFile(Ring& ring, core::WriteMode mode) : ring_(ring), mode_(mode) {
   if (mode == core::WriteMode::direct) write_buffers_.emplace();
-  for (uint32_t slot = 0; slot < kPendingMax; ++slot) pending_[slot].next_free = slot + 1;
+  for (uint32_t slot = 0; slot < core::kFileOperationsMax; ++slot)
+    pending_[slot].next_free = slot + 1;
 }
 
 void RingFile::set_up() noexcept {
@@ -39,7 +40,7 @@ void RingFile::tag(io_uring_sqe& sqe, uint32_t slot) noexcept {
 }
 
 io_uring_sqe& RingFile::prepare(core::FileOp& op, uint32_t& slot) noexcept {
-  MAILRACE_CHECK(free_ < kPendingMax);
+  MAILRACE_CHECK(free_ < core::kFileOperationsMax);
   slot = free_;
   free_ = pending_[slot].next_free;
   pending_[slot].op = &op;
@@ -149,7 +150,7 @@ void RingFile::close(core::FileHandle file) {
 }
 
 void RingFile::on_completion(uint32_t slot, int result) noexcept {
-  MAILRACE_CHECK(slot < kPendingMax);
+  MAILRACE_CHECK(slot < core::kFileOperationsMax);
   Pending& pending = pending_[slot];
   core::FileOp* const op = std::exchange(pending.op, nullptr);
   MAILRACE_CHECK(op != nullptr);

@@ -2,6 +2,7 @@
 // Files through the worker's ring: nothing here waits for a disk.
 #pragma once
 
+#include "core/base/limits.h"
 #include "core/port/file_io.h"
 #include "net/fd.h"
 #include "net/ring.h"
@@ -51,9 +52,6 @@ class RingFile final : public core::FileIo {
     Fd directory;                 // open for a directory sync
     std::byte* buffer = nullptr;  // of write_buffers_, for a direct write
   };
-  // Flights, segment heads and cuts of one writer; more at once would be a leak.
-  static constexpr uint32_t kPendingMax = 64;
-
   void write_direct(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
                     uint64_t offset, int flags) noexcept;
   void open_with(core::FileOp& op, const char* path, int flags) noexcept;
@@ -64,7 +62,7 @@ class RingFile final : public core::FileIo {
   Ring& ring_;
   core::WriteMode mode_;
   std::optional<WriteBuffers> write_buffers_;  // direct only
-  std::array<Pending, kPendingMax> pending_;
+  std::array<Pending, core::kFileOperationsMax> pending_;
   uint32_t free_ = 0;
 };
 

@@ -121,12 +121,13 @@ void Worker::dispatch(const io_uring_cqe& cqe) noexcept {
 
 void Worker::on_accept(const io_uring_cqe& cqe, uint32_t index) noexcept {
   listeners_[index].on_accept(cqe);
-  // Out of descriptors or memory: the accept has ended, end_tick() tries again.
+  // Out of descriptors or memory: the accept has ended, and the next timer tries again.
   if (cqe.res < 0) return;
   const bool refused = connections_.size() >= core::kSessionsPerWorkerMax;
-  if (connections_.full()) {
-    // Even those who are told that we are full are too many. The descriptor table is as large as
-    // this one, so only plain descriptors come here.
+  const bool is_plain = !ring_.features().socket_commands;
+  if (connections_.full() || (is_plain && cqe.res >= options_.descriptors_max)) {
+    // Even those who are told that we are full are too many, or the spool needs what is left. The
+    // table of direct descriptors is as large as this one, so only plain descriptors come here.
     io_uring_sqe& sqe = ring_.next_sqe();
     io_uring_prep_close(&sqe, cqe.res);
     io_uring_sqe_set_data64(&sqe, Token{}.pack());
@@ -204,6 +205,7 @@ void Worker::on_timer() noexcept {
     connections_.at(slot)->on_timeout();
     settle(slot);
   });
+  for (Listener& listener : listeners_) listener.go_on();  // the next end_tick() arms it
   if (context_.draining && context_.now >= drain_deadline_) drain(true);
 }
 
@@ -244,7 +246,7 @@ void Worker::end_tick() noexcept {
   watch_sink();
   relieve_starvation();
   for (uint32_t i = 0; i < listeners_.size(); ++i) {
-    if (!listeners_[i].armed() && !connections_.full()) listeners_[i].accept(ring_, i);
+    if (!connections_.full()) listeners_[i].accept(ring_, i);
   }
   arm_flush(next_flush);
   arm_timer();
@@ -264,7 +266,9 @@ void Worker::arm_flush(std::optional<core::Instant> when) noexcept {
 }
 
 void Worker::arm_timer() noexcept {
-  const bool needed = !timers_.empty() || context_.draining;
+  const bool paused = std::any_of(listeners_.begin(), listeners_.end(),
+                                  [](const Listener& listener) { return listener.paused(); });
+  const bool needed = !timers_.empty() || context_.draining || paused;
   if (!needed || timer_armed_) return;
   tick_ = timespec_of(TimerWheel::kTick);
   io_uring_sqe& sqe = ring_.next_sqe();

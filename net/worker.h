@@ -16,6 +16,8 @@
 #include "net/timer_wheel.h"
 #include "net/worker_context.h"
 
+#include <climits>
+
 #include <functional>
 #include <memory>
 #include <optional>
@@ -34,6 +36,7 @@ struct WorkerOptions {
   core::Duration drain_timeout = core::seconds(core::kDrainTimeoutDefaultS);
   core::WriteMode write_mode = core::WriteMode::direct;
   RingFeatures usable = kAllRingFeatures;  // as Ring::open() takes it
+  int descriptors_max = INT_MAX;           // connections on plain descriptors get smaller ones only
   std::vector<int> helper_cpus;  // where the kernel's helper threads may run; empty: anywhere
   /// Makes the worker's sink, on the worker's thread.
   std::function<std::unique_ptr<core::MailSink>(core::FileIo&, const core::MailSinkEvents&)>

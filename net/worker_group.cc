@@ -3,9 +3,15 @@
 // CPU.
 #include "net/worker_group.h"
 
+#include "core/base/limits.h"
+
+#include <climits>
+
 #include <pthread.h>
 #include <sched.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -32,6 +38,15 @@ struct Start {
     return go;
   }
 };
+
+// What is behind that is the spools'. A new descriptor is always the lowest one that is free.
+int connection_descriptors_max(size_t worker_count) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return INT_MAX;
+  const uint64_t reserved = uint64_t{core::kDescriptorsReservedPerWorker} * worker_count;
+  const uint64_t soft = std::min<uint64_t>(limit.rlim_cur, INT_MAX);
+  return int(soft - std::min(soft, reserved));
+}
 
 void pin(int cpu) {
   cpu_set_t cpus;
@@ -61,10 +76,12 @@ WorkerGroup::~WorkerGroup() {
 
 core::Result<void> WorkerGroup::start(std::vector<WorkerOptions> options) {
   const std::vector<int> cpus = allowed_cpus();
+  const int descriptors_max = connection_descriptors_max(options.size());
   auto start = std::make_shared<Start>();
   threads_.resize(options.size());
   for (size_t i = 0; i < options.size(); ++i) {
     options[i].helper_cpus = cpus;
+    options[i].descriptors_max = descriptors_max;
     const int cpu = cpus.empty() ? -1 : cpus[i % cpus.size()];
     threads_[i].thread =
         std::thread([this, i, cpu, start, worker_options = std::move(options[i])]() mutable {

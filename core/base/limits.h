@@ -181,6 +181,9 @@ static_assert((kReceiveBufferCount & (kReceiveBufferCount - 1)) == 0);
 static_assert(kStashBytesMax >= kReceiveBufferBytes);
 static_assert(kHeldBuffersPerConnectionMax < kReceiveBufferCount);
 
+/// Descriptors of the process that connections leave to each worker's spool, for its segments and
+/// their directory: a spool that cannot open a file takes no mail any more.
+inline constexpr uint32_t kDescriptorsReservedPerWorker = 16;
 /// Connections that wait to be accepted; the kernel cuts it to net.core.somaxconn.
 inline constexpr int kListenBacklog = 65535;
 /// Operations on files that a worker has under way: flights, segment heads and cuts of one writer;

@@ -5,6 +5,7 @@
 #include "net/ring_failure.h"
 #include "net/system_clock.h"
 #include "net/worker_group.h"
+#include "tools/lib/descriptor_limit.h"
 #include "tools/lib/exit_codes.h"
 #include "tools/load/flags.h"
 #include "tools/load/load_worker.h"
@@ -12,7 +13,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include <algorithm>
@@ -42,13 +42,6 @@ void end_early_at_signals() {
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
-}
-
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 core::Duration process_cpu_time() {

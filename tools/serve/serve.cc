@@ -3,6 +3,7 @@
 #include "tools/serve/serve.h"
 
 #include "net/ring_failure.h"
+#include "tools/lib/descriptor_limit.h"
 #include "tools/lib/exit_codes.h"
 #include "tools/lib/version.h"
 #include "tools/serve/assemble.h"
@@ -67,6 +68,7 @@ int serve(const ServeOptions& options) {
   const sigset_t signals = stop_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
 
   Log log(options.log_format, options.log_level);
   Server server(options, log);
