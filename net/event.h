@@ -15,6 +15,9 @@ namespace mailrace::net {
 enum class EventKind : uint8_t {
   message,        // mail data ended; `reply` says how
   refusal,        // commands were refused: `refused` of them, the first was `verb`
+  early_talker,   // the client spoke `early` times before it was its turn; said nowhere else
+  proxied,        // `via` speaks for `peer`, by PROXY header or XCLIENT; `text`: a name, if any
+  proxy_failure,  // no PROXY header where there must be one: `text` says why
   spool_failure,  // the spool takes no mail any more: `text` and `sys_errno`
 };
 
@@ -32,6 +35,10 @@ struct Event {
   core::ReplyId reply = core::ReplyId::mail_accepted;
   core::Verb verb = core::Verb::unknown;
   uint32_t refused = 0;
+  uint32_t early = 0;               // as for early_talker, since the last event of this connection
+  bool answered = true;             // false: the peer was gone when its mail was stored
+  core::Endpoint via = {};          // the proxy
+  core::Endpoint destination = {};  // that the client connected to; port 0: not known
   // Phases of a message: accept or the last message to MAIL, MAIL to 354, 354 to the end of mail
   // data, from there to the reply.
   core::Duration before = {};

@@ -5,13 +5,10 @@
 #include "core/base/check.h"
 #include "core/base/limits.h"
 #include "core/message/trace.h"
-#include "net/socket_address.h"
 
-#include <sys/socket.h>
-
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 namespace mailrace::net {
@@ -24,11 +21,6 @@ using core::Step;
 using core::Verdict;
 
 namespace {
-
-// Buffers that a connection may hold while it cannot use them; then it stops receiving, and TCP
-// holds the peer back.
-constexpr uint32_t kHeldPerConnectionMax = 2;
-static_assert(kHeldPerConnectionMax < core::kReceiveBufferCount);
 
 core::TransferProtocol protocol_of(const core::ServerSession& session) noexcept {
   using core::TransferProtocol;
@@ -65,6 +57,7 @@ ServerConnection::ServerConnection(Token self, WorkerContext& context, int descr
       input_(context.held, self.slot),
       session_(context.session, context.session_blocks, context.transaction_blocks),
       refused_(refused),
+      clock_(context.connection.timeouts, context.now),
       idle_since_(context.now) {
   std::byte* const block = context.session_blocks.take();
   MAILRACE_CHECK(block != nullptr);  // there is one for each slot
@@ -72,31 +65,10 @@ ServerConnection::ServerConnection(Token self, WorkerContext& context, int descr
 }
 
 ServerConnection::~ServerConnection() {
+  committing_ = false;
   drop_mail();
   replies_.consume(replies_.pending().size());
   context_.session_blocks.give(replies_.detach());
-}
-
-void ServerConnection::start(int peer_name_bytes) noexcept {
-  set_deadline();
-  if (context_.ring.features().socket_commands) {
-    stream_.ask_peer_name(&peer_name_, peer_name_bytes);
-    return;
-  }
-  auto size = socklen_t(peer_name_bytes);
-  const int result =
-      ::getpeername(stream_.descriptor(), reinterpret_cast<sockaddr*>(&peer_name_), &size);
-  on_peer_name(result == 0 ? int(size) : -errno);
-}
-
-void ServerConnection::on_peer_name(int result) noexcept {
-  stream_.on_peer_name();
-  if (over_) return;
-  if (result < 0) return end();  // it is gone already
-  started_ = true;
-  peer_ = endpoint_of(reinterpret_cast<const sockaddr*>(&peer_name_));
-  stream_.receive();
-  run(session_.start());
 }
 
 // --- the session's needs -------------------------------------------------------------------------
@@ -167,7 +139,6 @@ Verdict ServerConnection::judge(const Step& step) noexcept {
       if (context_.draining) return Verdict::refuse(ReplyId::service_closing);
       return Verdict::accept();
     case Question::helo:
-    case Question::xclient:
       return Verdict::accept();
     case Question::mail: {
       mail_at_ = context_.now;
@@ -180,6 +151,9 @@ Verdict ServerConnection::judge(const Step& step) noexcept {
       return open_mail();
     case Question::recipient_data:
       return Verdict::accept();  // the envelope has them all, and nobody judges them yet
+    case Question::xclient:
+      speak_for(session_.xclient());
+      return Verdict::accept();
   }
   MAILRACE_CHECK(false);  // a question without an answer
   return {};
@@ -206,6 +180,7 @@ Verdict ServerConnection::open_mail() noexcept {
   mail_ = *mail;
   mail_open_ = true;
   data_at_ = context_.now;
+  clock_.data_begins(context_.now);
 
   std::string_view only_recipient;
   if (transaction.recipients.count() == 1) {
@@ -238,7 +213,7 @@ bool ServerConnection::append(core::Octets octets) noexcept {
     drop_mail();
   } else if (*taken < octets.size()) {
     unappended_ = octets.subspan(*taken);
-    wait_ = Wait::room;
+    if (std::exchange(wait_, Wait::room) != Wait::room) clock_.hold(context_.now);
     return false;
   }
   unappended_ = {};
@@ -249,6 +224,7 @@ bool ServerConnection::append(core::Octets octets) noexcept {
 void ServerConnection::on_room() noexcept {
   if (wait_ != Wait::room) return;
   wait_ = Wait::nothing;
+  clock_.release(context_.now);
   if (append(unappended_)) go_on();
 }
 
@@ -262,31 +238,35 @@ bool ServerConnection::end_mail(Step& next) noexcept {
   }
   MAILRACE_CHECK(mail_open_);
   context_.sink->commit(mail_);
+  committing_ = true;
   wait_ = Wait::commit;
   return false;
 }
 
 void ServerConnection::on_committed(MailOutcome outcome) noexcept {
-  MAILRACE_CHECK(wait_ == Wait::commit);
+  MAILRACE_CHECK(std::exchange(committing_, false));
   wait_ = Wait::nothing;
   mail_open_ = false;
   Verdict verdict;
   if (outcome == MailOutcome::failed) verdict = Verdict::refuse(ReplyId::spool_failed);
   if (outcome == MailOutcome::no_space) verdict = Verdict::refuse(ReplyId::spool_full);
-  if (over_) return;
+  // The peer is gone: it will send the mail again, but this one is there, and the log must say so.
+  if (over_) return log_mail(verdict.accepted ? ReplyId::mail_accepted : verdict.refusal);
   run(finish_mail(verdict));
 }
 
 Step ServerConnection::finish_mail(const Verdict& verdict) noexcept {
   log_mail(verdict.accepted ? ReplyId::mail_accepted : verdict.refusal);
   idle_since_ = context_.now;
+  clock_.mail_ends(context_.now);
   const Step next = session_.resume(verdict, replies_);
   log_refusals();
-  set_deadline();
   return next;
 }
 
 void ServerConnection::drop_mail() noexcept {
+  // What is being committed cannot be taken back.
+  if (committing_) return;
   if (std::exchange(mail_open_, false)) context_.sink->abort(mail_);
 }
 
@@ -305,11 +285,12 @@ void ServerConnection::on_receive(const io_uring_cqe& cqe) noexcept {
     }
   }
   if (cqe.res > 0) {
-    set_deadline();
+    clock_.heard(context_.now, size_t(cqe.res));
   } else if (cqe.res == 0) {
     peer_closed_ = true;
   } else if (cqe.res == -ENOBUFS) {
     starved_ = true;
+    if (wait_ != Wait::room) clock_.hold(context_.now);
   } else if (cqe.res != -ECANCELED) {
     return end();  // reset, timed out: there is nobody to talk to
   }
@@ -318,26 +299,30 @@ void ServerConnection::on_receive(const io_uring_cqe& cqe) noexcept {
     if (peer_closed_ && !stream_.sending()) return end();
     return steer_receiving();
   }
+  if (stage_ != Stage::session) return go_on_opening();
   if (wait_ == Wait::nothing) return go_on();
   steer_receiving();
 }
 
 void ServerConnection::on_buffers() noexcept {
   starved_ = false;
+  if (wait_ != Wait::room) clock_.release(context_.now);
   if (!over_) steer_receiving();
 }
 
 // Receives while there is use for it.
 void ServerConnection::steer_receiving() noexcept {
   if (over_ || peer_closed_ || starved_) return;
-  const bool full = wait_ != Wait::nothing &&
-                    (input_.has_stash() || input_.held_count() >= kHeldPerConnectionMax);
+  const bool full =
+      wait_ != Wait::nothing &&
+      (input_.has_stash() || input_.held_count() >= core::kHeldBuffersPerConnectionMax);
   if (full) return stream_.stop_receiving();
-  if (!stream_.receiving() && started_) stream_.receive();
+  if (!stream_.receiving() && stage_ != Stage::naming) stream_.receive();
 }
 
 void ServerConnection::relieve() noexcept {
-  const bool waits_for_long = wait_ == Wait::output || wait_ == Wait::delay;
+  const bool waits_for_long =
+      wait_ == Wait::output || wait_ == Wait::delay || wait_ == Wait::greeting;
   if (!waits_for_long) return;
   stream_.stop_receiving();
   if (!input_.stash()) end();
@@ -345,7 +330,10 @@ void ServerConnection::relieve() noexcept {
 
 void ServerConnection::flush() noexcept {
   if (over_ || stream_.sending()) return;
-  if (!replies_.empty()) return stream_.send(replies_.pending());
+  if (!replies_.empty()) {
+    clock_.speaks(context_.now);
+    return stream_.send(replies_.pending());
+  }
   if (!closing_) return;
   // All is said. With octets of the peer's unread, closing would make TCP reset the connection and
   // could take our last reply with it: then the peer closes first, or time does.
@@ -358,6 +346,7 @@ void ServerConnection::on_send(int result) noexcept {
   if (over_) return;
   if (result < 0) return end();
   replies_.consume(size_t(result));
+  clock_.has_spoken(context_.now);
   if (wait_ == Wait::output && replies_.has_room()) {
     wait_ = Wait::nothing;
     return go_on();
@@ -377,8 +366,9 @@ void ServerConnection::begin_closing() noexcept {
   unread_ = !session_.ended_by_quit() || !input_.empty();
   drop_mail();
   log_refusals();
+  log_early_talk();
   input_.clear();
-  context_.timers.set(self_.slot, context_.now + core::seconds(core::kLingerTimeoutS));
+  context_.timers.set(self_.slot, context_.now + context_.connection.timeouts.linger);
 }
 
 // The end without a word: what is under way in the kernel is made to complete.
@@ -390,29 +380,42 @@ void ServerConnection::end() noexcept {
   if (!stream_.quiet()) stream_.abort();
 }
 
-void ServerConnection::set_deadline() noexcept {
-  if (closing_ || wait_ == Wait::delay) return;
-  const int64_t timeout_s =
-      session_.receiving_data() ? core::kDataBlockTimeoutS : core::kCommandTimeoutS;
-  context_.timers.set(self_.slot, context_.now + core::seconds(timeout_s));
+Turn ServerConnection::turn() const noexcept {
+  if (stream_.sending()) return Turn::reply;
+  return session_.receiving_data() ? Turn::data : Turn::command;
+}
+
+// The one timer of the connection: it looks at the clock now and then, whatever happens meanwhile.
+void ServerConnection::watch_clock() noexcept {
+  const core::Instant look_again = context_.now + clock_.interval();
+  context_.timers.set(self_.slot, std::min(clock_.due(turn()), look_again));
 }
 
 void ServerConnection::on_timeout() noexcept {
-  if (closing_ || !started_) return end();
+  if (closing_ || stage_ == Stage::naming) return end();
+  if (stage_ == Stage::proxy_header) return fail_proxy_header("timeout");
+  if (stage_ == Stage::greeting) return greet();
   if (wait_ == Wait::delay) {
     wait_ = Wait::nothing;
-    set_deadline();
+    watch_clock();
     return go_on();
   }
-  // While we are the ones who wait for the disk, the peer has done its part.
-  if (wait_ == Wait::commit || wait_ == Wait::room) return set_deadline();
-  if (wait_ == Wait::output) return end();
+  // While we are the ones who wait for the disk or for memory, the peer has done its part.
+  const core::Instant look_again = context_.now + clock_.interval();
+  if (wait_ == Wait::commit || wait_ == Wait::room || starved_) {
+    return context_.timers.set(self_.slot, look_again);
+  }
+  if (clock_.due(turn()) > context_.now) return watch_clock();
+  log_timeout();
+  // Who does not take what we say does not hear of this either.
+  if (turn() == Turn::reply) return end();
   terminate(ReplyId::timed_out);
 }
 
 void ServerConnection::drain(bool now) noexcept {
   if (closing_ || over_ || wait_ == Wait::commit) return;
-  if (!started_) return end();
+  if (stage_ == Stage::naming || stage_ == Stage::proxy_header) return end();
+  if (stage_ == Stage::greeting) return greet();
   if (now || !session_.in_transaction()) terminate(ReplyId::service_closing);
 }
 
@@ -432,10 +435,18 @@ void ServerConnection::log_mail(ReplyId reply) noexcept {
                          .queue_id = session_.queue_id(),
                          .reply = reply,
                          .verb = core::Verb::data,
+                         .early = take_early_talk(),
+                         .answered = !over_,
                          .before = mail_at_ - idle_since_,
                          .envelope = data_at_ - mail_at_,
                          .data = ended_at_ - data_at_,
                          .commit = context_.now - ended_at_});
+}
+
+// What was not told yet.
+uint32_t ServerConnection::take_early_talk() noexcept {
+  const uint32_t all = session_.early_talk();
+  return all - std::exchange(early_talk_told_, all);
 }
 
 // The refusal of a whole mail has its own line; what is left are commands.
@@ -450,7 +461,33 @@ void ServerConnection::log_refusals() noexcept {
                          .helo = session_.helo(),
                          .reply = refusals.reply,
                          .verb = refusals.verb,
-                         .refused = refusals.count});
+                         .refused = refusals.count,
+                         .early = take_early_talk()});
+}
+
+// Early talk that no other line has told of; the session ends.
+void ServerConnection::log_early_talk() noexcept {
+  const uint32_t early = take_early_talk();
+  if (early == 0 || context_.events == nullptr) return;
+  context_.events->push({.kind = EventKind::early_talker,
+                         .time = context_.wall,
+                         .worker = context_.worker,
+                         .peer = peer_,
+                         .helo = session_.helo(),
+                         .early = early});
+}
+
+void ServerConnection::log_timeout() noexcept {
+  if (context_.events == nullptr) return;
+  context_.events->push({.kind = EventKind::refusal,
+                         .time = context_.wall,
+                         .worker = context_.worker,
+                         .peer = peer_,
+                         .helo = session_.helo(),
+                         .reply = ReplyId::timed_out,
+                         .verb = session_.receiving_data() ? core::Verb::data : core::Verb::unknown,
+                         .refused = 1,
+                         .early = take_early_talk()});
 }
 
 }  // namespace mailrace::net

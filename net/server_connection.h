@@ -4,15 +4,19 @@
 
 #include "core/base/ip.h"
 #include "core/port/mail_sink.h"
+#include "core/proxy/proxy_header.h"
 #include "core/smtp/reply.h"
 #include "core/smtp/server_session.h"
 #include "net/input_queue.h"
+#include "net/session_clock.h"
 #include "net/stream.h"
 #include "net/worker_context.h"
 
 #include <netinet/in.h>
 
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 namespace mailrace::net {
 
@@ -53,14 +57,30 @@ class ServerConnection {
   uint32_t slot() const noexcept { return self_.slot; }
   bool waits_for_buffers() const noexcept { return starved_; }
   /// Whether nothing is under way any more; the worker then calls close() and takes it down.
-  bool finished() const noexcept { return over_ && stream_.quiet(); }
+  bool finished() const noexcept { return over_ && stream_.quiet() && !committing_; }
   void close() noexcept { stream_.close(); }
 
  private:
   /// What must happen before more input is used.
-  enum class Wait : uint8_t { nothing, output, room, commit, delay };
+  enum class Wait : uint8_t { nothing, greeting, output, room, commit, delay };
+  /// How far the connection is.
+  enum class Stage : uint8_t {
+    naming,        // the kernel is asked who the peer is
+    proxy_header,  // which comes before anything else
+    greeting,      // which is delayed
+    session,
+  };
 
-  void begin(const core::Endpoint& peer) noexcept;
+  // server_opening.cc: up to the greeting, and whom the peer speaks for.
+  void go_on_opening() noexcept;
+  void read_proxy_header() noexcept;
+  void fail_proxy_header(std::string_view reason) noexcept;
+  void await_greeting() noexcept;
+  void greet() noexcept;
+  void speak_for(const core::Xclient& client) noexcept;
+  void log_proxied(const core::Endpoint& via, const core::Endpoint& destination, core::Verb by,
+                   std::string_view name) noexcept;
+
   void run(core::Step step) noexcept;
   void go_on() noexcept;
   bool meet(const core::Step& step, core::Step& next) noexcept;
@@ -74,10 +94,14 @@ class ServerConnection {
   void begin_closing() noexcept;
   void flush() noexcept;
   void steer_receiving() noexcept;
-  void set_deadline() noexcept;
+  Turn turn() const noexcept;
+  void watch_clock() noexcept;
   void end() noexcept;
+  uint32_t take_early_talk() noexcept;
   void log_mail(core::ReplyId reply) noexcept;
   void log_refusals() noexcept;
+  void log_early_talk() noexcept;
+  void log_timeout() noexcept;
 
   WorkerContext& context_;
   Token self_;
@@ -86,22 +110,27 @@ class ServerConnection {
   core::ReplyBuffer replies_;
   core::ServerSession session_;
 
-  core::Endpoint peer_;
-  sockaddr_in6 peer_name_{};  // filled in by the kernel
+  core::Endpoint peer_;    // whom the session is with: as below, or as XCLIENT has it
+  core::Endpoint origin_;  // the socket's peer, or the PROXY header's
+  std::optional<core::ProxyHeader> proxy_header_;  // Stage::proxy_header
+  sockaddr_in6 peer_name_{};                       // filled in by the kernel
   core::MailHandle mail_;
   bool mail_open_ = false;
+  bool committing_ = false;     // the sink will report, whatever becomes of the connection
   core::Octets unappended_;     // mail data that the sink had no room for; in input_
   size_t unappended_used_ = 0;  // what to take off the input once it is appended
 
   Wait wait_ = Wait::nothing;
   bool refused_;
-  bool started_ = false;
+  Stage stage_ = Stage::naming;
   bool peer_closed_ = false;  // the peer sent its end
   bool starved_ = false;      // the receive ended for want of buffers
   bool closing_ = false;      // the session is over; replies are on their way
   bool unread_ = false;       // the session ended with octets of the peer's unread, or to come
   bool over_ = false;         // nothing more to send or to read
 
+  SessionClock clock_;
+  uint32_t early_talk_told_ = 0;
   core::Instant idle_since_;  // accept, or the end of the last mail
   core::Instant mail_at_;
   core::Instant data_at_;

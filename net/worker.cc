@@ -15,6 +15,7 @@ namespace mailrace::net {
 namespace {
 
 constexpr uint16_t kBufferGroup = 0;
+const ConnectionOptions kDefaults;
 
 __kernel_timespec timespec_of(core::Duration duration) noexcept {
   __kernel_timespec spec{};
@@ -42,6 +43,7 @@ Worker::Worker(WorkerOptions options)
                .transaction_blocks = transaction_blocks_,
                .session = *options_.session,
                .domains = *options_.domains,
+               .connection = options_.connection != nullptr ? *options_.connection : kDefaults,
                .events = options_.events,
                .now = options_.clock->now(),
                .wall = options_.clock->wall_now()},

@@ -30,6 +30,7 @@ struct WorkerOptions {
   std::vector<Fd> listeners;
   const core::SessionConfig* session = nullptr;     // outlives the worker
   const core::RecipientDomains* domains = nullptr;  // outlives the worker
+  const ConnectionOptions* connection = nullptr;    // outlives the worker; nullptr: the defaults
   EventRing* events = nullptr;    // messages and refusals; outlives the worker; nullptr: no log
   EventRing* failures = nullptr;  // what goes wrong with us; outlives the worker; nullptr: no log
   core::Clock* clock = nullptr;   // outlives the worker

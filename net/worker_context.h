@@ -8,6 +8,7 @@
 #include "core/port/mail_sink.h"
 #include "core/smtp/server_session.h"
 #include "net/buffer_ring.h"
+#include "net/connection_options.h"
 #include "net/event_ring.h"
 #include "net/input_queue.h"
 #include "net/ring.h"
@@ -27,6 +28,7 @@ struct WorkerContext {
   core::BlockPool& transaction_blocks;  // recipients
   const core::SessionConfig& session;
   const core::RecipientDomains& domains;
+  const ConnectionOptions& connection;
   core::MailSink* sink = nullptr;
   EventRing* events = nullptr;  // nullptr: nobody listens
   core::Instant now;            // of this tick

@@ -23,7 +23,7 @@ NOT_IN_DIALOGS = {
                              "tests/unit/core/smtp/session_prdr_test.cc",
     "service_closing": "needs SIGTERM: tests/e2e/test_shutdown.py",
     "too_many_sessions": "needs 16384 connections: tests/e2e/test_slow_peer.py",
-    "timed_out": "needs minutes of silence",
+    "timed_out": "needs time to pass: tests/e2e/test_timeouts.py",
     "spool_failed": "needs a disk that fails: tests/sim",
     "spool_full": "needs a disk that is full: tests/e2e/test_disk_full.py",
     "too_many_open": "needs thousands of open mails: tests/unit/core/smtp/session_limits_test.cc",

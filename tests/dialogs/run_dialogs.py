@@ -154,6 +154,7 @@ class Conversation:
             self._flush()
             self._expect_one_of_lines(text)
         elif kind == "hello":
+            self._flush()
             self.client.hello()
         elif kind == "split":
             self._flush()

@@ -118,6 +118,19 @@ class SlowPeers(mailrace.ServerTestCase):
         client.send(CONTENT[-1:] + b".\r\n")
         mailrace.accepted_id(client.reply())
 
+    def test_a_client_that_is_gone_when_its_mail_is_stored(self):
+        server = self.serve("--commit-delay", "1s")
+        client = self.client(server).hello()
+        client.begin_data()
+        client.send(CONTENT + b".\r\n")
+        time.sleep(0.2)
+        client.reset()
+        # Nobody was told, but it is there, and the log is where one learns of it.
+        line = server.wait_event("message")
+        self.assertEqual((line["status"], line["answered"]), ("accepted", False))
+        server.stop()
+        self.assertEqual([mail.id for mail in mailrace.exported(self.spool)], [line["id"]])
+
     def test_2000_idle_connections(self):
         if not raise_descriptor_limit(IDLE_COUNT + 100):
             self.skipTest("too few descriptors are allowed")

@@ -113,6 +113,8 @@ void add_message(std::string& target, const net::Event& event, LogFormat format)
   line.number("size", event.size).text("reply", reply_text(event.reply));
   line.number("before_us", event.before.us()).number("envelope_us", event.envelope.us());
   line.number("data_us", event.data.us()).number("commit_us", event.commit.us());
+  if (event.early > 0) line.number("early_talker", uint64_t{event.early});
+  if (!event.answered) line.raw("answered", "false");
   line.number("worker", uint64_t{event.worker});
   line.end();
 }
@@ -121,7 +123,33 @@ void add_refusal(std::string& target, const net::Event& event, LogFormat format)
   Line line(target, format, event.time, "info", "refusal");
   line.text("peer", endpoint_text(event.peer)).text("helo", event.helo);
   line.text("verb", verb_name(event.verb)).text("reply", reply_text(event.reply));
-  line.number("count", uint64_t{event.refused}).number("worker", uint64_t{event.worker});
+  line.number("count", uint64_t{event.refused});
+  if (event.early > 0) line.number("early_talker", uint64_t{event.early});
+  line.number("worker", uint64_t{event.worker});
+  line.end();
+}
+
+void add_early_talker(std::string& target, const net::Event& event, LogFormat format) {
+  Line line(target, format, event.time, "info", "early_talker");
+  line.text("peer", endpoint_text(event.peer)).text("helo", event.helo);
+  line.number("count", uint64_t{event.early}).number("worker", uint64_t{event.worker});
+  line.end();
+}
+
+void add_proxied(std::string& target, const net::Event& event, LogFormat format) {
+  Line line(target, format, event.time, "info", "proxied");
+  line.text("peer", endpoint_text(event.peer)).text("via", endpoint_text(event.via));
+  line.text("by", event.verb == core::Verb::xclient ? "XCLIENT" : "PROXY");
+  if (event.destination.port != 0) line.text("destination", endpoint_text(event.destination));
+  if (!event.text.empty()) line.text("name", event.text);
+  line.number("worker", uint64_t{event.worker});
+  line.end();
+}
+
+void add_proxy_failure(std::string& target, const net::Event& event, LogFormat format) {
+  Line line(target, format, event.time, "info", "proxy_failure");
+  line.text("peer", endpoint_text(event.peer)).text("reason", event.text);
+  line.number("worker", uint64_t{event.worker});
   line.end();
 }
 
@@ -144,6 +172,12 @@ void add_event_line(std::string& target, const net::Event& event, LogFormat form
       return add_message(target, event, format);
     case net::EventKind::refusal:
       return add_refusal(target, event, format);
+    case net::EventKind::early_talker:
+      return add_early_talker(target, event, format);
+    case net::EventKind::proxied:
+      return add_proxied(target, event, format);
+    case net::EventKind::proxy_failure:
+      return add_proxy_failure(target, event, format);
     case net::EventKind::spool_failure:
       return add_spool_failure(target, event, format);
   }

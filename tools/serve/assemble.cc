@@ -2,6 +2,7 @@
 // Everything that can be wrong is found here, before a worker runs.
 #include "tools/serve/assemble.h"
 
+#include "core/base/cidr.h"
 #include "core/base/ip.h"
 #include "net/ring_failure.h"
 #include "spool/segment.h"
@@ -69,12 +70,21 @@ core::SessionOptions session_options(const ServeOptions& options) {
   return session;
 }
 
+core::CidrSet networks(const std::vector<std::string>& texts) {
+  std::vector<core::CidrPrefix> prefixes;
+  for (const std::string& text : texts) prefixes.push_back(core::parse_cidr(text).prefix);
+  return core::CidrSet(std::move(prefixes));
+}
+
 }  // namespace
 
 Server::Server(const ServeOptions& options, Log& log)
     : options_(options), log_(log), session_(session_options(options)) {
   for (const std::string& domain : options.domains) domains_.add(domain);
   if (options.accept_any_domain) domains_.accept_any();
+  connection_ = options.connection;
+  connection_.proxy_from = networks(options.proxy_protocol_from);
+  connection_.xclient_from = networks(options.xclient_from);
 }
 
 uint32_t Server::worker_count() const {
@@ -227,6 +237,7 @@ net::WorkerOptions Server::worker_options(uint32_t worker) {
   result.listeners = std::move(listeners_[worker]);
   result.session = &session_;
   result.domains = &domains_;
+  result.connection = &connection_;
   result.failures = log_.make_ring();
   result.events = options_.log_level == LogLevel::info ? result.failures : nullptr;
   result.clock = &clock_;

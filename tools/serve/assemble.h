@@ -51,6 +51,7 @@ class Server {
   net::SystemClock clock_;
   core::SessionConfig session_;
   core::RecipientDomains domains_;
+  net::ConnectionOptions connection_;
   std::vector<spool::WorkerRecovery> recovered_;
   uint64_t salt_ = 0;
   std::vector<std::vector<net::Fd>> listeners_;  // by worker

@@ -2,14 +2,55 @@
 // The flag table of `mailrace serve`: parser, --help, config file and README follow it.
 #include "tools/serve/options.h"
 
+#include "core/base/cidr.h"
 #include "core/base/ip.h"
 #include "core/policy/recipient_domains.h"
 #include "core/smtp/path.h"
 #include "tools/lib/flag_values.h"
 
 namespace mailrace::tools {
-
 namespace {
+
+// What stands around the session on its connection.
+std::vector<Flag> connection_flags(ServeOptions& options) {
+  const TextRule network{
+      "an IP address, or a network as ADDRESS/BITS without host bits",
+      [](std::string_view text) { return core::parse_cidr(text).error == core::CidrError::none; }};
+  const DurationRange timeout{core::seconds(core::kTimeoutFloorS),
+                              core::seconds(core::kTimeoutCeilingS)};
+  net::ConnectionOptions& connection = options.connection;
+  net::Timeouts& timeouts = connection.timeouts;
+  return {
+      list_flag("proxy-protocol-from", &options.proxy_protocol_from, "CIDR",
+                "peers that must begin with a PROXY protocol header, version 1 or 2", network),
+      list_flag("xclient-from", &options.xclient_from, "CIDR",
+                "clients that may say for whom they speak, by XCLIENT", network),
+      duration_flag("greeting-delay", &connection.greeting_delay,
+                    {core::Duration{}, core::seconds(core::kGreetingDelayMaxS)},
+                    "how long clients wait for the greeting"),
+      choice_flag("early-talker", &connection.early_talker, "ACTION",
+                  {{"log", net::EarlyTalker::log}, {"reject", net::EarlyTalker::reject}},
+                  "what becomes of clients that speak before it is their turn"),
+      duration_flag("timeout-command", &timeouts.command, timeout,
+                    "how long a command line may take, all of it, RFC 5321 4.5.3.2.7"),
+      duration_flag("timeout-data-block", &timeouts.data_block, timeout,
+                    "how long mail data may pause, RFC 5321 4.5.3.2.5"),
+      duration_flag("timeout-reply", &timeouts.reply, timeout,
+                    "how long a client may take to accept our replies"),
+      duration_flag("timeout-proxy-header", &timeouts.proxy_header, timeout,
+                    "how long the PROXY protocol header may take"),
+      duration_flag("timeout-linger", &timeouts.linger, timeout,
+                    "how long a client may take to close after our last reply"),
+      duration_flag(
+          "max-transaction-time", &timeouts.transaction,
+          {core::seconds(core::kTimeoutFloorS), core::seconds(core::kTransactionTimeCeilingS)},
+          "how long it may take from the greeting, or from the end of a mail, to the end of the "
+          "next"),
+      bytes_flag("min-data-rate", &timeouts.data_rate_min,
+                 {0, core::kDataRateMinCeiling, "0 means none"},
+                 "octets of mail data per second, on average once --timeout-data-block is over"),
+  };
+}
 
 std::vector<Flag> place_flags(ServeOptions& options) {
   const TextRule endpoint{"ADDRESS:PORT or [ADDRESS]:PORT, numeric", [](std::string_view text) {
@@ -100,7 +141,8 @@ std::vector<Flag> process_flags(ServeOptions& options) {
 
 std::vector<Flag> serve_flags(ServeOptions& options) {
   std::vector<Flag> flags = place_flags(options);
-  for (const auto& more : {session_flags(options.session), process_flags(options)}) {
+  for (const auto& more :
+       {session_flags(options.session), process_flags(options), connection_flags(options)}) {
     flags.insert(flags.end(), more.begin(), more.end());
   }
   return flags;

@@ -6,6 +6,7 @@
 #include "core/base/time.h"
 #include "core/port/file_io.h"
 #include "core/smtp/session_options.h"
+#include "net/connection_options.h"
 #include "spool/record.h"
 #include "tools/lib/flags.h"
 #include "tools/lib/log.h"
@@ -28,6 +29,9 @@ struct ServeOptions {
   core::WriteMode spool_io = core::WriteMode::direct;
   uint64_t segment_bytes = core::kSegmentBytesDefault;
   core::Duration drain_timeout = core::seconds(core::kDrainTimeoutDefaultS);
+  std::vector<std::string> proxy_protocol_from;
+  std::vector<std::string> xclient_from;
+  net::ConnectionOptions connection;  // without its networks: those are above, as text
   LogFormat log_format = LogFormat::json;
   LogLevel log_level = LogLevel::info;
   bool check = false;

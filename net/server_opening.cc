@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// From accept to the greeting: who the peer is, whom it speaks for, and who speaks first.
+#include "core/base/check.h"
+#include "net/server_connection.h"
+#include "net/socket_address.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace mailrace::net {
+
+using core::Endpoint;
+using core::ProxyStatus;
+
+namespace {
+
+// What XCLIENT says, or what is known without it.
+template <class T>
+T chosen(const core::XclientValue<T>& said, T otherwise) noexcept {
+  return said.value.value_or(otherwise);
+}
+
+}  // namespace
+
+void ServerConnection::start(int peer_name_bytes) noexcept {
+  context_.timers.set(self_.slot, context_.now + clock_.interval());
+  if (context_.ring.features().socket_commands) {
+    stream_.ask_peer_name(&peer_name_, peer_name_bytes);
+    return;
+  }
+  auto size = socklen_t(peer_name_bytes);
+  const int result =
+      ::getpeername(stream_.descriptor(), reinterpret_cast<sockaddr*>(&peer_name_), &size);
+  on_peer_name(result == 0 ? int(size) : -errno);
+}
+
+void ServerConnection::on_peer_name(int result) noexcept {
+  stream_.on_peer_name();
+  if (over_) return;
+  if (result < 0) return end();  // it is gone already
+  origin_ = endpoint_of(reinterpret_cast<const sockaddr*>(&peer_name_));
+  origin_.address = unmapped(origin_.address);
+  peer_ = origin_;
+  const bool is_proxy = context_.connection.proxy_from.contains(origin_.address);
+  stage_ = is_proxy ? Stage::proxy_header : Stage::greeting;
+  stream_.receive();
+  if (!is_proxy) return await_greeting();
+  proxy_header_.emplace();
+  context_.timers.set(self_.slot, context_.now + context_.connection.timeouts.proxy_header);
+}
+
+// Something came, or will not come any more, before the greeting was due.
+void ServerConnection::go_on_opening() noexcept {
+  if (stage_ == Stage::proxy_header) return read_proxy_header();
+  // Who is not let in need not be kept waiting either.
+  const bool is_early = !input_.empty();
+  if (is_early && context_.connection.early_talker == EarlyTalker::reject) return greet();
+  steer_receiving();
+}
+
+// --- the PROXY header ----------------------------------------------------------------------------
+
+void ServerConnection::read_proxy_header() noexcept {
+  core::ProxyHeader& header = *proxy_header_;
+  while (!input_.empty() && header.status() == ProxyStatus::incomplete) {
+    input_.consume(header.feed(input_.front()));
+  }
+  switch (header.status()) {
+    case ProxyStatus::incomplete:
+      if (peer_closed_) return fail_proxy_header("cut");
+      return steer_receiving();
+    case ProxyStatus::invalid:
+      return fail_proxy_header(core::proxy_defect_name(header.defect()));
+    case ProxyStatus::proxied: {
+      const Endpoint proxy = std::exchange(origin_, header.source());
+      origin_.address = unmapped(origin_.address);
+      peer_ = origin_;
+      log_proxied(proxy, header.destination(), core::Verb::unknown, {});
+      break;
+    }
+    case ProxyStatus::local:
+      break;
+  }
+  proxy_header_.reset();
+  await_greeting();
+}
+
+// Closes without a word: whoever this is does not speak SMTP to us yet.
+void ServerConnection::fail_proxy_header(std::string_view reason) noexcept {
+  if (context_.events != nullptr) {
+    context_.events->push({.kind = EventKind::proxy_failure,
+                           .time = context_.wall,
+                           .worker = context_.worker,
+                           .peer = peer_,
+                           .text = reason});
+  }
+  end();
+}
+
+// --- the greeting --------------------------------------------------------------------------------
+
+void ServerConnection::await_greeting() noexcept {
+  const core::Duration delay = context_.connection.greeting_delay;
+  if (delay.ns == 0 || refused_ || context_.draining) return greet();
+  stage_ = Stage::greeting;
+  wait_ = Wait::greeting;
+  context_.timers.set(self_.slot, context_.now + delay);
+  go_on_opening();
+}
+
+void ServerConnection::greet() noexcept {
+  stage_ = Stage::session;
+  wait_ = Wait::nothing;
+  watch_clock();
+  run(session_.start({
+      .may_xclient = context_.connection.xclient_from.contains(peer_.address),
+      .spoke_early = !input_.empty(),
+      .refuse_early = context_.connection.early_talker == EarlyTalker::reject,
+  }));
+}
+
+// --- XCLIENT -------------------------------------------------------------------------------------
+
+// [UNAVAILABLE] leads back to what the connection itself says. The port of another address is not
+// known unless it is said as well.
+void ServerConnection::speak_for(const core::Xclient& client) noexcept {
+  if (client.address.said) {
+    peer_ = {chosen(client.address, origin_.address),
+             client.address.value ? uint16_t{0} : origin_.port};
+  }
+  if (client.port.said) peer_.port = chosen(client.port, origin_.port);
+  const Endpoint destination{chosen(client.dest_address, core::IpAddress{}),
+                             chosen(client.dest_port, uint16_t{0})};
+  log_proxied(origin_, destination, core::Verb::xclient, client.name.value.view());
+}
+
+void ServerConnection::log_proxied(const Endpoint& via, const Endpoint& destination, core::Verb by,
+                                   std::string_view name) noexcept {
+  if (context_.events == nullptr) return;
+  context_.events->push({.kind = EventKind::proxied,
+                         .time = context_.wall,
+                         .worker = context_.worker,
+                         .peer = peer_,
+                         .verb = by,
+                         .via = via,
+                         .destination = destination,
+                         .text = name});
+}
+
+}  // namespace mailrace::net
