@@ -4,20 +4,7 @@
 
 #include "core/base/check.h"
 
-#include <utility>
-
 namespace mailrace::core {
-
-RecipientReplies::RecipientReplies(RecipientReplies&& other) noexcept
-    : pool_(std::exchange(other.pool_, nullptr)), blocks_(std::exchange(other.blocks_, {})) {}
-
-RecipientReplies& RecipientReplies::operator=(RecipientReplies&& other) noexcept {
-  if (this == &other) return *this;
-  close();
-  pool_ = std::exchange(other.pool_, nullptr);
-  blocks_ = std::exchange(other.blocks_, {});
-  return *this;
-}
 
 bool RecipientReplies::open(BlockPool& pool, uint32_t count) noexcept {
   MAILRACE_CHECK(count <= kRecipientsMax);
@@ -33,7 +20,7 @@ bool RecipientReplies::open(BlockPool& pool, uint32_t count) noexcept {
   return true;
 }
 
-void RecipientReplies::close() noexcept {
+void RecipientReplies::give_back() noexcept {
   for (ReplyId*& block : blocks_) {
     if (block != nullptr) pool_->give(reinterpret_cast<std::byte*>(block));
     block = nullptr;

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace mailrace::core {
 
@@ -17,8 +18,13 @@ namespace mailrace::core {
 class RecipientReplies {
  public:
   RecipientReplies() = default;
-  RecipientReplies(RecipientReplies&& other) noexcept;
-  RecipientReplies& operator=(RecipientReplies&& other) noexcept;
+  RecipientReplies(RecipientReplies&& other) noexcept { take(other); }
+  RecipientReplies& operator=(RecipientReplies&& other) noexcept {
+    if (this == &other) return *this;
+    close();
+    take(other);
+    return *this;
+  }
   RecipientReplies(const RecipientReplies&) = delete;
   RecipientReplies& operator=(const RecipientReplies&) = delete;
   ~RecipientReplies() { close(); }
@@ -40,7 +46,16 @@ class RecipientReplies {
   static constexpr size_t kPerBlock = kSessionBlockBytes / sizeof(ReplyId);
   static constexpr size_t kBlocksMax = (kRecipientsMax + kPerBlock - 1) / kPerBlock;
 
-  void close() noexcept;
+  // Most transactions have none, and are ended and begun anew all the same.
+  void close() noexcept {
+    if (is_open()) give_back();
+  }
+  void take(RecipientReplies& other) noexcept {
+    if (!other.is_open()) return;
+    pool_ = std::exchange(other.pool_, nullptr);
+    blocks_ = std::exchange(other.blocks_, {});
+  }
+  void give_back() noexcept;
 
   BlockPool* pool_ = nullptr;
   std::array<ReplyId*, kBlocksMax> blocks_{};
