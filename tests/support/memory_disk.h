@@ -7,10 +7,12 @@
 
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace mailrace::tests {
@@ -22,7 +24,9 @@ class MemoryDisk final : public core::Disk {
   std::set<std::string> directories;
   uint64_t unreadable_from = UINT64_MAX;  // reads that touch these octets of any file fail with EIO
   uint64_t unreadable_to = UINT64_MAX;
-  size_t open_count = 0;  // handles that are not closed yet
+  size_t open_count = 0;                                     // handles that are not closed yet
+  std::function<void(const std::string& path)> before_open;  // somebody else changes files here
+  std::map<std::string, core::WallTime> modified;            // by path; what is not there is old
 
   core::Result<std::vector<std::string>> list(const std::string& path) override {
     std::set<std::string> names;
@@ -34,6 +38,7 @@ class MemoryDisk final : public core::Disk {
   }
 
   core::Result<core::FileHandle> open(const std::string& path, bool writable) override {
+    if (before_open) before_open(path);
     if (!files.contains(path)) return core::fail_errno(-ENOENT, "disk.open");
     ++open_count;
     opened_.push_back({path, writable, true});
@@ -70,6 +75,40 @@ class MemoryDisk final : public core::Disk {
     if (files.erase(path) == 0) return core::fail_errno(-ENOENT, "disk.remove");
     return {};
   }
+
+  core::Result<void> rename(const std::string& from, const std::string& to) override {
+    if (!files.contains(from)) return core::fail_errno(-ENOENT, "disk.rename");
+    files[to] = std::move(files[from]);
+    files.erase(from);
+    return {};
+  }
+
+  core::Result<core::WallTime> modified_at(core::FileHandle file) override {
+    const auto found = modified.find(opened(file).path);
+    return found == modified.end() ? core::WallTime{} : found->second;
+  }
+
+  core::Result<void> make_directory(const std::string& path) override {
+    directories.insert(path);
+    return {};
+  }
+
+  core::Result<core::FileHandle> create(const std::string& path) override {
+    if (files.contains(path)) return core::fail_errno(-EEXIST, "disk.create");
+    files[path] = {};
+    return open(path, /*writable=*/true);
+  }
+
+  core::Result<void> write(core::FileHandle file, uint64_t offset, core::Octets octets) override {
+    MAILRACE_CHECK(opened(file).writable);
+    std::vector<std::byte>& target = contents(file);
+    if (target.size() < offset + octets.size()) target.resize(offset + octets.size());
+    if (!octets.empty()) std::memcpy(target.data() + offset, octets.data(), octets.size());
+    return {};
+  }
+
+  core::Result<void> sync(core::FileHandle) override { return {}; }
+  core::Result<void> sync_directory(const std::string&) override { return {}; }
 
  private:
   struct Opened {

@@ -9,16 +9,21 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <memory>
 #include <string_view>
 
 namespace mailrace::tools {
 namespace {
 
-// Makes the names in the directory of `path` stable.
-core::Result<void> sync_directory_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+// The directory that the name of `path` is in.
+std::string parent_of(const std::string& path) {
+  const size_t end = path.find_last_not_of('/');
+  const size_t slash = end == std::string::npos ? 0 : path.rfind('/', end);
+  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+}
+
+core::Result<void> sync_names(const std::string& directory) {
   const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return core::fail_errno(-errno, "disk.open_directory");
   const int result = ::fsync(fd) == 0 ? 0 : -errno;
@@ -87,7 +92,52 @@ core::Result<void> PosixDisk::truncate(core::FileHandle file, uint64_t bytes) {
 
 core::Result<void> PosixDisk::remove(const std::string& path) {
   if (::unlink(path.c_str()) != 0) return core::fail_errno(-errno, "disk.remove");
-  return sync_directory_of(path);
+  return sync_names(parent_of(path));
 }
+
+core::Result<void> PosixDisk::rename(const std::string& from, const std::string& to) {
+  if (std::rename(from.c_str(), to.c_str()) != 0) return core::fail_errno(-errno, "disk.rename");
+  return sync_names(parent_of(to));
+}
+
+core::Result<core::WallTime> PosixDisk::modified_at(core::FileHandle file) {
+  struct stat status {};
+  if (::fstat(file.index, &status) != 0) return core::fail_errno(-errno, "disk.modified_at");
+  return core::WallTime{int64_t{status.st_mtim.tv_sec} * core::seconds(1).ns +
+                        int64_t{status.st_mtim.tv_nsec}};
+}
+
+core::Result<void> PosixDisk::make_directory(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    return core::fail_errno(-errno, "disk.make_directory");
+  }
+  return sync_names(parent_of(path));
+}
+
+core::Result<core::FileHandle> PosixDisk::create(const std::string& path) {
+  const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  const int fd = ::open(path.c_str(), flags, 0600);
+  if (fd < 0) return core::fail_errno(-errno, "disk.create");
+  return core::FileHandle{fd};
+}
+
+core::Result<void> PosixDisk::write(core::FileHandle file, uint64_t offset, core::Octets octets) {
+  while (!octets.empty()) {
+    const ssize_t written = ::pwrite(file.index, octets.data(), octets.size(), off_t(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return core::fail_errno(-errno, "disk.write");
+    octets = octets.subspan(size_t(written));
+    offset += uint64_t(written);
+  }
+  return {};
+}
+
+core::Result<void> PosixDisk::sync(core::FileHandle file) {
+  // fdatasync() makes a new length stable, too, since the octets could not be read without it.
+  if (::fdatasync(file.index) != 0) return core::fail_errno(-errno, "disk.sync");
+  return {};
+}
+
+core::Result<void> PosixDisk::sync_directory(const std::string& path) { return sync_names(path); }
 
 }  // namespace mailrace::tools

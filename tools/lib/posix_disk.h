@@ -20,6 +20,13 @@ class PosixDisk final : public core::Disk {
                             core::MutableOctets target) override;
   core::Result<void> truncate(core::FileHandle file, uint64_t bytes) override;
   core::Result<void> remove(const std::string& path) override;
+  core::Result<void> rename(const std::string& from, const std::string& to) override;
+  core::Result<core::WallTime> modified_at(core::FileHandle file) override;
+  core::Result<void> make_directory(const std::string& path) override;
+  core::Result<core::FileHandle> create(const std::string& path) override;
+  core::Result<void> write(core::FileHandle file, uint64_t offset, core::Octets octets) override;
+  core::Result<void> sync(core::FileHandle file) override;
+  core::Result<void> sync_directory(const std::string& path) override;
 };
 
 }  // namespace mailrace::tools

@@ -273,33 +273,6 @@ TEST(SpoolReaderTest, UnusedSegmentsAreNoFinding) {
 }
 
 // A server goes on in segment 2 while we are between the two: nothing seems to be missing.
-class WritingDisk final : public core::Disk {
- public:
-  WritingDisk(MemoryDisk& disk, std::function<void(const std::string&)> before_open)
-      : disk_(disk), before_open_(std::move(before_open)) {}
-  core::Result<std::vector<std::string>> list(const std::string& path) override {
-    return disk_.list(path);
-  }
-  core::Result<core::FileHandle> open(const std::string& path, bool writable) override {
-    before_open_(path);
-    return disk_.open(path, writable);
-  }
-  void close(core::FileHandle file) override { disk_.close(file); }
-  core::Result<uint64_t> size(core::FileHandle file) override { return disk_.size(file); }
-  core::Result<size_t> read(core::FileHandle file, uint64_t offset,
-                            core::MutableOctets target) override {
-    return disk_.read(file, offset, target);
-  }
-  core::Result<void> truncate(core::FileHandle file, uint64_t bytes) override {
-    return disk_.truncate(file, bytes);
-  }
-  core::Result<void> remove(const std::string& path) override { return disk_.remove(path); }
-
- private:
-  MemoryDisk& disk_;
-  std::function<void(const std::string&)> before_open_;
-};
-
 TEST(SpoolReaderTest, AMailWrittenAcrossSegmentsDuringTheWalkIsNoDamage) {
   SegmentBuilder first(1);
   first.add_envelope({.mail_id = 5, .data = ""});
@@ -317,12 +290,12 @@ TEST(SpoolReaderTest, AMailWrittenAcrossSegmentsDuringTheWalkIsNoDamage) {
   memory.files[path_of(2)] = second.octets();
   std::fill(memory.files[path_of(2)].begin() + ptrdiff_t(empty), memory.files[path_of(2)].end(),
             std::byte{0});
-  WritingDisk disk(memory, [&](const std::string& path) {
+  memory.before_open = [&](const std::string& path) {
     if (path != path_of(2)) return;  // by now the first segment was walked once
     memory.files[path_of(1)] = first.octets();
     memory.files[path_of(2)] = second.octets();
-  });
-  const WalkedSpool walked = walk_spool(disk, "/spool");
+  };
+  const WalkedSpool walked = walk_spool(memory, "/spool");
   EXPECT_TRUE(walked.findings.empty());
   EXPECT_EQ(walked.data.at(5), "begin end");
 }
@@ -333,8 +306,8 @@ TEST(SpoolReaderTest, ASegmentThatIsGoneSinceItWasListedIsNoFinding) {
   SegmentBuilder second(2);
   second.add_mail({.mail_id = 9, .data = "9"});
   memory.files[path_of(2)] = second.octets();
-  WritingDisk disk(memory, [&](const std::string&) { memory.files.erase(path_of(1)); });
-  const WalkedSpool walked = walk_spool(disk, "/spool");
+  memory.before_open = [&](const std::string&) { memory.files.erase(path_of(1)); };
+  const WalkedSpool walked = walk_spool(memory, "/spool");
   EXPECT_TRUE(walked.findings.empty());
   EXPECT_EQ(walked.mails.size(), 1u);
 }

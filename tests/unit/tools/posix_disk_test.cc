@@ -58,6 +58,30 @@ TEST_F(PosixDiskTest, CutsAndRemoves) {
   EXPECT_EQ(disk_.remove(path_).error().sys_errno, ENOENT);
 }
 
+TEST_F(PosixDiskTest, Renames) {
+  EXPECT_TRUE(disk_.rename(path_, path_ + ".free"));
+  EXPECT_EQ(*disk_.list(directory_.path()), std::vector<std::string>{"b.free"});
+  EXPECT_EQ(disk_.rename(path_, path_ + ".free").error().sys_errno, ENOENT);
+}
+
+TEST_F(PosixDiskTest, CreatesWritesAndSyncs) {
+  const std::string path = directory_.path() + "/made/new";
+  EXPECT_TRUE(disk_.make_directory(directory_.path() + "/made"));
+  EXPECT_TRUE(disk_.make_directory(directory_.path() + "/made"));  // as good
+  const auto file = disk_.create(path);
+  ASSERT_TRUE(file);
+  EXPECT_EQ(disk_.create(path).error().sys_errno, EEXIST);
+  EXPECT_TRUE(disk_.write(*file, 3, core::as_octets("abc")));
+  EXPECT_TRUE(disk_.write(*file, 1, core::as_octets("z")));
+  EXPECT_TRUE(disk_.sync(*file));
+  EXPECT_TRUE(disk_.sync_directory(directory_.path() + "/made"));
+  std::array<std::byte, 6> octets{};
+  EXPECT_EQ(*disk_.read(*file, 0, octets), 6u);
+  EXPECT_EQ(core::as_text(octets), std::string_view("\0z\0abc", 6));
+  EXPECT_GT(disk_.modified_at(*file)->ns, int64_t{1'600'000'000} * core::seconds(1).ns);
+  disk_.close(*file);
+}
+
 TEST_F(PosixDiskTest, OpensRegularFilesOnly) {
   const std::string link = directory_.path() + "/link";
   std::filesystem::create_symlink(path_, link);
