@@ -5,6 +5,7 @@
 
 #include "core/base/limits.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace mailrace::spool {
@@ -54,7 +55,7 @@ MailReader::Event MailReader::add_envelope(uint64_t segment, const Record& recor
     by_id_[record.header.mail_id] = std::prev(open_.end());
     open->mail.mail_id = record.header.mail_id;
     open->mail.worker = worker_;
-    open->first_segment = segment;
+    open->mail.first_segment = segment;
     open->first_offset = record.offset;
   }
   if (!open->mail.extents.empty()) open->bad = "mail.order";
@@ -74,6 +75,8 @@ MailReader::Event MailReader::add_end(uint64_t segment, const Record& record) {
   OpenMail* const open = find(record.header.mail_id);
   const auto end = decode_end(record.body);
   const char* bad = nullptr;
+  const bool begun = open != nullptr;
+  const bool removed = begun ? open->cut_off : gap_;
   if (open == nullptr) {
     bad = "mail.first_records";
   } else if (!end) {
@@ -87,20 +90,37 @@ MailReader::Event MailReader::add_end(uint64_t segment, const Record& record) {
     open_.pop_back();  // find() put it there
   }
   if (bad != nullptr) {
-    problem_ = {record.header.mail_id, segment, record.offset, bad};
+    if (removed) return Event::none;
+    const uint64_t first_segment = begun ? mail_.first_segment : 0;
+    problem_ = {record.header.mail_id, first_segment, segment, record.offset, bad};
     return Event::damaged;
   }
   mail_.end = *end;
+  mail_.end_segment = segment;
+  mail_.end_offset = record.offset;
   return Event::mail;
 }
 
 MailReader::Event MailReader::drop_oldest() {
   const OpenMail& oldest = open_.front();
-  problem_ = {oldest.mail.mail_id, oldest.first_segment, oldest.first_offset, "mail.open_mails"};
+  const uint64_t segment = oldest.mail.first_segment;
+  problem_ = {oldest.mail.mail_id, segment, segment, oldest.first_offset, "mail.open_mails"};
   by_id_.erase(oldest.mail.mail_id);
   open_.pop_front();
   ++dropped_;
   return Event::dropped;
+}
+
+void MailReader::note_gap() {
+  gap_ = true;
+  for (OpenMail& open : open_) open.cut_off = true;
+}
+
+std::optional<uint64_t> MailReader::oldest_open_segment() const {
+  const auto oldest = std::ranges::min_element(
+      open_, {}, [](const OpenMail& open) { return open.mail.first_segment; });
+  if (oldest == open_.end()) return std::nullopt;
+  return oldest->mail.first_segment;
 }
 
 }  // namespace mailrace::spool

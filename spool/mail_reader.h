@@ -30,6 +30,9 @@ struct StoredMail {
   uint64_t data_bytes = 0;
   std::vector<Extent> extents;  // in the order of the data
   EndBody end;
+  uint64_t first_segment = 0;  // number of the segment with its first record
+  uint64_t end_segment = 0;    // and of the one with its end record,
+  uint64_t end_offset = 0;     // which begins here, from the start of the file
 };
 
 /// Puts records together. Memory: kReaderOpenMailsMax envelopes, and an Extent for each of their
@@ -44,6 +47,7 @@ class MailReader {
   };
   struct Problem {
     uint64_t mail_id = 0;
+    uint64_t first_segment = 0;  // with the mail's first record; 0: it was not seen
     uint64_t segment = 0;
     uint64_t offset = 0;    // of the record that showed it
     const char* what = "";  // static string, e.g. "mail.data_bytes"
@@ -53,6 +57,15 @@ class MailReader {
 
   /// Takes the next record of the worker; `segment` is the number of the segment it stands in.
   Event add(uint64_t segment, const Record& record);
+
+  /// Segments are missing here because somebody removed them. A mail that has records there was
+  /// no more wanted: its end is no event.
+  void note_gap();
+  /// Records were lost here: what is missing from now on is damage again.
+  void note_damage() noexcept { gap_ = false; }
+
+  /// The lowest segment with the first record of a mail that has no end yet.
+  std::optional<uint64_t> oldest_open_segment() const;
 
   /// Valid after Event::mail, until the next call.
   const StoredMail& mail() const noexcept { return mail_; }
@@ -64,9 +77,9 @@ class MailReader {
  private:
   struct OpenMail {
     StoredMail mail;
-    uint64_t first_segment = 0;
     uint64_t first_offset = 0;
     const char* bad = nullptr;  // what is wrong already
+    bool cut_off = false;       // began in front of a gap
   };
   using Open = std::list<OpenMail>;
 
@@ -80,6 +93,7 @@ class MailReader {
   Open open_;  // the one that had no record for longest comes first
   std::unordered_map<uint64_t, Open::iterator> by_id_;
   uint64_t dropped_ = 0;
+  bool gap_ = false;  // mails without their first records began in segments that were removed
   StoredMail mail_;
   Problem problem_;
 };

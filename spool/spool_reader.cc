@@ -100,11 +100,16 @@ bool SpoolReader::walk_worker(uint32_t worker, const SpoolVisit& visit) {
 
 bool SpoolReader::walk_segment(WorkerWalk& walk, size_t index) {
   const uint64_t number = walk.numbers[index];
+  if (number != (index == 0 ? 1 : walk.numbers[index - 1] + 1)) walk.mails.note_gap();
   SegmentSummary segment{.worker = walk.worker, .number = number, .file = walk.path(number)};
   const auto file = disk_.open(segment.file, /*writable=*/false);
   if (!file) {
     // Gone since it was listed: whoever removes segments knows why.
-    if (file.error().sys_errno == ENOENT) return true;
+    if (file.error().sys_errno == ENOENT) {
+      walk.mails.note_gap();
+      return true;
+    }
+    walk.mails.note_damage();
     walk.find(FindingKind::unreadable, segment.file, 0, file.error().where);
     segment.outcome.end = SegmentEnd::damaged_tail;
     if (walk.visit.segment) walk.visit.segment(segment);
@@ -175,6 +180,7 @@ bool SpoolReader::drain(WorkerWalk& walk, SegmentReader& reader, const SegmentSu
       case SegmentReader::Step::end:
         return true;
       case SegmentReader::Step::damage:
+        if (reader.damage().records_lost) walk.mails.note_damage();
         walk.find(FindingKind::corruption, segment.file, reader.damage().offset,
                   reader.damage().what);
         break;

@@ -312,6 +312,35 @@ TEST(SpoolReaderTest, ASegmentThatIsGoneSinceItWasListedIsNoFinding) {
   EXPECT_EQ(walked.mails.size(), 1u);
 }
 
+// Mail 5 began in a segment that was removed; mail 6 has parts in one that was.
+TEST(SpoolReaderTest, MailsThatBeganInRemovedSegmentsAreNoFinding) {
+  SegmentBuilder second(2);
+  second.add_data(5, "end");
+  second.add_end(5, 9, 2);
+  second.add_envelope({.mail_id = 6, .data = ""});
+  second.add_mail({.mail_id = 7, .data = "seven"});
+  second.add_seal();
+  SegmentBuilder fourth(4);
+  fourth.add_data(6, "end");
+  fourth.add_end(6, 9, 2);
+  fourth.add_mail({.mail_id = 8, .data = "eight"});
+  MemoryDisk disk;
+  disk.files[path_of(2)] = second.octets();
+  disk.files[path_of(4)] = fourth.octets();
+  const WalkedSpool walked = walk_spool(disk, "/spool");
+  EXPECT_TRUE(walked.findings.empty());
+  EXPECT_EQ(walked.data, (std::map<uint64_t, std::string>{{7, "seven"}, {8, "eight"}}));
+}
+
+TEST(SpoolReaderTest, WithAllSegmentsThereMissingRecordsAreDamage) {
+  SegmentBuilder first(1);
+  first.add_data(5, "end");
+  const uint64_t end = first.add_end(5, 9, 2);
+  MemoryDisk disk;
+  disk.files[path_of(1)] = first.octets();
+  EXPECT_TRUE(walk_spool(disk, "/spool").found(FindingKind::damaged_mail, end));
+}
+
 TEST(SpoolReaderTest, ReadDataNoticesWhatChangedSinceTheWalk) {
   MemoryDisk disk;
   SegmentBuilder segment(1);
