@@ -251,6 +251,24 @@ inline constexpr size_t kUnfinishedSegmentsMax = kWritesInFlightMax + 2;
 /// Findings that a report keeps; further ones are only counted.
 inline constexpr size_t kFindingsMax = 1024;
 
+// --- consumers of a spool ------------------------------------------------------------------------
+
+inline constexpr size_t kConsumersMax = 64;
+inline constexpr size_t kConsumerNameBytesMax = 64;
+/// Mails handed out and not acknowledged that a cursor remembers: in flight, held, or damaged. When
+/// it is full, the consumer waits.
+inline constexpr size_t kCursorPendingMax = 4096;
+/// One of the two states in a cursor file.
+inline constexpr size_t kCursorSlotBytes = 256 << 10;
+inline constexpr size_t kCursorHeadBytes = 64;
+inline constexpr size_t kCursorWorkerBytes = 32;
+inline constexpr size_t kCursorPendingBytes = 40;
+static_assert(kCursorSlotBytes >= kCursorHeadBytes + kWorkersMax * kCursorWorkerBytes +
+                                      kCursorPendingMax * kCursorPendingBytes);
+/// Records of the operations log; a spool with so many mails held, released and deleted takes no
+/// further ones.
+inline constexpr uint64_t kOperationsMax = 1u << 20;
+
 // --- mailrace load -------------------------------------------------------------------------------
 
 /// Replies of other servers: longer lines than 4.5.3.1.5 allows are seen.
