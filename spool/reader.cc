@@ -21,6 +21,7 @@
 namespace mailrace::spool {
 namespace {
 
+constexpr size_t kFirstReadBytes = 32 << 10;
 constexpr size_t kReadBlockBytes = 4096;  // what is given up where the disk fails
 constexpr size_t kHeadUsedBytes = 72;
 constexpr size_t kHeadUsedBytesVersion1 = 64;
@@ -155,6 +156,19 @@ SegmentReader::Step SegmentReader::next() {
     }
     buffer_bytes_ = 0;
   }
+}
+
+bool SegmentReader::at_record() {
+  if (!head_read_) read_head();
+  if (!damages_.empty()) return true;
+  if (over_) return false;
+  const auto checks = [this] {
+    return decode_record(window(offset_, core::kRecordHeaderBytes), key_).has_value();
+  };
+  if (checks()) return true;
+  buffer_bytes_ = 0;
+  read_ahead_bytes_ = kFirstReadBytes;
+  return checks();
 }
 
 SegmentReader::Checked SegmentReader::check_at(uint64_t offset) {

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Looked at from outside, by name: whoever writes them need not help.
+#include "spool/segment_files.h"
+
+#include "core/base/limits.h"
+#include "spool/record.h"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace mailrace::spool {
+
+core::Result<std::vector<uint64_t>> list_segments(core::Disk& disk, const std::string& spool_path,
+                                                  uint32_t worker) {
+  MAILRACE_TRY(const std::vector<std::string> names,
+               disk.list(spool_path + "/" + worker_directory_name(worker)));
+  std::vector<uint64_t> numbers;
+  for (const std::string& name : names) {
+    const auto number = parse_segment_file_name(name);
+    if (number && segment_file_name(*number) == name) numbers.push_back(*number);
+  }
+  std::ranges::sort(numbers);
+  return numbers;
+}
+
+SegmentStart read_segment_start(core::Disk& disk, const std::string& path, uint64_t number,
+                                uint64_t salt) {
+  SegmentStart start;
+  const auto file = disk.open(path, /*writable=*/false);
+  if (!file) {
+    start.is_missing = file.error().sys_errno == ENOENT;
+    return start;
+  }
+  std::vector<std::byte> octets(kSegmentHeadBytes + core::kRecordHeaderBytes);
+  octets.resize(disk.read(*file, 0, octets).value_or(0));
+  disk.close(*file);
+  const core::Octets head = core::Octets(octets).first(std::min(octets.size(), kSegmentHeadBytes));
+  if (const auto decoded = decode_segment_head(head)) start.head = *decoded;
+  const SegmentKey key =
+      start.head ? SegmentKey(start.head->generation, start.head->salt) : SegmentKey(number, salt);
+  const bool ours = key.generation() == number;
+  start.has_begun = ours && octets.size() > kSegmentHeadBytes &&
+                    decode_record(core::Octets(octets).subspan(kSegmentHeadBytes), key).has_value();
+  return start;
+}
+
+}  // namespace mailrace::spool

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The segment files of a worker: which there are, and whether anything stands in one.
+#pragma once
+
+#include "core/base/result.h"
+#include "core/port/disk.h"
+#include "spool/segment.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mailrace::spool {
+
+/// Numbers of the segments of a worker, sorted.
+/// fails   io: the directory cannot be listed
+core::Result<std::vector<uint64_t>> list_segments(core::Disk& disk, const std::string& spool_path,
+                                                  uint32_t worker);
+
+/// The head of a segment and the header of its first record, if they check.
+struct SegmentStart {
+  std::optional<SegmentHead> head;
+  bool has_begun =
+      false;  // has a record: from then on nothing is written to the segments before it
+  bool is_missing = false;
+};
+/// salt   of the spool, for a segment whose head does not check; 0: not known
+SegmentStart read_segment_start(core::Disk& disk, const std::string& path, uint64_t number,
+                                uint64_t salt);
+
+}  // namespace mailrace::spool
