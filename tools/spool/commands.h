@@ -10,4 +10,11 @@ int spool_export(int argc, char** argv);  // mails as other formats
 int spool_verify(int argc, char** argv);  // every checksum
 int spool_stats(int argc, char** argv);   // numbers
 
+int spool_consumers(int argc, char** argv);  // who takes mails, and how far behind
+int spool_forget(int argc, char** argv);     // a consumer
+
+int spool_hold(int argc, char** argv);     // keeps a mail back
+int spool_release(int argc, char** argv);  // lets it go again
+int spool_delete(int argc, char** argv);   // hands it to nobody any more
+
 }  // namespace mailrace::tools

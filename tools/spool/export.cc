@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// `mailrace spool export`: a walk, and for each mail begin, add, end of the target.
+// `mailrace spool export`: a walk, and for each mail begin, add, end of the target; or, for a
+// consumer, see hand_off.h.
 #include "core/base/limits.h"
 #include "core/base/queue_id.h"
 #include "tools/lib/exit_codes.h"
@@ -7,9 +8,14 @@
 #include "tools/lib/flags.h"
 #include "tools/spool/commands.h"
 #include "tools/spool/export_target.h"
+#include "tools/spool/hand_off.h"
+#include "tools/spool/hand_off_target.h"
 #include "tools/spool/output.h"
 #include "tools/spool/walk.h"
 
+#include <signal.h>
+
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,8 +28,12 @@ struct ExportFlags {
   ExportFormat format = ExportFormat::eml;
   std::string output;
   std::vector<std::string> ids;
+  std::string consumer;
+  bool follow = false;
 
   std::vector<Flag> rows() {
+    const TextRule name{"1 to 64 letters, digits, '-', '_' and '.', a letter or digit first",
+                        spool::is_consumer_name};
     return {
         required(positional(text_flag("DIR", &directory, "DIR", "the spool"))),
         choice_flag("format", &format, "FORMAT",
@@ -39,6 +49,12 @@ struct ExportFlags {
                            "directory for eml and maildir; file, or - for stdout, for mbox and "
                            "jsonl")),
         list_flag("id", &ids, "ID", "only this mail"),
+        text_flag("consumer", &consumer, "NAME",
+                  "only what this consumer has not acknowledged, which is remembered in the spool; "
+                  "eml, maildir and jsonl, to which lines are added",
+                  name),
+        switch_flag("follow", &follow,
+                    "wait for more mails, until SIGTERM or SIGINT; needs --consumer"),
     };
   }
 };
@@ -56,6 +72,11 @@ class Export {
   // returns  whether the walk shall go on
   bool add(const spool::StoredMail& mail) {
     if (!all_ && wanted_.erase(mail.mail_id) == 0) return true;
+    const spool::MailMark mark = walk_.mark(mail.mail_id);
+    if (mark.held || mark.deleted) {
+      ++(mark.deleted ? deleted_ : held_);
+      return all_ || !wanted_.empty();
+    }
     complaint_ = std::visit([&](auto& target) { return copy(mail, target); }, target_);
     return !complaint_ && (all_ || !wanted_.empty());
   }
@@ -66,6 +87,13 @@ class Export {
   }
 
   const std::set<uint64_t>& missing() const { return wanted_; }
+
+  // Says on stderr what was left out. returns  whether somebody asked for it by its id
+  bool mention_left_out() const {
+    if (held_ > 0) complain(std::to_string(held_) + " held mails were left out");
+    if (deleted_ > 0) complain(std::to_string(deleted_) + " deleted mails were left out");
+    return !all_ && held_ + deleted_ > 0;
+  }
 
  private:
   Complaint copy(const spool::StoredMail& mail, auto& target) {
@@ -87,6 +115,8 @@ class Export {
   ExportTarget& target_;
   std::set<uint64_t> wanted_;
   bool all_;
+  uint64_t held_ = 0;
+  uint64_t deleted_ = 0;
   Complaint complaint_;
 };
 
@@ -123,8 +153,47 @@ int run_export(const ExportFlags& flags, const std::set<uint64_t>& ids, ExportTa
   const Complaint complaint = work.finish();
   if (complaint) complain(*complaint);
   for (const uint64_t id : work.missing()) complain(flags.directory + ": no mail " + queue_id(id));
-  const bool whole = !complaint && work.missing().empty() && walk.faults() == 0;
+  const bool refused = work.mention_left_out();
+  const bool whole = !complaint && !refused && work.missing().empty() && walk.faults() == 0;
   return whole ? kExitOk : kExitFailure;
+}
+
+// What flags alone cannot say.
+std::optional<std::string> contradiction(const ExportFlags& flags) {
+  const bool directory = is_directory_format(flags.format);
+  if (directory && flags.output == "-") {
+    return "--output: this format needs a directory, not -";
+  }
+  if (flags.consumer.empty()) {
+    if (flags.follow) return "--follow: needs --consumer";
+    return std::nullopt;
+  }
+  if (!flags.ids.empty()) return "--id: not together with --consumer";
+  if (flags.format == ExportFormat::mbox) {
+    return "--format: 'mbox' is not for --consumer (allowed there: eml, maildir or jsonl)";
+  }
+  // A pipe cannot say that the octets are safe.
+  if (flags.output == "-") return "--output: with --consumer a file, not -";
+  return std::nullopt;
+}
+
+volatile sig_atomic_t stop_requested = 0;
+
+void request_stop(int) { stop_requested = 1; }
+
+int run_hand_off(const ExportFlags& flags) {
+  if (!SpoolWalk(flags.directory, /*quiet=*/true).open()) return kExitUsage;
+  struct sigaction action {};
+  action.sa_handler = request_stop;
+  ::sigaction(SIGTERM, &action, nullptr);
+  ::sigaction(SIGINT, &action, nullptr);
+  HandOffTarget target = is_directory_format(flags.format)
+                             ? HandOffTarget(std::in_place_type<DirectoryHandOff>, flags.output,
+                                             flags.format, flags.consumer)
+                             : HandOffTarget(std::in_place_type<LineHandOff>, flags.output);
+  HandOff work({flags.directory, flags.consumer, flags.follow}, target,
+               [] { return stop_requested != 0; });
+  return work.run();
 }
 
 }  // namespace
@@ -136,15 +205,16 @@ int spool_export(int argc, char** argv) {
   if (!parsed.proceed) return parsed.exit_code;
   std::set<uint64_t> ids;
   if (!parse_ids(flags.ids, ids)) return kExitUsage;
+  if (const auto wrong = contradiction(flags)) {
+    complain(*wrong);
+    return kExitUsage;
+  }
+  if (!flags.consumer.empty()) return run_hand_off(flags);
   if (!is_directory_format(flags.format)) {
     // Not before it is clear that there is a spool: a mistake must not empty a file.
     if (!SpoolWalk(flags.directory, /*quiet=*/true).open()) return kExitUsage;
     ExportTarget target{std::in_place_type<StreamExport>, flags.output, flags.format};
     return run_export(flags, ids, target);
-  }
-  if (flags.output == "-") {
-    complain("--output: this format needs a directory, not -");
-    return kExitUsage;
   }
   ExportTarget target{std::in_place_type<DirectoryExport>, flags.output, flags.format};
   return run_export(flags, ids, target);

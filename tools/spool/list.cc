@@ -8,6 +8,7 @@
 #include "tools/spool/walk.h"
 
 #include <string>
+#include <string_view>
 
 namespace mailrace::tools {
 namespace {
@@ -18,6 +19,7 @@ constexpr size_t kPathWidth = 32;
 struct ListFlags {
   std::string directory;
   bool json = false;
+  bool all = false;
 };
 
 std::string padded_left(const std::string& text, size_t width) {
@@ -29,7 +31,7 @@ std::string padded_right(const std::string& text, size_t width) {
 }
 
 // Columns for people, tabs for programs.
-std::string mail_line(const spool::StoredMail& mail, bool aligned) {
+std::string mail_line(const spool::StoredMail& mail, std::string_view mark, bool aligned) {
   const auto& envelope = mail.envelope;
   const std::string reverse_path = "<" + printable(envelope.reverse_path) + ">";
   const std::string size = std::to_string(mail.data_bytes);
@@ -38,19 +40,22 @@ std::string mail_line(const spool::StoredMail& mail, bool aligned) {
   const std::string id = queue_id(mail.mail_id);
   const std::string received_at = timestamp(envelope.received_at);
   if (!aligned) {
+    if (!mark.empty()) recipients += "\t" + std::string(mark);
     return id + '\t' + received_at + '\t' + size + '\t' + reverse_path + '\t' + count + '\t' +
            recipients + '\n';
   }
   if (count != "1")
     recipients += " and " + std::to_string(envelope.recipients.size() - 1) + " more";
+  if (!mark.empty()) recipients += "  (" + std::string(mark) + ")";
   return id + "  " + received_at + "  " + padded_left(size, kSizeWidth) + "  " +
          padded_right(reverse_path, kPathWidth) + "  " + recipients + '\n';
 }
 
-std::string mail_json(const spool::StoredMail& mail) {
+std::string mail_json(const spool::StoredMail& mail, std::string_view mark) {
   std::string text;
   JsonLine line(text);
   add_mail(line, mail);
+  if (!mark.empty()) line.raw(mark, "true");
   line.end();
   return text;
 }
@@ -62,6 +67,7 @@ int spool_list(int argc, char** argv) {
   const Flag rows[] = {
       required(positional(text_flag("DIR", &flags.directory, "DIR", "the spool"))),
       switch_flag("json", &flags.json, "JSON Lines: an object for each mail, without its data"),
+      switch_flag("all", &flags.all, "deleted mails, too"),
   };
   const ParseOutcome parsed =
       parse_flags("spool list", "lists the mails of a spool", rows, argc, argv);
@@ -73,7 +79,10 @@ int spool_list(int argc, char** argv) {
   if (!walk.open()) return kExitUsage;
   spool::SpoolVisit visit;
   visit.mail = [&](const spool::StoredMail& mail) {
-    out.write(flags.json ? mail_json(mail) : mail_line(mail, terminal));
+    const spool::MailMark mark = walk.mark(mail.mail_id);
+    if (mark.deleted && !flags.all) return true;
+    out.write(flags.json ? mail_json(mail, mark_name(mark))
+                         : mail_line(mail, mark_name(mark), terminal));
     if (terminal) out.flush();
     return out.error() == 0;
   };

@@ -3,8 +3,11 @@
 #include "tools/spool/output.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -15,7 +18,37 @@ namespace {
 
 constexpr size_t kBufferBytes = 256 << 10;
 
+// Where the last whole line ends. returns  negative: errno says why not
+int64_t end_of_lines(int fd) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) return -1;
+  if (!S_ISREG(status.st_mode)) {
+    errno = EINVAL;
+    return -1;
+  }
+  std::array<char, 64 << 10> octets;
+  for (int64_t end = status.st_size; end > 0;) {
+    const int64_t begin = std::max<int64_t>(0, end - int64_t(octets.size()));
+    const ssize_t read = ::pread(fd, octets.data(), size_t(end - begin), begin);
+    if (read < 0 && errno == EINTR) continue;
+    if (read < 0) return -1;
+    const size_t at = std::string_view(octets.data(), size_t(read)).rfind('\n');
+    if (at != std::string_view::npos) return begin + int64_t(at) + 1;
+    end = begin;
+  }
+  return 0;
+}
+
 }  // namespace
+
+Output Output::append_lines(const std::string& path) {
+  const int flags = O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  Output output(::open(path.c_str(), flags, 0600), true);
+  const int64_t end = output.fd_ < 0 ? -1 : end_of_lines(output.fd_);
+  if (end < 0 || ::ftruncate(output.fd_, end) != 0) output.error_ = errno;
+  output.file_bytes_ = uint64_t(std::max<int64_t>(end, 0));
+  return output;
+}
 
 Output Output::create(const std::string& path) {
   const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
@@ -28,6 +61,7 @@ Output::Output(Output&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
       owned_(other.owned_),
       error_(other.error_),
+      file_bytes_(other.file_bytes_),
       buffer_(std::move(other.buffer_)) {
   other.buffer_.clear();
 }
@@ -54,12 +88,30 @@ void Output::write_all(std::string_view text) {
       return;
     }
     text.remove_prefix(size_t(written));
+    file_bytes_ += uint64_t(written);
   }
+}
+
+void Output::begin_sync() {
+  flush();
+  buffer_.shrink_to_fit();
+  // Allocates what the file system put off, so that the first fsync commits all of it.
+  if (error_ == 0) ::sync_file_range(fd_, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
 void Output::sync() {
   flush();
   if (error_ == 0 && ::fsync(fd_) != 0) error_ = errno;
+}
+
+void Output::cut(uint64_t bytes) {
+  if (bytes >= file_bytes_) return buffer_.resize(size_t(std::min(bytes, size()) - file_bytes_));
+  buffer_.clear();
+  if (::ftruncate(fd_, off_t(bytes)) == 0) {
+    file_bytes_ = bytes;
+  } else if (error_ == 0) {
+    error_ = errno;
+  }
 }
 
 void Output::close() {

@@ -2,6 +2,7 @@
 // Where a subcommand writes: stdout or a file, buffered, with the first failure remembered.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,9 @@ class Output {
   static Output standard() { return Output(1, false); }
   /// Creates the file, or empties it; no symbolic link is followed. A failure shows in error().
   static Output create(const std::string& path);
+  /// Opens a regular file of lines, made if it is missing, to add to it; what stands behind the
+  /// last line end is cut off. A failure shows in error().
+  static Output append_lines(const std::string& path);
 
   Output(Output&& other) noexcept;
   Output& operator=(Output&&) = delete;
@@ -22,9 +26,16 @@ class Output {
 
   void write(std::string_view text);
   void flush();
+  /// Starts to bring what was written to the disk, so that many files that are synced later share
+  /// the disk's time and the file system's journal. Promises nothing.
+  void begin_sync();
   /// Makes what was written stable (fsync).
   void sync();
   void close();
+  /// Octets of the file, with what was written here. Of append_lines() only.
+  uint64_t size() const { return file_bytes_ + buffer_.size(); }
+  /// Takes back what was written behind so many octets of the file. Of append_lines() only.
+  void cut(uint64_t bytes);
 
   /// errno of the first failure; 0: none.
   int error() const noexcept { return error_; }
@@ -37,6 +48,7 @@ class Output {
   int fd_;
   bool owned_;
   int error_ = 0;
+  uint64_t file_bytes_ = 0;  // written
   std::string buffer_;
 };
 

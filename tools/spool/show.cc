@@ -11,6 +11,7 @@
 #include "tools/spool/walk.h"
 
 #include <string>
+#include <string_view>
 
 namespace mailrace::tools {
 namespace {
@@ -45,7 +46,7 @@ void add_claims(const auto& line, const spool::StoredEnvelope& envelope) {
   if (claims.priority) line("mt-priority", std::to_string(*claims.priority));
 }
 
-std::string envelope_text(const spool::StoredMail& mail) {
+std::string envelope_text(const spool::StoredMail& mail, std::string_view mark) {
   const spool::StoredEnvelope& envelope = mail.envelope;
   std::string text;
   const auto line = [&text](std::string name, const std::string& value) {
@@ -73,6 +74,7 @@ std::string envelope_text(const spool::StoredMail& mail) {
   add_claims(line, envelope);
   if (envelope.size_declared) line("size-declared", std::to_string(*envelope.size_declared));
   line("size", std::to_string(mail.data_bytes));
+  if (!mark.empty()) line("mark", std::string(mark));
   return text + '\n';
 }
 
@@ -162,7 +164,7 @@ int spool_show(int argc, char** argv) {
     if (mail.mail_id != *id) return true;
     found = true;
     walk.progress().clear();
-    out.write(envelope_text(mail));
+    out.write(envelope_text(mail, mark_name(walk.mark(*id))));
     read = print_data(walk, mail, out, flags.headers_only);
     return false;
   };

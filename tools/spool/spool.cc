@@ -25,13 +25,18 @@ constexpr Subcommand kSubcommandTable[] = {
     {"show", &spool_show, "envelope and data of one mail"},
     {"export", &spool_export, "mails as eml, mbox, maildir or jsonl"},
     {"verify", &spool_verify, "check every checksum"},
-    {"stats", &spool_stats, "mails, octets and segments in numbers"},
+    {"stats", &spool_stats, "mails, octets and segments in numbers, and how far consumers are"},
+    {"consumers", &spool_consumers, "who takes mails, and how far behind"},
+    {"forget", &spool_forget, "keep mail for a consumer no longer"},
+    {"hold", &spool_hold, "hand a mail to no consumer until it is released"},
+    {"release", &spool_release, "let a held mail go"},
+    {"delete", &spool_delete, "hand a mail to no consumer any more"},
 };
 
 void print_help() {
   std::puts("Usage: mailrace spool SUBCOMMAND DIR [FLAGS]\n");
   for (const Subcommand& subcommand : kSubcommandTable) {
-    std::printf("  %-8s %s\n", subcommand.name.data(), subcommand.summary);
+    std::printf("  %-9s %s\n", subcommand.name.data(), subcommand.summary);
   }
   std::puts("\n`mailrace spool SUBCOMMAND --help` says more.");
 }
@@ -49,9 +54,12 @@ int main_spool(int argc, char** argv) {
   for (const Subcommand& subcommand : kSubcommandTable) {
     if (subcommand.name == name) return subcommand.run(argc - 1, argv + 1);
   }
-  complain(name.empty() ? "which subcommand? one of list, show, export, verify, stats"
-                        : "unknown subcommand '" + std::string(name) +
-                              "': one of list, show, export, verify, stats");
+  std::string names;
+  for (const Subcommand& subcommand : kSubcommandTable) {
+    names += (names.empty() ? "" : ", ") + std::string(subcommand.name);
+  }
+  complain(name.empty() ? "which subcommand? one of " + names
+                        : "unknown subcommand '" + std::string(name) + "': one of " + names);
   return kExitUsage;
 }
 

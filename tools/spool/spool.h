@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The door of `mailrace spool`: looks at a spool, running or not, and never changes it.
+// The door of `mailrace spool`: looks at a spool, running or not, hands its mails on, and
+// never changes a segment.
 #pragma once
 
 namespace mailrace::tools {

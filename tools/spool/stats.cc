@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// `mailrace spool stats`: a row for each worker and one for all.
+// `mailrace spool stats`: a row for each worker and one for all, then one for each consumer.
 #include "tools/lib/exit_codes.h"
 #include "tools/lib/flag_values.h"
 #include "tools/lib/flags.h"
 #include "tools/spool/commands.h"
+#include "tools/spool/consumer_lag.h"
 #include "tools/spool/output.h"
 #include "tools/spool/walk.h"
 
@@ -74,7 +75,8 @@ void add_row(JsonLine& line, const Row& row) {
   }
 }
 
-std::string json(const std::map<uint32_t, Row>& workers, const Row& total) {
+std::string json(const std::map<uint32_t, Row>& workers, const Row& total,
+                 const ConsumerLags& consumers) {
   std::string array;
   for (const auto& [worker, row] : workers) {
     std::string text;
@@ -88,7 +90,7 @@ std::string json(const std::map<uint32_t, Row>& workers, const Row& total) {
   std::string text;
   JsonLine line(text);
   add_row(line, total);
-  line.raw("workers", "[" + array + "]");
+  line.raw("workers", "[" + array + "]").raw("consumers", consumers.json());
   line.end();
   return text;
 }
@@ -107,10 +109,12 @@ int spool_stats(int argc, char** argv) {
   if (!parsed.proceed) return parsed.exit_code;
 
   SpoolWalk walk(directory, /*quiet=*/false);
-  if (!walk.open()) return kExitUsage;
+  ConsumerLags consumers;
+  if (!walk.open() || !consumers.open(directory)) return kExitUsage;
   std::map<uint32_t, Row> workers;
   spool::SpoolVisit visit;
   visit.mail = [&](const spool::StoredMail& mail) {
+    consumers.count(mail, walk.mark(mail.mail_id));
     Row& row = workers[mail.worker];
     ++row.mails;
     row.octets += mail.data_bytes;
@@ -128,7 +132,12 @@ int spool_stats(int argc, char** argv) {
   Row total;
   for (const auto& [worker, row] : workers) total.add(row);
   Output out = Output::standard();
-  out.write(as_json ? json(workers, total) : table(workers, total));
+  if (as_json) {
+    out.write(json(workers, total, consumers));
+  } else {
+    const std::string lags = consumers.table();
+    out.write(table(workers, total) + (lags.empty() ? "" : "\n" + lags));
+  }
   out.flush();
   walk.mention_faults();
   if (out.error() != 0) complain_errno("stdout", out.error());

@@ -39,7 +39,7 @@ const char* kind_name(spool::FindingKind kind) {
 }  // namespace
 
 SpoolWalk::SpoolWalk(std::string path, bool quiet)
-    : path_(std::move(path)), reader_(disk_, path_), progress_(quiet) {}
+    : path_(std::move(path)), reader_(disk_, path_), operations_(disk_, path_), progress_(quiet) {}
 
 bool SpoolWalk::open() {
   const auto names = disk_.list(path_);
@@ -50,8 +50,22 @@ bool SpoolWalk::open() {
   const bool ours = std::ranges::any_of(*names, [](const std::string& name) {
     return name == "lock" || spool::parse_worker_directory_name(name).has_value();
   });
-  if (!ours) complain(path_ + ": not a spool directory");
-  return ours;
+  if (!ours) {
+    complain(path_ + ": not a spool directory");
+    return false;
+  }
+  const auto read = operations_.refresh();
+  if (!read) {
+    complain(operations_.path() + ": " + read.error().where);
+    return false;
+  }
+  if (operations_.damages() > 0) complain(operations_.path() + ": damaged");
+  return true;
+}
+
+std::string_view mark_name(const spool::MailMark& mark) {
+  if (mark.deleted) return "deleted";
+  return mark.held ? "held" : "";
 }
 
 bool SpoolWalk::run(spool::SpoolVisit visit) {

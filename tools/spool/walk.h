@@ -2,6 +2,7 @@
 // What the subcommands of `mailrace spool` share: opening a spool, walking it, wording findings.
 #pragma once
 
+#include "spool/operations.h"
 #include "spool/spool_reader.h"
 #include "tools/lib/json.h"
 #include "tools/lib/posix_disk.h"
@@ -19,8 +20,11 @@ class SpoolWalk {
   /// quiet   see Progress
   SpoolWalk(std::string path, bool quiet);
 
-  /// Whether there is a spool; if not, one line on stderr says why.
+  /// Whether there is a spool; if not, one line on stderr says why. Reads the operations log.
   bool open();
+
+  /// Whether an operator held or deleted the mail.
+  spool::MailMark mark(uint64_t mail_id) const { return operations_.of(mail_id); }
 
   /// Walks it with the functions of `visit`; adds patience for a running server and progress.
   /// Findings that `visit` does not take are counted.
@@ -38,9 +42,13 @@ class SpoolWalk {
   std::string path_;
   PosixDisk disk_;
   spool::SpoolReader reader_;
+  spool::Operations operations_;
   Progress progress_;
   uint64_t faults_ = 0;
 };
+
+/// "held", "deleted", or "" for most mails.
+std::string_view mark_name(const spool::MailMark& mark);
 
 /// "2026-11-24T01:48:26.123456Z"
 std::string timestamp(core::WallTime time);

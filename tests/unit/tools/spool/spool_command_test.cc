@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `mailrace spool` on a real directory: what it writes, and what its exit status says.
+#include "tests/support/spool_command.h"
+
 #include "core/base/queue_id.h"
 #include "spool/spool_reader.h"
 #include "tests/support/segment_builder.h"
 #include "tests/support/temporary_directory.h"
 #include "tools/lib/exit_codes.h"
 #include "tools/spool/export_target.h"
-#include "tools/spool/spool.h"
 #include "tools/spool/walk.h"
 
 #include <gtest/gtest.h>
@@ -17,39 +18,21 @@
 #include <iterator>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mailrace::tools {
 namespace {
-
-using testing::internal::CaptureStderr;
-using testing::internal::CaptureStdout;
-using testing::internal::GetCapturedStderr;
-using testing::internal::GetCapturedStdout;
 
 constexpr uint64_t kFirst = 1024;
 constexpr uint64_t kSecond = 2048;
 const std::string kFirstId = queue_id(kFirst);
 const std::string kSecondId = queue_id(kSecond);
 
-struct Outcome {
-  int exit_code = 0;
-  std::string out;
-  std::string err;
-};
+using tests::Outcome;
 
 Outcome run(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), "spool");
-  std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  CaptureStdout();
-  CaptureStderr();
-  Outcome result;
-  result.exit_code = main_spool(int(arguments.size()), argv.data());
-  result.out = GetCapturedStdout();
-  result.err = GetCapturedStderr();
-  return result;
+  return tests::run_spool_command(std::move(arguments));
 }
 
 std::string contents(const std::string& path) {
@@ -280,7 +263,8 @@ TEST_F(SpoolCommandTest, StatsAddUp) {
       "\"segments\":1,\"mails\":2,\"octets\":100027,\"used_bytes\":" + bytes +
       ",\"allocated_bytes\":" + bytes +
       ",\"oldest\":\"1970-01-01T00:00:01.000000Z\",\"newest\":\"1970-01-01T00:00:02.000000Z\"";
-  EXPECT_EQ(result.out, "{" + numbers + ",\"workers\":[{\"worker\":0," + numbers + "}]}\n");
+  EXPECT_EQ(result.out,
+            "{" + numbers + ",\"workers\":[{\"worker\":0," + numbers + "}],\"consumers\":[]}\n");
   EXPECT_EQ(run({"stats", spool_}).exit_code, kExitOk);
 }
 

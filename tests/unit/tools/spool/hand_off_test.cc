@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Consumers of a real directory: what is handed off, once, and what operators keep back.
+#include "tools/spool/hand_off.h"
+
+#include "core/base/queue_id.h"
+#include "spool/consumers.h"
+#include "spool/spool_reader.h"
+#include "tests/support/segment_builder.h"
+#include "tests/support/spool_command.h"
+#include "tests/support/temporary_directory.h"
+#include "tools/lib/exit_codes.h"
+#include "tools/lib/file_lock.h"
+#include "tools/spool/walk.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace mailrace::tools {
+namespace {
+
+using tests::Outcome;
+using tests::run_spool_command;
+using Names = std::set<std::string>;
+
+constexpr uint64_t kIds[] = {1024, 2048, 3072};
+
+std::string contents(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+Names names(const std::string& path) {
+  Names found;
+  for (const auto& entry : std::filesystem::directory_iterator(path)) {
+    found.insert(entry.path().filename().string());
+  }
+  return found;
+}
+
+/// A spool with three mails in one segment, and room for a second one.
+class HandOffTest : public testing::Test {
+ protected:
+  HandOffTest() : spool_(directory_.path() + "/spool"), out_(directory_.path() + "/out") {
+    std::filesystem::create_directories(spool_ + "/worker-0000");
+    tests::SegmentBuilder segment(1);
+    for (const uint64_t id : kIds) segment.add_mail(mail(id));
+    segment.add_seal();
+    write(segment, 1);
+  }
+
+  static tests::TestMail mail(uint64_t id) {
+    return {
+        .mail_id = id, .data = "mail " + queue_id(id) + "\r\n", .received_at_ns = 7'000'000'000};
+  }
+  static std::string name(uint64_t id) { return "7." + queue_id(id) + ".mailrace"; }
+
+  void write(const tests::SegmentBuilder& segment, uint64_t number) const {
+    std::ofstream(spool::segment_path(spool_, 0, number), std::ios::binary)
+        << core::as_text(segment.octets());
+  }
+  void add_segment(uint64_t number, std::vector<uint64_t> ids) const {
+    tests::SegmentBuilder segment(number);
+    for (const uint64_t id : ids) segment.add_mail(mail(id));
+    segment.add_seal();
+    write(segment, number);
+  }
+
+  Outcome hand_off(const std::string& format = "maildir", const std::string& consumer = "c") const {
+    return run_spool_command(
+        {"export", spool_, "--consumer", consumer, "--format", format, "--output", out_});
+  }
+  Outcome say(const std::string& what, uint64_t id) const {
+    return run_spool_command({what, spool_, queue_id(id)});
+  }
+
+  tests::TemporaryDirectory directory_;
+  std::string spool_;
+  std::string out_;
+};
+
+TEST_F(HandOffTest, EachMailIsHandedOffOnce) {
+  EXPECT_EQ(hand_off().exit_code, kExitOk);
+  EXPECT_EQ(names(out_ + "/new"), (Names{name(1024), name(2048), name(3072)}));
+  EXPECT_EQ(contents(out_ + "/new/" + name(2048)), mail(2048).data);
+  EXPECT_TRUE(names(out_ + "/tmp").empty());
+  std::filesystem::remove_all(out_);
+  add_segment(2, {4096});
+  EXPECT_EQ(hand_off().exit_code, kExitOk);
+  EXPECT_EQ(names(out_ + "/new"), (Names{name(4096)}));
+  // Another consumer has a position of its own.
+  EXPECT_EQ(hand_off("maildir", "d").exit_code, kExitOk);
+  EXPECT_EQ(names(out_ + "/new").size(), 4u);
+}
+
+TEST_F(HandOffTest, AMailThatIsThereAlreadyIsLeftAsItIs) {
+  std::filesystem::create_directories(out_ + "/new");
+  std::filesystem::create_directories(out_ + "/cur");
+  std::ofstream(out_ + "/new/" + name(1024)) << "handed off before the crash";
+  std::ofstream(out_ + "/cur/" + name(2048) + ":2,S") << "and read";
+  EXPECT_EQ(hand_off().exit_code, kExitOk);
+  EXPECT_EQ(names(out_ + "/new"), (Names{name(1024), name(3072)}));
+  EXPECT_EQ(contents(out_ + "/new/" + name(1024)), "handed off before the crash");
+  // All three are acknowledged.
+  std::filesystem::remove_all(out_);
+  EXPECT_EQ(hand_off().exit_code, kExitOk);
+  EXPECT_TRUE(names(out_ + "/new").empty());
+}
+
+TEST_F(HandOffTest, EmlIsAFileForEachMail) {
+  EXPECT_EQ(hand_off("eml").exit_code, kExitOk);
+  EXPECT_EQ(names(out_),
+            (Names{queue_id(1024) + ".eml", queue_id(2048) + ".eml", queue_id(3072) + ".eml"}));
+  EXPECT_EQ(contents(out_ + "/" + queue_id(3072) + ".eml"), mail(3072).data);
+}
+
+TEST_F(HandOffTest, LinesAreAddedBehindTheLastWholeOne) {
+  std::ofstream(out_) << "{}\n{\"id\":\"torn by a crash";
+  EXPECT_EQ(hand_off("jsonl").exit_code, kExitOk);
+  const std::string text = contents(out_);
+  EXPECT_TRUE(text.starts_with("{}\n{\"id\":\"" + queue_id(1024) + "\""));
+  EXPECT_TRUE(text.ends_with("\"}\n"));
+  EXPECT_EQ(std::ranges::count(text, '\n'), 4);
+  add_segment(2, {4096});
+  EXPECT_EQ(hand_off("jsonl").exit_code, kExitOk);
+  EXPECT_TRUE(contents(out_).starts_with(text));
+  EXPECT_EQ(std::ranges::count(contents(out_), '\n'), 5);
+}
+
+TEST_F(HandOffTest, NothingIsAcknowledgedThatTheTargetDidNotTake) {
+  const std::string full = directory_.path() + "/full";
+  std::filesystem::create_directories(full + "/new/" + name(2048));         // in the way of nothing
+  std::filesystem::create_directories(full + "/tmp/" + name(3072) + ".c");  // in the way
+  const Outcome failed = run_spool_command(
+      {"export", spool_, "--consumer", "c", "--format", "maildir", "--output", full});
+  EXPECT_EQ(failed.exit_code, kExitFailure);
+  EXPECT_NE(failed.err.find(name(3072)), std::string::npos);
+  EXPECT_EQ(hand_off().exit_code, kExitOk);
+  EXPECT_EQ(names(out_ + "/new"), (Names{name(1024), name(2048), name(3072)}));
+}
+
+TEST_F(HandOffTest, AHeldMailHoldsNothingElseUp) {
+  EXPECT_EQ(say("hold", 2048).exit_code, kExitOk);
+  EXPECT_EQ(hand_off().exit_code, kExitOk);
+  EXPECT_EQ(names(out_ + "/new"), (Names{name(1024), name(3072)}));
+  add_segment(2, {4096});
+  EXPECT_EQ(hand_off().exit_code, kExitOk);
+  EXPECT_EQ(names(out_ + "/new"), (Names{name(1024), name(3072), name(4096)}));
+  EXPECT_EQ(say("release", 2048).exit_code, kExitOk);
+  EXPECT_EQ(hand_off().exit_code, kExitOk);
+  EXPECT_TRUE(names(out_ + "/new").contains(name(2048)));
+  EXPECT_EQ(contents(out_ + "/new/" + name(2048)), mail(2048).data);
+}
+
+TEST_F(HandOffTest, AHeldMailIsHandedOffAsSoonAsItIsReleased) {
+  EXPECT_EQ(say("hold", 2048).exit_code, kExitOk);
+  HandOffTarget target(std::in_place_type<DirectoryHandOff>, out_, ExportFormat::maildir, "c");
+  int asked = 0;
+  HandOff work({spool_, "c", /*follow=*/true}, target, [&] {
+    if (std::filesystem::exists(out_ + "/new/" + name(3072)) && asked++ == 0) {
+      EXPECT_EQ(say("release", 2048).exit_code, kExitOk);
+    }
+    return std::filesystem::exists(out_ + "/new/" + name(2048));
+  });
+  EXPECT_EQ(work.run(), kExitOk);
+  EXPECT_EQ(asked > 0, true);
+  EXPECT_EQ(names(out_ + "/new").size(), 3u);
+}
+
+TEST_F(HandOffTest, ADeletedMailIsHandedToNobody) {
+  EXPECT_EQ(say("delete", 1024).exit_code, kExitOk);
+  EXPECT_EQ(say("hold", 2048).exit_code, kExitOk);
+  EXPECT_EQ(hand_off().exit_code, kExitOk);
+  EXPECT_EQ(say("delete", 2048).exit_code, kExitOk);
+  EXPECT_EQ(hand_off().exit_code, kExitOk);
+  EXPECT_EQ(names(out_ + "/new"), (Names{name(3072)}));
+  const auto slot = [&] {
+    PosixDisk disk;
+    return *spool::read_cursor(disk, spool::cursor_path(spool_, "c"));
+  }();
+  EXPECT_TRUE(slot.cursor.pending().empty());
+  EXPECT_EQ(say("release", 2048).exit_code, kExitFailure);
+  EXPECT_EQ(say("hold", 2048).exit_code, kExitFailure);
+}
+
+TEST_F(HandOffTest, ListShowsWhatIsHeldAndHidesWhatIsDeleted) {
+  say("hold", 1024);
+  say("delete", 2048);
+  const Outcome list = run_spool_command({"list", spool_});
+  EXPECT_NE(list.out.find("<recipient@example.com>\theld\n"), std::string::npos);
+  EXPECT_EQ(list.out.find(queue_id(2048)), std::string::npos);
+  const Outcome all = run_spool_command({"list", "--json", "--all", spool_});
+  EXPECT_NE(all.out.find("\"held\":true}"), std::string::npos);
+  EXPECT_NE(all.out.find("\"deleted\":true}"), std::string::npos);
+  EXPECT_NE(
+      run_spool_command({"show", spool_, queue_id(2048)}).out.find("mark:           deleted\n"),
+      std::string::npos);
+  const Outcome some = run_spool_command({"export", spool_, "--format", "eml", "--output", out_});
+  EXPECT_EQ(some.exit_code, kExitOk);
+  EXPECT_EQ(names(out_), (Names{queue_id(3072) + ".eml"}));
+  EXPECT_EQ(some.err,
+            "mailrace spool: 1 held mails were left out\n"
+            "mailrace spool: 1 deleted mails were left out\n");
+  EXPECT_EQ(run_spool_command(
+                {"export", spool_, "--format", "eml", "--output", out_, "--id", queue_id(1024)})
+                .exit_code,
+            kExitFailure);
+}
+
+TEST_F(HandOffTest, ADamagedOperationsLogStopsIt) {
+  say("hold", 1024);
+  say("hold", 2048);
+  std::fstream(spool_ + "/operations.log", std::ios::in | std::ios::out | std::ios::binary)
+          .seekp(70)
+      << 'x';
+  const Outcome refused = hand_off();
+  EXPECT_NE(refused.exit_code, kExitOk);
+  EXPECT_NE(refused.err.find("damaged"), std::string::npos);
+}
+
+TEST_F(HandOffTest, ConsumersShowsLagsAndForgetForgets) {
+  EXPECT_EQ(run_spool_command({"consumers", spool_}).out, "");
+  EXPECT_EQ(hand_off().exit_code, kExitOk);
+  say("hold", 1024);
+  add_segment(2, {4096, 5120});
+  const Outcome shown = run_spool_command({"consumers", "--json", spool_});
+  EXPECT_EQ(shown.exit_code, kExitOk);
+  const std::string octets = std::to_string(2 * mail(4096).data.size());
+  EXPECT_NE(
+      shown.out.find("{\"consumer\":\"c\",\"mails\":2,\"octets\":" + octets + ",\"seconds\":"),
+      std::string::npos)
+      << shown.out;
+  EXPECT_NE(shown.out.find("\"held\":0,\"damaged\":0,"), std::string::npos) << shown.out;
+  EXPECT_NE(
+      run_spool_command({"stats", "--json", spool_}).out.find("\"consumers\":[{\"consumer\":"),
+      std::string::npos);
+  FileLock lock;
+  const std::string lock_path = spool::cursor_path(spool_, "c") + ".lock";
+  ASSERT_EQ(lock.acquire(lock_path, FileLock::Kind::try_exclusive), 0);
+  EXPECT_EQ(run_spool_command({"forget", spool_, "c"}).exit_code, kExitFailure);
+  EXPECT_EQ(hand_off().err, "mailrace spool: consumer c is in use by another process\n");
+  lock.release();
+  EXPECT_EQ(run_spool_command({"forget", spool_, "c"}).exit_code, kExitOk);
+  EXPECT_EQ(run_spool_command({"forget", spool_, "c"}).exit_code, kExitFailure);
+  EXPECT_TRUE(names(spool_ + "/consumers").empty());
+}
+
+TEST_F(HandOffTest, DamageIsReportedAndItsSegmentKept) {
+  tests::SegmentBuilder segment(2);
+  segment.add_mail(mail(4096));
+  const uint64_t bad = segment.end();
+  segment.add_mail(mail(5120));
+  segment.add_seal();
+  write(segment, 2);
+  std::fstream(spool::segment_path(spool_, 0, 2), std::ios::in | std::ios::out | std::ios::binary)
+          .seekp(std::streamoff(bad + 40))
+      << 'x';
+  const Outcome outcome = hand_off();
+  EXPECT_EQ(outcome.exit_code, kExitFailure);
+  EXPECT_NE(outcome.err.find("corruption"), std::string::npos);
+  EXPECT_EQ(names(out_ + "/new").size(), 4u);
+  const Outcome shown = run_spool_command({"consumers", "--json", spool_});
+  EXPECT_NE(shown.out.find("\"damaged\":1"), std::string::npos) << shown.out;
+  // Somebody looks at it elsewhere.
+  std::filesystem::rename(spool::segment_path(spool_, 0, 2), directory_.path() + "/for-study");
+  EXPECT_EQ(hand_off().exit_code, kExitOk);
+  EXPECT_EQ(hand_off().err, "");
+}
+
+TEST_F(HandOffTest, WhatCannotBeIsOneLineAndExitTwo) {
+  const std::vector<std::vector<std::string>> rows = {
+      {"--follow", "--format", "maildir", "--output", out_},
+      {"--consumer", "../x", "--format", "maildir", "--output", out_},
+      {"--consumer", "c", "--format", "mbox", "--output", out_},
+      {"--consumer", "c", "--format", "jsonl", "--output", "-"},
+      {"--consumer", "c", "--format", "eml", "--output", out_, "--id", queue_id(1024)},
+  };
+  for (std::vector<std::string> row : rows) {
+    row.insert(row.begin(), {"export", spool_});
+    const Outcome outcome = run_spool_command(row);
+    EXPECT_EQ(outcome.exit_code, kExitUsage) << outcome.err;
+    EXPECT_EQ(std::ranges::count(outcome.err, '\n'), 1) << outcome.err;
+    EXPECT_NE(outcome.err.find("--"), std::string::npos) << outcome.err;
+  }
+  EXPECT_FALSE(std::filesystem::exists(spool_ + "/consumers"));
+}
+
+}  // namespace
+}  // namespace mailrace::tools

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Who may: a lock between processes, gone with the process that has it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+namespace mailrace::tools {
+
+/// A file locked with flock(2); made if it is missing.
+class FileLock {
+ public:
+  enum class Kind { try_exclusive, wait_exclusive };
+
+  FileLock() = default;
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+  ~FileLock() { release(); }
+
+  /// returns   0; EWOULDBLOCK: another process has it (try_exclusive); or another errno
+  int acquire(const std::string& path, Kind kind);
+  void release();
+  bool held() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+}  // namespace mailrace::tools

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the cursor says is acknowledged was made stable by the target before; see commit(), the one
+// place where that order is kept.
+#include "tools/spool/hand_off.h"
+
+#include "core/base/limits.h"
+#include "net/system_clock.h"
+#include "tools/lib/exit_codes.h"
+#include "tools/spool/output.h"
+#include "tools/spool/walk.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <thread>
+#include <utility>
+
+namespace mailrace::tools {
+namespace {
+
+using std::chrono::milliseconds;
+
+// A batch shares the syncs of the directory and of the cursor, and most of the journal's work. As
+// many files are open at once.
+constexpr size_t kBatchMails = 256;
+constexpr uint64_t kBatchBytes = 16 << 20;
+constexpr milliseconds kBatchTime{200};
+constexpr milliseconds kPauseMin{5};
+constexpr milliseconds kPauseMax{100};
+// What an operator says holds for all mails that are handed off later than this.
+constexpr milliseconds kOperationsTime{200};
+
+std::string error_text(const core::Error& error) {
+  const std::string where = error.where;
+  return error.sys_errno != 0 ? where + ": " + std::strerror(error.sys_errno) : where;
+}
+
+}  // namespace
+
+HandOff::HandOff(HandOffOptions options, HandOffTarget& target, std::function<bool()> should_stop)
+    : options_(std::move(options)),
+      target_(target),
+      should_stop_(std::move(should_stop)),
+      file_(disk_, options_.spool, options_.consumer),
+      operations_(disk_, options_.spool),
+      reader_(disk_, options_.spool),
+      follower_(disk_, options_.spool, file_.cursor(),
+                [] { std::this_thread::sleep_for(kPauseMin); }) {}
+
+bool HandOff::fail(const std::string& what) {
+  complain(what);
+  failed_ = true;
+  return false;
+}
+
+int HandOff::run() {
+  if (!open()) return kExitUsage;
+  if (!options_.follow) follower_.judge_tails();
+  const bool worked = work();
+  // Even behind a failure: what the target made stable need not come again.
+  const bool committed = worked && commit();
+  return committed && !failed_ ? kExitOk : kExitFailure;
+}
+
+// Where nothing is handed off yet, so that mistakes of an operator change nothing.
+bool HandOff::open() {
+  const auto made = disk_.make_directory(spool::consumers_path(options_.spool));
+  if (!made) return fail(spool::consumers_path(options_.spool) + ": " + error_text(made.error()));
+  const std::string path = spool::cursor_path(options_.spool, options_.consumer);
+  const int error = lock_.acquire(path + ".lock", FileLock::Kind::try_exclusive);
+  if (error == EWOULDBLOCK) {
+    return fail("consumer " + options_.consumer + " is in use by another process");
+  }
+  if (error != 0) return fail(path + ".lock: " + std::strerror(error));
+  if (auto complaint = std::visit([](auto& target) { return target.prepare(); }, target_)) {
+    return fail(*complaint);
+  }
+  if (!refresh_operations()) return false;
+  const auto opened = file_.open();
+  if (opened) return true;
+  if (opened.error().code == core::Errc::busy) {
+    return fail("there are " + std::to_string(core::kConsumersMax) +
+                " consumers already, see mailrace spool forget");
+  }
+  return fail(path + ": " + error_text(opened.error()));
+}
+
+bool HandOff::work() {
+  if (!resume_pending()) return false;
+  while (!should_stop_() && !at_end_) {
+    if (!follow_one()) return false;
+    const auto now = Clock::now();
+    const bool full = batch_.size() >= kBatchMails || batch_bytes_ >= kBatchBytes;
+    if (full || (!batch_.empty() && now - batch_began_ >= kBatchTime)) {
+      if (!commit()) return false;
+    }
+    if (now - operations_read_ >= kOperationsTime && !refresh_operations()) return false;
+  }
+  return true;
+}
+
+bool HandOff::follow_one() {
+  const auto step = follower_.next();
+  if (!step) return fail(options_.spool + ": " + error_text(step.error()));
+  switch (*step) {
+    case spool::SpoolFollower::Step::mail:
+      pause_ = {};
+      return take(follower_.mail(), follower_.place());
+    case spool::SpoolFollower::Step::damage:
+    case spool::SpoolFollower::Step::notice:
+      complain(finding_line(follower_.finding()));
+      dirty_ = true;
+      failed_ = true;  // the exit status says so; the work goes on
+      return true;
+    case spool::SpoolFollower::Step::full:
+      if (!batch_.empty()) return commit();
+      if (options_.follow) return rest();
+      return fail(std::to_string(core::kCursorPendingMax) +
+                  " mails are held or damaged; no more are handed off");
+    case spool::SpoolFollower::Step::idle:
+      return rest();
+  }
+  return true;
+}
+
+// Nothing to do for now.
+bool HandOff::rest() {
+  if (!commit()) return false;
+  if (!options_.follow) {
+    at_end_ = true;
+    return true;
+  }
+  pause_ = std::clamp(2 * pause_, kPauseMin, kPauseMax);
+  // Interrupted by a signal, unlike sleep_for().
+  const timespec time{0, std::chrono::nanoseconds(pause_).count()};
+  ::nanosleep(&time, nullptr);
+  return true;
+}
+
+// --- mails ---------------------------------------------------------------------------------------
+
+bool HandOff::refresh_operations() {
+  operations_read_ = Clock::now();
+  const auto read = operations_.refresh();
+  if (!read) return fail(operations_.path() + ": " + error_text(read.error()));
+  if (operations_.damages() > 0) {
+    return fail(operations_.path() + ": damaged; which mails are held or deleted is not known");
+  }
+  const auto held = held_;
+  for (const auto& place : held) {
+    const auto found = file_.cursor().pending().find(place);
+    if (found == file_.cursor().pending().end()) continue;
+    const spool::MailMark mark = operations_.of(found->second.mail_id);
+    if (mark.held && !mark.deleted) continue;
+    if (!revisit(spool::PendingMail(found->second))) return false;
+  }
+  return true;
+}
+
+bool HandOff::resume_pending() {
+  const auto pending = file_.cursor().pending();
+  for (const auto& [place, mail] : pending) {
+    if (should_stop_()) return true;
+    if (!revisit(mail)) return false;
+  }
+  return true;
+}
+
+// A mail that is pending, and not in the batch.
+bool HandOff::revisit(const spool::PendingMail& mail) {
+  const spool::MailMark mark = operations_.of(mail.mail_id);
+  const spool::Cursor::Place place{mail.worker, mail.end};
+  held_.erase(place);
+  if (mark.deleted) {
+    acknowledge(mail);
+    return true;
+  }
+  if (mark.held) {
+    held_.insert(place);
+    return true;
+  }
+  if (mail.mail_id != 0) {
+    if (const auto found = spool::find_mail(disk_, options_.spool, mail)) {
+      return deliver(*found, mail);
+    }
+  }
+  if (is_removed(mail)) {
+    // Somebody took the segment away, to study or to repair it, say: it is no more for us to keep.
+    if (mail.mail_id != 0) complain(queue_id(mail.mail_id) + ": its segment is gone");
+    acknowledge(mail);
+  } else if (mail.mail_id != 0) {
+    complain(queue_id(mail.mail_id) + ": cannot be read; it stays pending");
+    failed_ = true;
+  }
+  return true;
+}
+
+// Whether a segment that has, or may have, records of the mail is not there any more.
+bool HandOff::is_removed(const spool::PendingMail& mail) {
+  const auto numbers = spool::list_segments(disk_, options_.spool, mail.worker);
+  return numbers && !std::ranges::binary_search(*numbers, mail.end.segment);
+}
+
+bool HandOff::take(const spool::StoredMail& mail, const spool::PendingMail& place) {
+  dirty_ = true;
+  const spool::MailMark mark = operations_.of(mail.mail_id);
+  if (mark.deleted) {
+    acknowledge(place);
+  } else if (mark.held) {
+    held_.insert({place.worker, place.end});
+  } else {
+    return deliver(mail, place);
+  }
+  return true;
+}
+
+bool HandOff::deliver(const spool::StoredMail& mail, const spool::PendingMail& place) {
+  if (batch_.empty()) batch_began_ = Clock::now();
+  if (!std::visit([&](auto& target) { return target.has(mail); }, target_)) {
+    core::Result<void> read;
+    const Complaint complaint = copy(mail, read);
+    if (complaint) return fail(*complaint);
+    if (!read) {
+      complain(queue_id(mail.mail_id) + ": cannot be read: " + error_text(read.error()));
+      failed_ = true;  // it stays pending
+      return true;
+    }
+  }
+  batch_.push_back(place);
+  batch_bytes_ += mail.data_bytes;
+  return true;
+}
+
+// returns   what is wrong with the target; `read`: with the spool
+Complaint HandOff::copy(const spool::StoredMail& mail, core::Result<void>& read) {
+  return std::visit(
+      [&](auto& target) -> Complaint {
+        Complaint failed = target.begin(mail);
+        if (!failed) {
+          read = reader_.read_data(mail, [&](core::Octets octets) -> core::Result<void> {
+            failed = target.add(octets);
+            if (failed) return core::fail(core::Errc::io, "hand_off.add");
+            return {};
+          });
+        }
+        if (!failed && read) failed = target.end();
+        if (failed || !read) target.abandon();
+        return failed;
+      },
+      target_);
+}
+
+void HandOff::acknowledge(const spool::PendingMail& place) {
+  file_.cursor().acknowledge(place.worker, place.end);
+  dirty_ = true;
+}
+
+// First the mails are stable, then the cursor says so. In between a crash makes them come twice.
+bool HandOff::commit() {
+  if (!batch_.empty()) {
+    if (auto complaint = std::visit([](auto& target) { return target.sync(); }, target_)) {
+      return fail(*complaint);
+    }
+  }
+  for (const spool::PendingMail& place : batch_) acknowledge(place);
+  batch_.clear();
+  batch_bytes_ = 0;
+  if (!dirty_ && !has_moved()) return true;
+  follower_.note_read_from();
+  const auto saved = file_.save(net::SystemClock().wall_now());
+  if (!saved) {
+    return fail(spool::cursor_path(options_.spool, options_.consumer) + ": " +
+                error_text(saved.error()));
+  }
+  dirty_ = false;
+  saved_ = file_.cursor().workers();
+  return true;
+}
+
+// Without any mail: a segment was left behind, which retention waits for.
+bool HandOff::has_moved() const {
+  for (const auto& [worker, state] : file_.cursor().workers()) {
+    const auto saved = saved_.find(worker);
+    if (saved == saved_.end() || saved->second.position != state.position) return true;
+  }
+  return false;
+}
+
+}  // namespace mailrace::tools

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A consumer: hands mails off as they come in, and remembers how far it is.
+#pragma once
+
+#include "spool/consumers.h"
+#include "spool/follower.h"
+#include "spool/operations.h"
+#include "spool/spool_reader.h"
+#include "tools/lib/file_lock.h"
+#include "tools/lib/posix_disk.h"
+#include "tools/spool/hand_off_target.h"
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace mailrace::tools {
+
+struct HandOffOptions {
+  std::string spool;
+  std::string consumer;
+  bool follow = false;  // wait for more at the end, until should_stop
+};
+
+/// Hands off everything that the consumer has not acknowledged, in batches: first the target makes
+/// a batch stable, then the mails are acknowledged, then the cursor is saved. Held mails are handed
+/// out and stay pending until they are released; deleted ones are acknowledged unseen. Each mail is
+/// handed off at least once, and again only if a crash comes between target and cursor.
+class HandOff {
+ public:
+  /// target        outlives this
+  /// should_stop   asked between two mails; true ends the work in good order
+  HandOff(HandOffOptions options, HandOffTarget& target, std::function<bool()> should_stop);
+
+  /// returns   the exit status; what went wrong is on stderr
+  int run();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  bool open();
+  bool work();
+  bool follow_one();
+  bool refresh_operations();
+  bool resume_pending();
+  bool revisit(const spool::PendingMail& mail);
+  bool take(const spool::StoredMail& mail, const spool::PendingMail& place);
+  bool deliver(const spool::StoredMail& mail, const spool::PendingMail& place);
+  Complaint copy(const spool::StoredMail& mail, core::Result<void>& read);
+  bool commit();
+  bool has_moved() const;
+  bool rest();
+  bool is_removed(const spool::PendingMail& mail);
+  bool fail(const std::string& what);
+  void acknowledge(const spool::PendingMail& place);
+
+  HandOffOptions options_;
+  HandOffTarget& target_;
+  std::function<bool()> should_stop_;
+  PosixDisk disk_;
+  FileLock lock_;
+  spool::CursorFile file_;
+  spool::Operations operations_;
+  spool::SpoolReader reader_;
+  spool::SpoolFollower follower_;
+
+  std::vector<spool::PendingMail> batch_;  // handed off, and not stable yet
+  uint64_t batch_bytes_ = 0;
+  Clock::time_point batch_began_;
+  std::set<spool::Cursor::Place> held_;  // pending until they are released
+  Clock::time_point operations_read_;
+  std::chrono::milliseconds pause_{0};  // the last one; grows while nothing comes
+  bool dirty_ = false;                  // the cursor is ahead of its file
+  std::map<uint32_t, spool::WorkerCursor> saved_;
+  bool at_end_ = false;
+  bool failed_ = false;
+};
+
+}  // namespace mailrace::tools

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Where a consumer hands mails off to: what is there after sync() is there to stay, under a name
+// that tells a mail handed off twice.
+#pragma once
+
+#include "core/base/bytes.h"
+#include "spool/mail_reader.h"
+#include "tools/lib/file_lock.h"
+#include "tools/spool/base64.h"
+#include "tools/spool/export_target.h"
+#include "tools/spool/output.h"
+
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <variant>
+#include <vector>
+
+namespace mailrace::tools {
+
+/// A file for each mail in a maildir (tmp, new, cur), or QUEUEID.eml in a directory. Written under
+/// another name; sync() makes the octets of all files stable, then renames them, then makes the
+/// names stable. A name that is there already is a mail that was handed off before: it is left as
+/// it is.
+/// source   https://cr.yp.to/proto/maildir.html
+class DirectoryHandOff {
+ public:
+  /// consumer   goes into the temporary names: what a crash leaves is written over by the same one
+  DirectoryHandOff(std::string path, ExportFormat format, std::string consumer);
+
+  /// Makes the directories, and looks who is in them.
+  Complaint prepare();
+  /// Whether a file of the mail's name is there. In a maildir, readers move it from new to cur and
+  /// add flags; what is in cur is known up to the first sync(): a crash repeats only mails that
+  /// were not acknowledged, and these come first.
+  bool has(const spool::StoredMail& mail) const;
+
+  Complaint begin(const spool::StoredMail& mail);
+  Complaint add(core::Octets octets);
+  Complaint end();
+  /// Removes what there is of the mail begun last.
+  void abandon();
+  Complaint sync();
+
+ private:
+  struct File {
+    Output out;
+    std::string temporary_path;
+    std::string final_path;
+  };
+
+  std::string name_of(const spool::StoredMail& mail) const;
+  void sync_files();
+
+  std::string path_;
+  bool maildir_;
+  std::string consumer_;
+  std::string final_directory_;
+  std::unordered_set<std::string> seen_;  // names in cur, without flags
+  std::vector<File> files_;               // since the last sync; the last one may be open still
+};
+
+/// A line of JSON for each mail, appended to a regular file, see StreamExport. A line without end,
+/// which a crash leaves, is cut off first. A mail handed off twice is there twice, with the same
+/// `id`.
+class LineHandOff {
+ public:
+  explicit LineHandOff(std::string path);
+
+  Complaint prepare();
+  bool has(const spool::StoredMail&) const { return false; }
+  Complaint begin(const spool::StoredMail& mail);
+  Complaint add(core::Octets octets);
+  Complaint end();
+  /// Cuts off what there is of the line.
+  void abandon();
+  Complaint sync();
+
+ private:
+  Complaint complaint() const;
+  void put();
+
+  std::string path_;
+  FileLock lock_;
+  std::optional<Output> out_;
+  Base64Encoder base64_;
+  uint64_t line_begins_at_ = 0;
+  std::string text_;  // made from the octets at hand
+};
+
+using HandOffTarget = std::variant<DirectoryHandOff, LineHandOff>;
+
+}  // namespace mailrace::tools
