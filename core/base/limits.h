@@ -269,6 +269,9 @@ static_assert(kCursorSlotBytes >= kCursorHeadBytes + kWorkersMax * kCursorWorker
 /// further ones.
 inline constexpr uint64_t kOperationsMax = 1u << 20;
 
+inline constexpr int64_t kRetainForMaxS = 366 * 24 * 3600;  // --retain-for
+inline constexpr uint64_t kRetainBytesCeiling = 1ull << 50;  // --retain-bytes
+
 // --- mailrace load -------------------------------------------------------------------------------
 
 /// Replies of other servers: longer lines than 4.5.3.1.5 allows are seen.

@@ -5,8 +5,8 @@
 #include "core/base/cidr.h"
 #include "core/base/ip.h"
 #include "net/ring_failure.h"
+#include "spool/consumers.h"
 #include "spool/segment.h"
-#include "spool/writer.h"
 #include "tools/lib/posix_disk.h"
 
 #include <fcntl.h>
@@ -112,12 +112,33 @@ std::optional<std::string> Server::open_spool() {
   if (!recovery) return "cannot read the spool: " + error_text(recovery.error());
   log_recovery(*recovery);
   recovered_ = recovery->workers;
+  respect_cursors();
   salt_ = choose_salt();
   if (salt_ == 0) return "cannot get a random number: " + errno_text(errno);
   for (uint32_t worker = 0; worker < worker_count(); ++worker) {
     if (auto failed = make_worker_directory(worker)) return failed;
   }
   return std::nullopt;
+}
+
+// Segments that a consumer has passed may be gone, and with them the knowledge of their numbers: a
+// number below a cursor's position must not come again, or its mails would be passed over.
+void Server::respect_cursors() {
+  PosixDisk disk;
+  const auto names = spool::list_consumers(disk, options_.spool);
+  for (const std::string& name : names.value_or(std::vector<std::string>{})) {
+    const std::string path = spool::cursor_path(options_.spool, name);
+    const auto slot = spool::read_cursor(disk, path);
+    if (!slot) {
+      log_.line(LogLevel::warning, "spool_damage",
+                {{"file", path}, {"offset", uint64_t{0}}, {"what", slot.error().where}});
+      continue;
+    }
+    for (const auto& [number, worker] : slot->cursor.workers()) {
+      uint64_t& segment = cursor_segments_[number];
+      segment = std::max(segment, worker.position.segment);
+    }
+  }
 }
 
 // One salt for the whole life of a spool, so that every old record in a segment that is used again
@@ -232,6 +253,10 @@ net::WorkerOptions Server::worker_options(uint32_t worker) {
     spool_options.last_mail_id = known->last_mail_id;
     free_segments = usable(*known);
   }
+  const auto named = cursor_segments_.find(worker);
+  if (named != cursor_segments_.end()) {
+    spool_options.first_segment = std::max(spool_options.first_segment, named->second + 1);
+  }
   net::WorkerOptions result;
   result.worker = worker;
   result.listeners = std::move(listeners_[worker]);
@@ -243,11 +268,13 @@ net::WorkerOptions Server::worker_options(uint32_t worker) {
   result.clock = &clock_;
   result.write_mode = options_.spool_io;
   result.drain_timeout = options_.drain_timeout;
-  result.make_sink = [spool_options, free_segments](core::FileIo& files,
-                                                    const core::MailSinkEvents& events) {
-    auto writer = std::make_unique<spool::Writer>(files, spool_options, events);
-    for (const uint64_t number : free_segments) writer->recycle(number);
-    return writer;
+  watches_.push_back(std::make_unique<spool::WriterWatch>());
+  spool::WriterWatch& watch = *watches_.back();
+  result.make_sink = [spool_options, free_segments, &watch](core::FileIo& files,
+                                                            const core::MailSinkEvents& events) {
+    auto observed = std::make_unique<spool::ObservedWriter>(files, spool_options, events, watch);
+    for (const uint64_t number : free_segments) observed->writer().recycle(number);
+    return observed;
   };
   return result;
 }
@@ -259,7 +286,23 @@ std::optional<std::string> Server::start() {
   log_.start();
   const auto started = workers_.start(std::move(all));
   if (!started) return net::explain_ring_failure(started.error(), net::ring_host());
+  start_housekeeping();
   return std::nullopt;
+}
+
+void Server::start_housekeeping() {
+  HousekeepingOptions options{options_.spool, options_.segment_bytes, {}};
+  if (options_.retain_for.ns > 0) options.rules.retain_for = options_.retain_for;
+  if (options_.retain_bytes > 0) options.rules.retain_bytes = options_.retain_bytes;
+  std::vector<spool::WriterWatch*> watches;
+  for (const auto& watch : watches_) watches.push_back(watch.get());
+  housekeeping_.emplace(std::move(options), std::move(watches), log_);
+  housekeeping_->start();
+}
+
+void Server::join() {
+  workers_.join();
+  if (housekeeping_) housekeeping_->stop();
 }
 
 }  // namespace mailrace::tools

@@ -7,10 +7,13 @@
 #include "net/fd.h"
 #include "net/system_clock.h"
 #include "net/worker_group.h"
+#include "spool/observed_writer.h"
 #include "spool/recovery.h"
 #include "tools/lib/log.h"
+#include "tools/serve/housekeeping.h"
 #include "tools/serve/options.h"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,7 +37,7 @@ class Server {
   std::optional<std::string> start();
 
   void drain() noexcept { workers_.drain(); }
-  void join() { workers_.join(); }
+  void join();
 
  private:
   uint32_t worker_count() const;
@@ -44,6 +47,8 @@ class Server {
   std::vector<uint64_t> usable(const spool::WorkerRecovery& worker) const;
   net::WorkerOptions worker_options(uint32_t worker);
   void log_recovery(const spool::Recovery& recovery);
+  void respect_cursors();
+  void start_housekeeping();
 
   const ServeOptions& options_;
   Log& log_;
@@ -54,8 +59,11 @@ class Server {
   net::ConnectionOptions connection_;
   std::vector<spool::WorkerRecovery> recovered_;
   uint64_t salt_ = 0;
-  std::vector<std::vector<net::Fd>> listeners_;  // by worker
+  std::map<uint32_t, uint64_t> cursor_segments_;  // by worker: the greatest number that any names
+  std::vector<std::vector<net::Fd>> listeners_;   // by worker
+  std::vector<std::unique_ptr<spool::WriterWatch>> watches_;  // by worker
   net::WorkerGroup workers_;
+  std::optional<Housekeeping> housekeeping_;
 };
 
 }  // namespace mailrace::tools

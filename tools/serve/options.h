@@ -28,6 +28,8 @@ struct ServeOptions {
   core::Duration commit_delay{};
   core::WriteMode spool_io = core::WriteMode::direct;
   uint64_t segment_bytes = core::kSegmentBytesDefault;
+  core::Duration retain_for{};  // 0: for ever
+  uint64_t retain_bytes = 0;    // 0: any number
   core::Duration drain_timeout = core::seconds(core::kDrainTimeoutDefaultS);
   std::vector<std::string> proxy_protocol_from;
   std::vector<std::string> xclient_from;

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The thread that takes segments away that nobody needs any more.
+#pragma once
+
+#include "core/base/result.h"
+#include "spool/cursor.h"
+#include "spool/observed_writer.h"
+#include "spool/operations.h"
+#include "spool/retention.h"
+#include "tools/lib/log.h"
+#include "tools/lib/posix_disk.h"
+
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace mailrace::tools {
+
+struct HousekeepingOptions {
+  std::string spool;
+  uint64_t segment_bytes = 0;  // length of the segments that the workers make
+  spool::RetentionRules rules;
+};
+
+/// Looks at the spool once a second: consumers' cursors, the operations log, segments. Waits for
+/// the disk as long as it takes; a worker never waits for it, see WriterWatch. What cannot be read
+/// is logged once, and nothing is taken away until it can be.
+class Housekeeping {
+ public:
+  /// watches   of the workers, by number; outlive this
+  Housekeeping(HousekeepingOptions options, std::vector<spool::WriterWatch*> watches, Log& log);
+  Housekeeping(const Housekeeping&) = delete;
+  Housekeeping& operator=(const Housekeeping&) = delete;
+  ~Housekeeping() { stop(); }
+
+  void start();
+  void stop();
+
+  /// One look, as the thread takes it.
+  /// returns   how many segments were taken away
+  size_t look();
+
+ private:
+  struct Worker {
+    spool::SegmentWatch segments;
+    std::map<uint64_t, spool::RetainedSegment> finished;  // does not change any more
+  };
+
+  void run();
+  std::optional<std::vector<spool::Cursor>> read_consumers();
+  bool read_operations();
+  core::Result<std::vector<spool::RetainedSegment>> look_at_segments();
+  core::Result<void> look_at_worker(uint32_t worker, std::vector<spool::RetainedSegment>& segments);
+  core::Result<spool::RetainedSegment> look_at_segment(Worker& worker, uint32_t worker_number,
+                                                       uint64_t number);
+  uint64_t newest_begun(uint32_t worker, const std::vector<uint64_t>& numbers);
+  spool::WriterWatch* watch_of(uint32_t worker);
+  core::Result<bool> take_away(const spool::RetainedSegment& segment);
+  bool has_room_for_free(uint32_t worker);
+  void complain(const std::string& file, const core::Error& error);
+
+  HousekeepingOptions options_;
+  std::vector<spool::WriterWatch*> watches_;
+  Log& log_;
+  PosixDisk disk_;
+  spool::Operations operations_;
+  std::map<uint32_t, Worker> workers_;
+  std::string complained_;  // what was logged last, so that it is not logged every second
+
+  std::mutex mutex_;
+  std::condition_variable stop_asked_;
+  bool stopping_ = false;  // under mutex_
+  std::thread thread_;
+};
+
+}  // namespace mailrace::tools
