@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Reads come from a copy of what the kernel has; only what changes something is an operation.
+#include "tests/sim/sim_disk.h"
+
+#include "core/base/check.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <set>
+
+namespace mailrace::tests {
+
+SimDisk::SimDisk(uint64_t seed, const FileContents& files)
+    : random_(seed ^ 0xd15c), files_(seed, files), view_(files) {}
+
+void SimDisk::on_done(core::FileOp& op, int result) {
+  static_cast<SimDisk*>(op.context)->result_ = result;
+}
+
+core::Result<int> SimDisk::finish(core::FileOp& op) {
+  MAILRACE_CHECK(!is_cut() && files_.pending() == 1);
+  if (operations_++ == cut_at) {
+    after_cut_ = files_.power_cut();
+    return core::fail_errno(-EIO, "sim.power");
+  }
+  const bool fails = random_.below(1000) < faults;
+  files_.complete(0, fails ? SimFile::Ending::io_error : SimFile::Ending::good);
+  MAILRACE_CHECK(op.context == this);
+  view_ = files_.cached();
+  if (result_ < 0) return core::fail_errno(result_, "sim.disk");
+  return result_;
+}
+
+core::Result<void> SimDisk::finish_void(core::FileOp& op) {
+  if (const auto done = finish(op); !done) return tl::unexpected<core::Error>(done.error());
+  return {};
+}
+
+FileContents SimDisk::power_cut() {
+  if (!after_cut_) after_cut_ = files_.power_cut();
+  return *after_cut_;
+}
+
+core::Result<std::vector<std::string>> SimDisk::list(const std::string& path) {
+  if (is_cut()) return core::fail_errno(-EIO, "sim.power");
+  std::set<std::string> names;
+  const std::string prefix = path + "/";
+  for (auto at = view_.lower_bound(prefix); at != view_.end() && at->first.starts_with(prefix);
+       ++at) {
+    const std::string rest = at->first.substr(prefix.size());
+    names.insert(rest.substr(0, rest.find('/')));
+  }
+  return std::vector<std::string>(names.begin(), names.end());
+}
+
+core::FileHandle SimDisk::remember(const std::string& path, std::optional<core::FileHandle> inner) {
+  opened_[next_] = {path, inner};
+  return {next_++};
+}
+
+core::Result<core::FileHandle> SimDisk::open(const std::string& path, bool writable) {
+  if (is_cut()) return core::fail_errno(-EIO, "sim.power");
+  if (!view_.contains(path)) return core::fail_errno(-ENOENT, "sim.open");
+  if (!writable) return remember(path, std::nullopt);
+  core::FileOp op{&on_done, this};
+  files_.open(op, path.c_str());
+  MAILRACE_TRY(const int inner, finish(op));
+  return remember(path, core::FileHandle{inner});
+}
+
+core::Result<core::FileHandle> SimDisk::create(const std::string& path) {
+  if (is_cut()) return core::fail_errno(-EIO, "sim.power");
+  core::FileOp op{&on_done, this};
+  files_.create(op, path.c_str());
+  MAILRACE_TRY(const int inner, finish(op));
+  return remember(path, core::FileHandle{inner});
+}
+
+void SimDisk::close(core::FileHandle file) {
+  const auto found = opened_.find(file.index);
+  MAILRACE_CHECK(found != opened_.end());
+  if (found->second.inner && !is_cut()) files_.close(*found->second.inner);
+  opened_.erase(found);
+}
+
+core::Result<uint64_t> SimDisk::size(core::FileHandle file) {
+  if (is_cut()) return core::fail_errno(-EIO, "sim.power");
+  return view_.at(opened_.at(file.index).path).size();
+}
+
+core::Result<size_t> SimDisk::read(core::FileHandle file, uint64_t offset,
+                                   core::MutableOctets target) {
+  if (is_cut()) return core::fail_errno(-EIO, "sim.power");
+  const std::vector<std::byte>& octets = view_.at(opened_.at(file.index).path);
+  if (offset >= octets.size()) return size_t{0};
+  const size_t bytes = std::min<size_t>(target.size(), octets.size() - offset);
+  if (bytes > 0) std::memcpy(target.data(), octets.data() + offset, bytes);
+  return bytes;
+}
+
+core::Result<void> SimDisk::truncate(core::FileHandle file, uint64_t bytes) {
+  if (is_cut()) return core::fail_errno(-EIO, "sim.power");
+  core::FileOp op{&on_done, this};
+  files_.truncate(op, *opened_.at(file.index).inner, bytes);
+  if (const auto done = finish_void(op); !done) return done;
+  return sync(file);
+}
+
+core::Result<void> SimDisk::remove(const std::string&) {
+  MAILRACE_CHECK(false);  // SimFile does not model it
+  return {};
+}
+
+core::Result<void> SimDisk::rename(const std::string&, const std::string&) {
+  MAILRACE_CHECK(false);  // nobody who is simulated here renames
+  return {};
+}
+
+core::Result<void> SimDisk::write(core::FileHandle file, uint64_t offset, core::Octets octets) {
+  if (is_cut()) return core::fail_errno(-EIO, "sim.power");
+  core::FileOp op{&on_done, this};
+  const iovec piece{const_cast<std::byte*>(octets.data()), octets.size()};
+  files_.write(op, *opened_.at(file.index).inner, {&piece, 1}, offset, /*synced=*/false);
+  return finish_void(op);
+}
+
+core::Result<void> SimDisk::sync(core::FileHandle file) {
+  if (is_cut()) return core::fail_errno(-EIO, "sim.power");
+  if (ignores_syncs) return {};
+  core::FileOp op{&on_done, this};
+  files_.sync(op, *opened_.at(file.index).inner);
+  return finish_void(op);
+}
+
+core::Result<void> SimDisk::sync_directory(const std::string& path) {
+  if (is_cut()) return core::fail_errno(-EIO, "sim.power");
+  if (ignores_syncs) return {};
+  core::FileOp op{&on_done, this};
+  files_.sync_directory(op, path.c_str());
+  return finish_void(op);
+}
+
+}  // namespace mailrace::tests
