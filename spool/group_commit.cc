@@ -127,6 +127,7 @@ bool GroupCommit::ensure_segment(core::Instant now, core::WallTime wall) noexcep
                               ? !closing_ || !queue_.empty()
                               : !closing_ && current_->used > current_->capacity / 4;
   if (wants_more) maker_.want(now, wall, last_mail_id_);
+  if (current_ == nullptr && queued_bytes_ >= options_.commit_bytes) maker_.hurry();
   return current_ != nullptr;
 }
 

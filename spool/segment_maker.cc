@@ -64,6 +64,7 @@ bool SegmentMaker::recycle(uint64_t number) noexcept {
 
 void SegmentMaker::start_new() noexcept {
   filled_ = 0;
+  hurried_ = false;
   step_ = Step::create;
   files_.create(op_, path_.c_str());
 }
@@ -72,7 +73,7 @@ void SegmentMaker::start_new() noexcept {
 void SegmentMaker::fill_on() noexcept {
   const bool wanted = files_.block_bytes() == core::kBlockBytes;
   const uint64_t end = capacity_ - capacity_ % core::kBlockBytes;
-  if (!wanted || filled_ == end) return write_head();
+  if (!wanted || hurried_ || filled_ == end) return write_head();
   if (abandoned_) return undo(/*untouched=*/false);
   step_ = Step::fill;
   piece_ = {zeros.data(), size_t(std::min<uint64_t>(zeros.size(), end - filled_))};

@@ -61,6 +61,10 @@ class SegmentMaker {
   /// Whether no operation is under way.
   bool idle() const noexcept { return step_ == Step::idle || step_ == Step::ready; }
 
+  /// Mail waits for the segment: it is not filled any further. Its writes will wait for the file
+  /// system's journal, which is better than to wait for zeros.
+  void hurry() noexcept { hurried_ = true; }
+
   /// No segment will be wanted any more: does not fill one to its end. What is left without a head
   /// recovery removes.
   void abandon() noexcept { abandoned_ = true; }
@@ -108,6 +112,7 @@ class SegmentMaker {
   uint64_t salt_;
   uint64_t filled_ = 0;  // octets of zeros written
   Step step_ = Step::idle;
+  bool hurried_ = false;
   bool abandoned_ = false;
   bool untouched_ = false;  // nothing but allocation was tried on file_
   core::FileHandle file_;

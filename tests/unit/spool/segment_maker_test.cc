@@ -171,6 +171,27 @@ TEST_F(SegmentMakerTest, WritesEachBlockOnceWhereWritesBypassThePageCache) {
   EXPECT_EQ(files_.cached().at(path_of(1)).size(), kLarge);
 }
 
+TEST_F(SegmentMakerTest, DoesNotFillOnWhileMailWaits) {
+  files_.block = core::kBlockBytes;
+  SegmentMaker maker(files_, "worker", 0, /*first=*/1, 64 * core::kWriteBytesMax, kSalt);
+  maker.want(kNow, kWall, kMailId);
+  for (int i = 0; i < 4; ++i) files_.complete(0);
+  maker.hurry();
+  std::vector<Kind> kinds;
+  for (; files_.pending() > 0; files_.complete(0)) kinds.push_back(files_.operation(0).kind);
+  // The piece under way, the head, and what makes both stable.
+  EXPECT_THAT(kinds, ElementsAre(Kind::write, Kind::write, Kind::sync, Kind::sync_directory));
+  EXPECT_TRUE(maker.has_ready());
+  // The next one is filled again.
+  maker.take();
+  maker.want(kNow, kWall, kMailId);
+  size_t writes = 0;
+  for (; files_.pending() > 0; files_.complete(0)) {
+    writes += files_.operation(0).kind == Kind::write ? 1 : 0;
+  }
+  EXPECT_EQ(writes, 64u + 1u);
+}
+
 TEST_F(SegmentMakerTest, DoesNotFillASegmentThatNobodyWantsAnyMore) {
   files_.block = core::kBlockBytes;
   SegmentMaker maker(files_, "worker", 0, /*first=*/1, 64 * core::kWriteBytesMax, kSalt);
