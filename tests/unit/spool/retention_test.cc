@@ -196,7 +196,8 @@ TEST(SegmentWatchTest, WhatWasBegunIsNotedOnce) {
 
 TEST(SegmentWatchTest, ForgetsWhatIsGone) {
   SegmentWatch watch;
-  for (const uint64_t number : {1, 2, 3}) watch.note_finished(number, 0);
+  for (const uint64_t number : {uint64_t{1}, uint64_t{2}, uint64_t{3}})
+    watch.note_finished(number, 0);
   const std::vector<uint64_t> left = {2, 4};
   watch.keep_only(left);
   EXPECT_FALSE(watch.is_finished(1));
