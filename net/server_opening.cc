@@ -45,6 +45,8 @@ void ServerConnection::on_peer_name(int result) noexcept {
   peer_ = origin_;
   const bool is_proxy = context_.connection.proxy_from.contains(origin_.address);
   stage_ = is_proxy ? Stage::proxy_header : Stage::greeting;
+  // A header that comes when the server is stopping would only lead to a 421.
+  if (is_proxy && context_.draining) return end();
   stream_.receive();
   if (!is_proxy) return await_greeting();
   proxy_header_.emplace();

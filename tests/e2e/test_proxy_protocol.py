@@ -194,7 +194,7 @@ class ProxyProtocol(mailrace.ServerTestCase):
         server = self.serve(*FLAGS)
         client = self.connect(server)
         client.send(V1[:10])
-        self.assertEqual(server.stop(timeout=9), 0)
+        self.assertEqual(server.stop(timeout=5), 0)
         self.assertEqual(client.rest(), b"")
 
 

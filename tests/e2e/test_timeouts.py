@@ -58,7 +58,7 @@ class Timeouts(mailrace.ServerTestCase):
         self.assert_timed_out(server, client, began, 2)
 
     def test_a_command_line_that_trickles(self):
-        server = self.serve("--timeout-command", "2s")
+        server = self.serve("--timeout-command", "2s", "--timeout-linger", "1s")
         client = self.client(server).hello()
         began = time.monotonic()
         self.trickle(client, 100 * b"NOOP ", 0.1)
@@ -76,7 +76,8 @@ class Timeouts(mailrace.ServerTestCase):
         self.assertEqual(mailrace.exported(self.spool), [])
 
     def test_mail_data_that_trickles(self):
-        server = self.serve("--timeout-data-block", "2s", "--min-data-rate", "1000")
+        server = self.serve("--timeout-data-block", "2s", "--min-data-rate", "1000",
+                            "--timeout-linger", "1s")
         client = self.client(server).hello()
         client.begin_data()
         began = time.monotonic()

@@ -27,6 +27,7 @@ tests::SessionRules take_rules(std::string_view& input) {
   rules.message_bytes_max = (bits & 1) != 0 ? 16 : 1 << 20;
   rules.transaction_blocks = (bits & 2) != 0 ? 1 : 10;
   if ((bits & 4) != 0) rules.domains = {"d"};
+  rules.client.may_xclient = (bits & 4) != 0;
   if ((bits & 8) != 0) rules.commit_refusal = ReplyId::spool_failed;
   if ((bits & 16) != 0) rules = rules.refusing(Question::helo, ReplyId::relay_denied);
   if ((bits & 32) != 0) rules = rules.refusing(Question::mail, ReplyId::spool_full);
