@@ -21,7 +21,6 @@
 namespace mailrace::spool {
 namespace {
 
-constexpr size_t kFirstReadBytes = 32 << 10;
 constexpr size_t kReadBlockBytes = 4096;  // what is given up where the disk fails
 constexpr size_t kHeadUsedBytes = 72;
 constexpr size_t kHeadUsedBytesVersion1 = 64;
@@ -166,8 +165,9 @@ bool SegmentReader::at_record() {
     return decode_record(window(offset_, core::kRecordHeaderBytes), key_).has_value();
   };
   if (checks()) return true;
+  // Little, for what a server is about to write past the page cache should not be in it.
   buffer_bytes_ = 0;
-  read_ahead_bytes_ = kFirstReadBytes;
+  read_ahead_bytes_ = kReadBlockBytes;
   return checks();
 }
 
