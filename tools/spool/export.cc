@@ -136,6 +136,8 @@ bool parse_ids(const std::vector<std::string>& texts, std::set<uint64_t>& ids) {
 int run_export(const ExportFlags& flags, const std::set<uint64_t>& ids, ExportTarget& target) {
   SpoolWalk walk(flags.directory, /*quiet=*/false);
   if (!walk.open()) return kExitUsage;
+  // Nobody knows which mails are not to be handed to anybody.
+  if (!walk.knows_marks()) return kExitFailure;
   if (auto* const directory = std::get_if<DirectoryExport>(&target)) {
     if (const Complaint complaint = directory->prepare()) {
       complain(*complaint);

@@ -48,6 +48,7 @@ int append(const std::string& directory, OperationKind kind, uint64_t mail_id) {
   }
   SpoolWalk walk(directory, /*quiet=*/false);
   if (!walk.open()) return kExitUsage;
+  if (!walk.knows_marks()) return kExitFailure;
   const spool::MailMark mark = walk.mark(mail_id);
   if (mark.deleted && kind != OperationKind::remove) {
     complain(queue_id(mail_id) + ": deleted");

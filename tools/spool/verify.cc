@@ -4,6 +4,7 @@
 #include "tools/lib/flag_values.h"
 #include "tools/lib/flags.h"
 #include "tools/spool/commands.h"
+#include "tools/spool/consumer_lag.h"
 #include "tools/spool/output.h"
 #include "tools/spool/walk.h"
 
@@ -55,9 +56,9 @@ std::string summary(const Totals& totals, uint64_t faults) {
   return line("segments", totals.segments) + line("  sealed", totals.sealed) +
          line("  open tail", totals.open_tails) + line("  torn tail", totals.torn_tails) +
          line("  stale tail", totals.stale_tails) + line("  damaged", totals.damaged_tails) +
-         line("records", totals.records) +
-         line("mails", totals.mails) + line("octets", totals.octets) +
-         line("unaccepted", totals.unaccepted) + line("findings", faults);
+         line("records", totals.records) + line("mails", totals.mails) +
+         line("octets", totals.octets) + line("unaccepted", totals.unaccepted) +
+         line("findings", faults);
 }
 
 }  // namespace
@@ -73,7 +74,8 @@ int spool_verify(int argc, char** argv) {
 
   Output out = Output::standard();
   SpoolWalk walk(directory, /*quiet=*/false);
-  if (!walk.open()) return kExitUsage;
+  ConsumerLags consumers;
+  if (!walk.open() || !consumers.open(directory)) return kExitUsage;
   Totals totals;
   spool::SpoolVisit visit;
   visit.mail = [&](const spool::StoredMail& mail) {
@@ -91,10 +93,11 @@ int spool_verify(int argc, char** argv) {
     if (out.is_terminal()) out.flush();
   };
   if (!walk.run(std::move(visit))) return kExitUsage;
-  out.write(summary(totals, walk.faults()));
+  const uint64_t faults = walk.faults() + consumers.faults();
+  out.write(summary(totals, faults));
   out.flush();
   if (out.error() != 0) complain_errno("stdout", out.error());
-  return walk.faults() == 0 && out.error() == 0 ? kExitOk : kExitFailure;
+  return faults == 0 && out.error() == 0 ? kExitOk : kExitFailure;
 }
 
 }  // namespace mailrace::tools

@@ -55,11 +55,10 @@ bool SpoolWalk::open() {
     return false;
   }
   const auto read = operations_.refresh();
-  if (!read) {
-    complain(operations_.path() + ": " + read.error().where);
-    return false;
-  }
-  if (operations_.damages() > 0) complain(operations_.path() + ": damaged");
+  knows_marks_ = read && operations_.damages() == 0;
+  if (knows_marks_) return true;
+  ++faults_;
+  complain(operations_.path() + ": " + (read ? "operation.crc" : read.error().where));
   return true;
 }
 

@@ -20,10 +20,13 @@ class SpoolWalk {
   /// quiet   see Progress
   SpoolWalk(std::string path, bool quiet);
 
-  /// Whether there is a spool; if not, one line on stderr says why. Reads the operations log.
+  /// Whether there is a spool; if not, one line on stderr says why. Reads the operations log; what
+  /// is wrong with it is a fault, and a line on stderr.
   bool open();
 
-  /// Whether an operator held or deleted the mail.
+  /// Whether all that operators said is known.
+  bool knows_marks() const { return knows_marks_; }
+  /// Whether an operator held or deleted the mail, as far as it is known.
   spool::MailMark mark(uint64_t mail_id) const { return operations_.of(mail_id); }
 
   /// Walks it with the functions of `visit`; adds patience for a running server and progress.
@@ -43,6 +46,7 @@ class SpoolWalk {
   PosixDisk disk_;
   spool::SpoolReader reader_;
   spool::Operations operations_;
+  bool knows_marks_ = false;
   Progress progress_;
   uint64_t faults_ = 0;
 };

@@ -222,6 +222,20 @@ TEST_F(HandOffTest, ADamagedOperationsLogStopsIt) {
   const Outcome refused = hand_off();
   EXPECT_NE(refused.exit_code, kExitOk);
   EXPECT_NE(refused.err.find("damaged"), std::string::npos);
+  EXPECT_EQ(say("hold", 3072).exit_code, kExitFailure);
+  const auto exported = run_spool_command({"export", spool_, "--format", "eml", "--output", out_});
+  EXPECT_EQ(exported.exit_code, kExitFailure);
+  EXPECT_EQ(run_spool_command({"list", spool_}).exit_code, kExitOk);
+  EXPECT_EQ(run_spool_command({"verify", spool_}).exit_code, kExitFailure);
+}
+
+TEST_F(HandOffTest, VerifyFindsACursorThatCannotBeRead) {
+  EXPECT_EQ(hand_off().exit_code, kExitOk);
+  EXPECT_EQ(run_spool_command({"verify", spool_}).exit_code, kExitOk);
+  std::ofstream(spool::cursor_path(spool_, "other")) << std::string(600'000, 'x');
+  const Outcome verified = run_spool_command({"verify", spool_});
+  EXPECT_EQ(verified.exit_code, kExitFailure);
+  EXPECT_NE(verified.err.find("other.cursor: cursor.magic"), std::string::npos) << verified.err;
 }
 
 TEST_F(HandOffTest, ConsumersShowsLagsAndForgetForgets) {
