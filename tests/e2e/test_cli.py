@@ -38,6 +38,9 @@ WRONG_VALUES = (
     ("commit-delay", "5", "0 to 1s"),
     ("commit-delay", "1001ms", "0 to 1s"),
     ("segment-size", "1023KiB", "1MiB to 64GiB"),
+    ("retain-for", "7", "0 to 8784h"),
+    ("retain-for", "9000h", "0 to 8784h"),
+    ("retain-bytes", "2000TiB", "0 to 1024TiB"),
     ("drain-timeout", "2h", "0 to 1h"),
     ("drain-timeout", "-1s", "0 to 1h"),
     ("log-format", "xml", "json or text"),
@@ -48,6 +51,7 @@ ALL_FLAGS = ("--listen", "127.0.0.1:2526", "--listen", "[::1]:2526", "--workers"
              "--hostname", "mx.example.com", "--domain", "example.com", "--domain", "example.org",
              "--spool", "/var/spool/mailrace \"x\"", "--max-message-size", "25MB",
              "--durability", "page-cache", "--commit-delay", "1500us", "--segment-size", "1GiB",
+             "--retain-for", "168h", "--retain-bytes", "2TiB",
              "--drain-timeout", "90s", "--log-format", "text", "--log-level", "warning")
 
 

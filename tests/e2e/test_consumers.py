@@ -247,6 +247,22 @@ class Consumers(mailrace.ServerTestCase):
                 self.assertEqual(consumer.stop(), (0, ""))
             self.assertEqual(set(self.in_maildir()) & {held, deleted, other}, {held, other})
 
+    def test_numbers_of_segments_that_are_gone_do_not_come_again(self):
+        """Or mails in them would count as acknowledged."""
+        with mailrace.Server(self.spool, segment_size="1MiB") as server:
+            for _ in range(5):
+                self.deliver(server, b"x" * 900 + (b"\r\n" + b"y" * 900) * 700 + b"\r\n")
+            with Consumer(self.spool, "c", "maildir", self.output) as consumer:
+                self.wait_for(lambda: len(self.in_maildir()) == 5, "all mails")
+                self.assertEqual(consumer.stop(), (0, ""))
+        for path in glob.glob(self.spool + "/worker-*/*"):
+            os.unlink(path)
+        with mailrace.Server(self.spool, segment_size="1MiB") as server:
+            later = self.deliver(server, b"Subject: later\r\n\r\n")
+            with Consumer(self.spool, "c", "maildir", self.output) as consumer:
+                self.wait_for(lambda: later in self.in_maildir(), "the later mail")
+                self.assertEqual(consumer.stop(), (0, ""))
+
     def test_without_consumers_mail_is_kept_as_was_said(self):
         with mailrace.Server(self.spool, "--retain-bytes", "3MiB", segment_size="1MiB") as server:
             for _ in range(12):

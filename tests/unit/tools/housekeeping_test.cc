@@ -154,6 +154,15 @@ TEST_F(HousekeepingTest, AHeldMailKeepsItsSegment) {
   EXPECT_EQ(look(), 1u);
 }
 
+TEST_F(HousekeepingTest, AHeldMailKeepsItsSegmentWithoutConsumers) {
+  ASSERT_EQ(tests::run_spool_command({"hold", spool_, queue_id(2048)}).exit_code, 0);
+  spool::RetentionRules rules;
+  rules.retain_bytes = 1;
+  open(rules);
+  EXPECT_EQ(look(), 2u);
+  EXPECT_EQ(names(), (Names{free(1), segment(2), free(3), segment(4)}));
+}
+
 TEST_F(HousekeepingTest, NothingIsTakenWhileSomebodyHoldsAMail) {
   spool::RetentionRules rules;
   rules.retain_bytes = 1;

@@ -145,6 +145,22 @@ TEST_F(HandOffTest, NothingIsAcknowledgedThatTheTargetDidNotTake) {
   EXPECT_EQ(names(out_ + "/new"), (Names{name(1024), name(2048), name(3072)}));
 }
 
+// The files of the batch are stable, and their names are not.
+TEST_F(HandOffTest, TheCursorDoesNotMoveBeforeTheTargetIsStable) {
+  {
+    HandOffTarget target(std::in_place_type<DirectoryHandOff>, out_, ExportFormat::maildir, "c");
+    HandOff work({spool_, "c"}, target, [&] {
+      if (std::filesystem::exists(out_ + "/tmp") && !names(out_ + "/tmp").empty()) {
+        std::filesystem::remove_all(out_ + "/new");
+      }
+      return false;
+    });
+    EXPECT_EQ(work.run(), kExitFailure);
+  }
+  EXPECT_EQ(hand_off().exit_code, kExitOk);
+  EXPECT_EQ(names(out_ + "/new"), (Names{name(1024), name(2048), name(3072)}));
+}
+
 TEST_F(HandOffTest, AHeldMailHoldsNothingElseUp) {
   EXPECT_EQ(say("hold", 2048).exit_code, kExitOk);
   EXPECT_EQ(hand_off().exit_code, kExitOk);
