@@ -54,10 +54,18 @@ class TextBuilder {
     cut_ = cut_ || fits < text.size();
     return *this;
   }
-  constexpr TextBuilder& add(char c) noexcept { return add(std::string_view(&c, 1)); }
+  constexpr TextBuilder& add(char c) noexcept {
+    if (size_ == capacity_) {
+      cut_ = true;
+    } else {
+      target_[size_++] = c;
+    }
+    return *this;
+  }
 
   /// Decimal, padded with zeros on the left to `width` digits.
   TextBuilder& add_number(uint64_t value, size_t width = 0) noexcept {
+    if (value < 100 && width == 2) return add(char('0' + value / 10)).add(char('0' + value % 10));
     char digits[20];
     const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
     for (size_t n = size_t(end - digits); n < width; ++n) add('0');

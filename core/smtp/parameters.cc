@@ -7,6 +7,7 @@
 #include "core/smtp/xtext.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 
 namespace mailrace::core {
@@ -163,19 +164,29 @@ ParameterError read_parameter(const Keyword<Parameters> (&keywords)[count],
 
 // --- syntax --------------------------------------------------------------------------------------
 
-// esmtp-keyword: (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")
-bool is_keyword(std::string_view text) noexcept {
-  return !text.empty() && is_alnum(text.front()) &&
-         std::all_of(text.begin(), text.end(), [](char c) { return is_alnum(c) || c == '-'; });
-}
+constexpr uint8_t kFirst = 1;     // of an esmtp-keyword: ALPHA / DIGIT
+constexpr uint8_t kKeyword = 2;   // of the rest of it: also "-"
+constexpr uint8_t kValue = 4;     // of an esmtp-value: %d33-60 / %d62-126
+constexpr uint8_t kNonAscii = 8;  // of one behind SMTPUTF8 (RFC 6531 section 3.3)
 
-// esmtp-value: 1*(%d33-60 / %d62-126), and UTF8-non-ascii behind SMTPUTF8 (RFC 6531 section 3.3).
-bool is_value(std::string_view text, Charset charset) noexcept {
-  const auto is_octet = [charset](char c) {
-    return (c > ' ' && c <= '~' && c != '=') || (charset == Charset::utf8 && uint8_t(c) >= 0x80);
-  };
-  return !text.empty() && std::all_of(text.begin(), text.end(), is_octet) &&
-         (charset == Charset::ascii || is_utf8(text));
+constexpr std::array<uint8_t, 256> kClasses = [] {
+  std::array<uint8_t, 256> classes{};
+  for (size_t octet = 0; octet < classes.size(); ++octet) {
+    const char c = char(octet);
+    if (is_alnum(c)) classes[octet] |= kFirst;
+    if (is_alnum(c) || c == '-') classes[octet] |= kKeyword;
+    if (octet > ' ' && octet <= '~' && c != '=') classes[octet] |= kValue;
+    if (octet >= 0x80) classes[octet] |= kNonAscii;
+  }
+  return classes;
+}();
+
+// How many octets at the start of `text` are of one of the classes.
+size_t count(uint8_t classes, std::string_view text) noexcept {
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at != end && (kClasses[uint8_t(*at)] & classes) != 0) ++at;
+  return size_t(at - text.data());
 }
 
 }  // namespace
@@ -187,19 +198,23 @@ std::optional<Parameter> ParameterReader::fail(ParameterError error) noexcept {
 }
 
 std::optional<Parameter> ParameterReader::next() noexcept {
-  const size_t begin = std::min(rest_.find_first_not_of(' '), rest_.size());
-  rest_.remove_prefix(begin);
+  while (rest_.starts_with(' ')) rest_.remove_prefix(1);
   if (rest_.empty()) return std::nullopt;
   if (count_ == kParametersMax) return fail(ParameterError::too_many);
 
-  const std::string_view text = rest_.substr(0, rest_.find(' '));
-  const size_t equals = text.find('=');
-  Parameter parameter{text.substr(0, equals), std::nullopt};
-  if (equals != std::string_view::npos) parameter.value = text.substr(equals + 1);
-  if (!is_keyword(parameter.keyword)) return fail(ParameterError::syntax);
-  if (parameter.value && !is_value(*parameter.value, charset_)) return fail(ParameterError::syntax);
-
-  rest_.remove_prefix(text.size());
+  Parameter parameter;
+  parameter.keyword = rest_.substr(0, count(kKeyword, rest_));
+  rest_.remove_prefix(parameter.keyword.size());
+  if (count(kFirst, parameter.keyword.substr(0, 1)) == 0) return fail(ParameterError::syntax);
+  if (rest_.starts_with('=')) {
+    rest_.remove_prefix(1);
+    const bool has_utf8 = charset_ == Charset::utf8;
+    const auto value = rest_.substr(0, count(has_utf8 ? kValue | kNonAscii : kValue, rest_));
+    if (value.empty() || (has_utf8 && !is_utf8(value))) return fail(ParameterError::syntax);
+    parameter.value = value;
+    rest_.remove_prefix(value.size());
+  }
+  if (!rest_.empty() && rest_.front() != ' ') return fail(ParameterError::syntax);
   ++count_;
   return parameter;
 }

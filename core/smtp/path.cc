@@ -18,6 +18,8 @@ constexpr uint8_t kAtext = 1;     // RFC 5322 section 3.2.3
 constexpr uint8_t kLetDig = 2;    // Let-dig
 constexpr uint8_t kQtext = 4;     // qtextSMTP
 constexpr uint8_t kDcontent = 8;  // dcontent
+constexpr uint8_t kHyphen = 16;
+constexpr uint8_t kUnderscore = 32;
 
 constexpr std::array<uint8_t, 256> kClasses = [] {
   std::array<uint8_t, 256> classes{};
@@ -29,11 +31,14 @@ constexpr std::array<uint8_t, 256> kClasses = [] {
     classes[size_t(c)] = bits;
   }
   for (const char c : std::string_view("!#$%&'*+-/=?^_`{|}~")) classes[uint8_t(c)] |= kAtext;
+  classes['-'] |= kHyphen;
+  classes['_'] |= kUnderscore;
   return classes;
 }();
 
-constexpr bool is(uint8_t octet_class, char c) noexcept {
-  return (kClasses[uint8_t(c)] & octet_class) != 0;
+// Whether it is of one of the classes.
+constexpr bool is(uint8_t classes, char c) noexcept {
+  return (kClasses[uint8_t(c)] & classes) != 0;
 }
 
 constexpr bool is_printable(char c) noexcept { return c >= ' ' && c <= '~'; }
@@ -178,9 +183,6 @@ class Parser {
 
  private:
   bool at_octet(char c) const noexcept { return !at_end() && text_[at_] == c; }
-  bool at_class(uint8_t octet_class) const noexcept {
-    return !at_end() && is(octet_class, text_[at_]);
-  }
   bool at_path_end() const noexcept { return at_end() || at_octet(' '); }
 
   bool take(char c) noexcept {
@@ -188,17 +190,22 @@ class Parser {
     ++at_;
     return true;
   }
-  void skip(uint8_t octet_class) noexcept {
-    while (at_class(octet_class)) ++at_;
+  // Every address goes through this loop.
+  void skip(uint8_t classes) noexcept {
+    const char* at = text_.data() + at_;
+    const char* const end = text_.data() + text_.size();
+    while (at != end && is(classes, *at)) ++at;
+    at_ = size_t(at - text_.data());
   }
-
-  // Octets of the character here, if it is of the class or UTF-8 that may stand for one; or 0.
-  size_t character_bytes(uint8_t octet_class) const noexcept {
-    if (at_class(octet_class)) return 1;
-    return charset_ == Charset::utf8 && at_8bit() ? non_ascii_bytes(text_.substr(at_)) : 0;
-  }
-  void skip_characters(uint8_t octet_class) noexcept {
-    while (const size_t bytes = character_bytes(octet_class)) at_ += bytes;
+  // Octets of the classes, and UTF-8 that may stand for them.
+  void skip_characters(uint8_t classes) noexcept {
+    skip(classes);
+    while (charset_ == Charset::utf8 && at_8bit()) {
+      const size_t bytes = non_ascii_bytes(text_.substr(at_));
+      if (bytes == 0) return;
+      at_ += bytes;
+      skip(classes);
+    }
   }
 
   // A-d-l ":", each At-domain a name; where it leads is of no interest (appendix C).
@@ -255,17 +262,12 @@ class Parser {
     }
   }
 
-  size_t let_dig_bytes() const noexcept {
-    if (rules_.underscores && at_octet('_')) return 1;
-    return character_bytes(kLetDig);
-  }
-
   // sub-domain: Let-dig [Ldh-str] or U-label, so no hyphen at either end.
   bool take_label() noexcept {
-    size_t bytes = let_dig_bytes();
-    if (bytes == 0) return false;
-    for (; bytes != 0; bytes = at_octet('-') ? 1 : let_dig_bytes()) at_ += bytes;
-    return text_[at_ - 1] != '-';
+    if (at_octet('-')) return false;
+    const size_t begin = at_;
+    skip_characters(rules_.underscores ? kLetDig | kHyphen | kUnderscore : kLetDig | kHyphen);
+    return at_ != begin && text_[at_ - 1] != '-';
   }
 
   std::string_view text_;

@@ -6,10 +6,55 @@
 #include "core/base/text.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 namespace mailrace::core {
+namespace {
+
+// What stands before the text: "250 2.1.0 ". Every reply of every session needs it, so it is made
+// when this is compiled.
+struct Head {
+  std::array<char, 16> octets{};
+  size_t size = 0;
+  size_t placeholder = 0;  // offset of '%' in the text; the text's size if there is none
+
+  constexpr void add_number(unsigned value) {
+    if (value >= 10) add_number(value / 10);
+    octets[size++] = char('0' + value % 10);
+  }
+};
+
+constexpr Head make_head(const ReplyRow& row) {
+  Head head;
+  head.add_number(row.code);
+  head.octets[head.size++] = ' ';
+  if (row.enhanced.status_class != 0) {
+    for (const unsigned part :
+         {row.enhanced.status_class, row.enhanced.subject, row.enhanced.detail}) {
+      head.add_number(part);
+      head.octets[head.size++] = '.';
+    }
+    head.octets[head.size - 1] = ' ';
+  }
+  head.placeholder = std::min(row.text.find('%'), row.text.size());
+  return head;
+}
+
+constexpr std::array<Head, kReplyCount> kHeads = [] {
+  std::array<Head, kReplyCount> heads;
+  std::transform(std::begin(kReplies), std::end(kReplies), heads.begin(), make_head);
+  return heads;
+}();
+
+// Whatever a row says fits into a line, and an argument is cut.
+static_assert(std::all_of(std::begin(kReplies), std::end(kReplies), [](const ReplyRow& row) {
+  return sizeof(Head::octets) + row.text.size() + 2 <= kReplyLineBytesMax;
+}));
+
+}  // namespace
 
 std::byte* ReplyBuffer::detach() noexcept {
   MAILRACE_CHECK(empty());
@@ -19,21 +64,15 @@ std::byte* ReplyBuffer::detach() noexcept {
 void ReplyBuffer::add(ReplyId id, std::string_view argument) noexcept {
   MAILRACE_CHECK(attached());
   MAILRACE_CHECK(has_room());
-  const ReplyRow& row = reply_row(id);
+  const std::string_view text = reply_row(id).text;
+  const Head& head = kHeads[size_t(id)];
+  char* const begin = memory_ + end_;
+  std::memcpy(begin, head.octets.data(), head.octets.size());
   // The last two octets of the line are kept for CRLF, even if the text is cut.
-  TextBuilder line(memory_ + end_, kReplyLineBytesMax - 2);
-  line.add_number(row.code).add(' ');
-  if (row.enhanced.status_class != 0) {
-    line.add_number(row.enhanced.status_class).add('.');
-    line.add_number(row.enhanced.subject).add('.');
-    line.add_number(row.enhanced.detail).add(' ');
-  }
-  const size_t placeholder = row.text.find('%');
-  line.add(row.text.substr(0, placeholder));
-  if (placeholder != std::string_view::npos) {
-    line.add(argument).add(row.text.substr(placeholder + 1));
-  }
-  end_ += line.text().size();
+  TextBuilder line(begin + head.size, kReplyLineBytesMax - 2 - head.size);
+  line.add(text.substr(0, head.placeholder));
+  if (head.placeholder != text.size()) line.add(argument).add(text.substr(head.placeholder + 1));
+  end_ += head.size + line.text().size();
   memory_[end_++] = '\r';
   memory_[end_++] = '\n';
 }
