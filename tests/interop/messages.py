@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Mail to deliver: edges and seeded sizes that are made here, real mail out of Debian packages."""
 
+import contextlib
 import fcntl
 import glob
 import gzip
@@ -142,12 +143,19 @@ def unpack(package):
     return folder
 
 
-def corpus_messages():
-    """Every mail file of the packages, in a fixed order."""
+@contextlib.contextmanager
+def locked():
+    """One test at a time fetches packages."""
     os.makedirs(CORPORA, exist_ok=True)
-    messages = []
     with open(os.path.join(CORPORA, "lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def corpus_messages():
+    """Every mail file of the packages, in a fixed order."""
+    messages = []
+    with locked():
         for package, (patterns, at_least) in PACKAGES.items():
             folder = unpack(package)
             paths = sorted(path for pattern in patterns
