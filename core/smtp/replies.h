@@ -97,7 +97,7 @@ inline constexpr ReplyRow kReplies[] = {
      250,
      {2, 3, 6},
      "0 is the priority of all mail here, sender ok",
-     "RFC 6710"},
+     "RFC 6710 4.1"},
     {ReplyId::rcpt_ok, 250, {2, 1, 5}, "recipient ok", "RFC 5321 4.1.1.3"},
     {ReplyId::prdr_begins, 353, {}, "replies for each recipient follow", "draft-hall-prdr-00 4.5"},
     {ReplyId::start_mail_data, 354, {}, "end mail data with <CR><LF>.<CR><LF>", "RFC 5321 4.1.1.4"},
