@@ -260,9 +260,13 @@ SegmentReader::Step SegmentReader::skip(const Checked& checked, bool& again) {
     outcome_.end = SegmentEnd::torn_tail;
     return Step::end;
   }
+  // A write that the disk reported done and never did: what it should have replaced is still there.
+  const bool lost_write = !checked.header_good && (found.stale || stale_at(offset_));
   ++outcome_.damages;
   damage_ = {.offset = offset_,
-             .what = checked.bad != nullptr ? checked.bad : "record.sequence",
+             .what = lost_write               ? "record.generation"
+                     : checked.bad != nullptr ? checked.bad
+                                              : "record.sequence",
              .resumed_at = found.record->offset,
              .records_lost = true};
   if (!anchor_) anchor_ = sequence_;
@@ -322,12 +326,16 @@ SegmentReader::Found SegmentReader::search(uint64_t from) {
       return found;
     }
     found.misplaced = found.misplaced || checked.bad == nullptr;
-    found.stale = found.stale || stale_generation(window(at, core::kRecordHeaderBytes), key_);
+    if (!found.stale) found.stale = stale_at(at);
     if (checked.header_good) searched_body_bytes_ += checked.record.header.body_bytes;
     found.gave_up = searched_body_bytes_ > core::kReaderSearchBodyBytesMax;
     if (found.gave_up) return found;
     at += core::kRecordAlignment;
   }
+}
+
+std::optional<uint64_t> SegmentReader::stale_at(uint64_t offset) {
+  return stale_generation(window(offset, core::kRecordHeaderBytes), key_);
 }
 
 SegmentReader::Step SegmentReader::finish(const Checked& checked, const Found& found) {
@@ -347,9 +355,10 @@ SegmentReader::Step SegmentReader::finish(const Checked& checked, const Found& f
   const bool blank = checked.blank && found.zeros_only;
   // What an earlier tenant left may begin anywhere in one of his records. A header of ours without
   // its body is a write that did not come to its end.
-  const bool stale =
-      !checked.header_good &&
-      (found.stale || stale_generation(window(offset_, core::kRecordHeaderBytes), key_));
+  std::optional<uint64_t> stale;
+  if (!checked.header_good && !blank) stale = stale_at(offset_);
+  if (!checked.header_good && !stale) stale = found.stale;
+  outcome_.tail_generation = stale.value_or(0);
   outcome_.end = blank   ? SegmentEnd::open_tail
                  : stale ? SegmentEnd::stale_tail
                          : SegmentEnd::torn_tail;

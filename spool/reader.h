@@ -46,8 +46,9 @@ struct SegmentOutcome {
   uint64_t mails = 0;        // end records
   uint64_t mail_id_max = 0;  // of the records, and of what the head says
   uint64_t damages = 0;
-  int64_t created_at_ns = 0;  // from the head; 0 if it does not check
-  uint64_t salt = 0;          // that the records were checked with
+  uint64_t tail_generation = 0;  // of a stale_tail: whose header was found there
+  int64_t created_at_ns = 0;     // from the head; 0 if it does not check
+  uint64_t salt = 0;             // that the records were checked with
 };
 
 /// What a reader needs to know besides the file.
@@ -99,9 +100,9 @@ class SegmentReader {
   };
   struct Found {
     std::optional<Record> record;
-    bool zeros_only = true;  // nothing but zeros was passed
-    bool stale = false;      // passed a header of an earlier generation
-    bool misplaced = false;  // passed a whole record whose sequence cannot be
+    bool zeros_only = true;         // nothing but zeros was passed
+    std::optional<uint64_t> stale;  // generation of the first header passed of an earlier one
+    bool misplaced = false;         // passed a whole record whose sequence cannot be
     bool gave_up = false;
   };
 
@@ -118,6 +119,7 @@ class SegmentReader {
   void check_seal(const Record& record);
   Step skip(const Checked& checked, bool& again);
   Found search(uint64_t from);
+  std::optional<uint64_t> stale_at(uint64_t offset);
   bool is_unacknowledged_hole(const Record& behind);
   Step finish(const Checked& checked, const Found& found);
   void add_damage(const Damage& damage);

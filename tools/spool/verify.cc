@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// `mailrace spool verify`: the walk checks every header, body and mail; here it is counted.
+// `mailrace spool verify`: the walk checks every header, body and mail; here it is named and
+// counted. Three things look alike on the disk and are not: corruption is damage; a torn tail and
+// what an earlier generation left are what a crash and a recycled file leave, and lose nothing.
 #include "tools/lib/exit_codes.h"
 #include "tools/lib/flag_values.h"
 #include "tools/lib/flags.h"
+#include "tools/lib/json.h"
 #include "tools/spool/commands.h"
 #include "tools/spool/consumer_lag.h"
 #include "tools/spool/output.h"
 #include "tools/spool/walk.h"
 
+#include <algorithm>
 #include <string>
+#include <utility>
 
 namespace mailrace::tools {
 namespace {
@@ -24,6 +29,33 @@ struct Totals {
   uint64_t mails = 0;
   uint64_t octets = 0;
   uint64_t unaccepted = 0;
+  uint64_t corruptions = 0;
+  uint64_t damaged_mails = 0;
+  uint64_t unreadable = 0;
+  uint64_t findings = 0;  // all that is wrong: these three, cursors, the operations log
+};
+
+/// A row of the summary; the JSON has all of them in one object.
+struct Row {
+  const char* label;
+  const char* json_name;
+  uint64_t Totals::*value;
+};
+constexpr Row kRowTable[] = {
+    {"segments", "segments", &Totals::segments},
+    {"  sealed", "sealed", &Totals::sealed},
+    {"  open tail", "open_tails", &Totals::open_tails},
+    {"  torn tail", "torn_tails", &Totals::torn_tails},
+    {"  stale tail", "stale_tails", &Totals::stale_tails},
+    {"  damaged", "damaged_tails", &Totals::damaged_tails},
+    {"records", "records", &Totals::records},
+    {"mails", "mails", &Totals::mails},
+    {"octets", "octets", &Totals::octets},
+    {"unaccepted", "unaccepted", &Totals::unaccepted},
+    {"findings", "findings", &Totals::findings},
+    {"  corruption", "corruptions", &Totals::corruptions},
+    {"  mails", "damaged_mails", &Totals::damaged_mails},
+    {"  unreadable", "unreadable", &Totals::unreadable},
 };
 
 void add_segment(Totals& totals, const spool::SegmentOutcome& outcome) {
@@ -48,28 +80,85 @@ void add_segment(Totals& totals, const spool::SegmentOutcome& outcome) {
   }
 }
 
-std::string summary(const Totals& totals, uint64_t faults) {
-  const auto line = [](std::string name, uint64_t value) {
-    name.resize(14, ' ');
-    return name + std::to_string(value) + '\n';
-  };
-  return line("segments", totals.segments) + line("  sealed", totals.sealed) +
-         line("  open tail", totals.open_tails) + line("  torn tail", totals.torn_tails) +
-         line("  stale tail", totals.stale_tails) + line("  damaged", totals.damaged_tails) +
-         line("records", totals.records) + line("mails", totals.mails) +
-         line("octets", totals.octets) + line("unaccepted", totals.unaccepted) +
-         line("findings", faults);
+void add_kind(Totals& totals, spool::FindingKind kind) {
+  switch (kind) {
+    case spool::FindingKind::corruption:
+      ++totals.corruptions;
+      return;
+    case spool::FindingKind::damaged_mail:
+      ++totals.damaged_mails;
+      return;
+    case spool::FindingKind::unreadable:
+      ++totals.unreadable;
+      return;
+    case spool::FindingKind::dropped_mail:
+      return;
+  }
+}
+
+std::string finding_json(const spool::Finding& finding) {
+  std::string text;
+  JsonLine line(text);
+  add_finding(line, finding);
+  line.end();
+  return text;
+}
+
+// What stands behind the last whole record, if it is worth a word: "" if not.
+std::string tail_text(const spool::SegmentSummary& segment, bool as_json) {
+  const spool::SegmentOutcome& outcome = segment.outcome;
+  const bool torn = outcome.end == spool::SegmentEnd::torn_tail;
+  const bool stale = outcome.end == spool::SegmentEnd::stale_tail;
+  if (!torn && !stale) return "";
+  const uint64_t octets = segment.file_bytes - std::min(segment.file_bytes, outcome.valid_bytes);
+  std::string text;
+  if (as_json) {
+    JsonLine line(text);
+    line.text("kind", torn ? "torn_tail" : "stale_generation")
+        .text("file", segment.file)
+        .number("offset", outcome.valid_bytes)
+        .number("octets", octets);
+    if (stale) line.number("generation", outcome.tail_generation);
+    line.end();
+    return text;
+  }
+  text = std::string(torn ? "torn tail: " : "stale generation: ") + segment.file + ": offset " +
+         std::to_string(outcome.valid_bytes) + ": " + std::to_string(octets) + " octets";
+  if (stale) text += ", generation " + std::to_string(outcome.tail_generation);
+  return text + '\n';
+}
+
+std::string summary(const Totals& totals, bool as_json) {
+  std::string text;
+  if (as_json) {
+    JsonLine line(text);
+    line.text("kind", "summary");
+    for (const Row& row : kRowTable) line.number(row.json_name, totals.*row.value);
+    line.end();
+    return text;
+  }
+  for (const Row& row : kRowTable) {
+    std::string label = row.label;
+    label.resize(14, ' ');
+    text += label + std::to_string(totals.*row.value) + '\n';
+  }
+  return text;
 }
 
 }  // namespace
 
 int spool_verify(int argc, char** argv) {
   std::string directory;
+  bool as_json = false;
   const Flag rows[] = {
       required(positional(text_flag("DIR", &directory, "DIR", "the spool"))),
+      switch_flag("json", &as_json, "JSON Lines: an object for each finding, then one with counts"),
   };
-  const ParseOutcome parsed =
-      parse_flags("spool verify", "reads a spool and checks every checksum", rows, argc, argv);
+  const ParseOutcome parsed = parse_flags(
+      "spool verify",
+      "reads a spool and checks every checksum; exits 1 if something is wrong, not for torn tails "
+      "and stale generations",
+      rows, argc, argv);
   if (!parsed.proceed) return parsed.exit_code;
 
   Output out = Output::standard();
@@ -77,6 +166,12 @@ int spool_verify(int argc, char** argv) {
   ConsumerLags consumers;
   if (!walk.open() || !consumers.open(directory)) return kExitUsage;
   Totals totals;
+  const auto tell = [&](const std::string& text) {
+    if (text.empty()) return;
+    walk.progress().clear();
+    out.write(text);
+    if (out.is_terminal()) out.flush();
+  };
   spool::SpoolVisit visit;
   visit.mail = [&](const spool::StoredMail& mail) {
     ++totals.mails;
@@ -85,19 +180,19 @@ int spool_verify(int argc, char** argv) {
   };
   visit.segment = [&](const spool::SegmentSummary& segment) {
     add_segment(totals, segment.outcome);
+    tell(tail_text(segment, as_json));
   };
   visit.worker = [&](uint32_t, uint64_t unaccepted) { totals.unaccepted += unaccepted; };
   visit.finding = [&](const spool::Finding& finding) {
-    walk.progress().clear();
-    out.write(finding_line(finding) + '\n');
-    if (out.is_terminal()) out.flush();
+    add_kind(totals, finding.kind);
+    tell(as_json ? finding_json(finding) : finding_line(finding) + '\n');
   };
   if (!walk.run(std::move(visit))) return kExitUsage;
-  const uint64_t faults = walk.faults() + consumers.faults();
-  out.write(summary(totals, faults));
+  totals.findings = walk.faults() + consumers.faults();
+  out.write(summary(totals, as_json));
   out.flush();
   if (out.error() != 0) complain_errno("stdout", out.error());
-  return faults == 0 && out.error() == 0 ? kExitOk : kExitFailure;
+  return totals.findings == 0 && out.error() == 0 ? kExitOk : kExitFailure;
 }
 
 }  // namespace mailrace::tools

@@ -36,6 +36,20 @@ const char* kind_name(spool::FindingKind kind) {
   return "";
 }
 
+const char* kind_id(spool::FindingKind kind) {
+  switch (kind) {
+    case spool::FindingKind::corruption:
+      return "corruption";
+    case spool::FindingKind::damaged_mail:
+      return "damaged_mail";
+    case spool::FindingKind::unreadable:
+      return "unreadable";
+    case spool::FindingKind::dropped_mail:
+      return "unended_mail";
+  }
+  return "";
+}
+
 }  // namespace
 
 SpoolWalk::SpoolWalk(std::string path, bool quiet)
@@ -130,6 +144,14 @@ std::string finding_line(const spool::Finding& finding) {
   if (finding.mail_id != 0) line += " " + queue_id(finding.mail_id);
   return line + ": " + finding.file + ": offset " + std::to_string(finding.offset) + ": " +
          finding.what;
+}
+
+void add_finding(JsonLine& line, const spool::Finding& finding) {
+  line.text("kind", kind_id(finding.kind))
+      .text("file", finding.file)
+      .number("offset", finding.offset)
+      .text("what", finding.what);
+  if (finding.mail_id != 0) line.text("id", queue_id(finding.mail_id));
 }
 
 void add_mail(JsonLine& line, const spool::StoredMail& mail) {

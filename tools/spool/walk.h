@@ -64,6 +64,9 @@ std::string endpoint_text(const core::Endpoint& endpoint);
 std::string printable(std::string_view text);
 /// "corruption: FILE: offset 4096: record.body_crc"; with the queue id if it concerns a mail.
 std::string finding_line(const spool::Finding& finding);
+/// Adds kind (corruption, damaged_mail, unreadable, unended_mail), file, offset, what, and id if it
+/// concerns a mail.
+void add_finding(JsonLine& line, const spool::Finding& finding);
 /// Adds id, received_at, peer, helo, protocol, mail_from, rcpt_to, what add_claims() adds, and
 /// size. The paths are without angle brackets; octets in them that are no UTF-8 become U+FFFD, see
 /// add_json_string().

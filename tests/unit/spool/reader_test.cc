@@ -288,6 +288,7 @@ TEST(SegmentReaderTest, WhatAnEarlierTenantLeftIsNoRecord) {
     const Walked walked = walk(disk, {.generation = 5});
     EXPECT_EQ(walked.outcome.records, records);
     EXPECT_EQ(walked.outcome.end, SegmentEnd::stale_tail);
+    EXPECT_EQ(walked.outcome.tail_generation, 1u);
     EXPECT_EQ(walked.outcome.valid_bytes, ends[records]);
     EXPECT_TRUE(walked.damages.empty());
   }
@@ -296,6 +297,25 @@ TEST(SegmentReaderTest, WhatAnEarlierTenantLeftIsNoRecord) {
   auto& octets = disk.files["s"] = old.octets();
   std::copy_n(fresh.octets().begin(), ends[30] + 33, octets.begin());
   EXPECT_EQ(walk(disk, {.generation = 5}).outcome.end, SegmentEnd::torn_tail);
+}
+
+// The disk said that a write was done, and it never was: damage, and its cause is told from others.
+TEST(SegmentReaderTest, AnEarlierTenantInTheMiddleIsALostWrite) {
+  constexpr uint64_t kSalt = 9;
+  SegmentBuilder old(1, 0, kSalt);
+  for (uint64_t mail = 1; mail < 200; ++mail) old.add_data(mail, std::string(20, 'o'));
+  SegmentBuilder fresh(5, 0, kSalt);
+  for (uint64_t mail = 1000; mail < 1040; ++mail) fresh.add_data(mail, std::string(100, 'n'));
+  MemoryDisk disk;
+  auto& octets = disk.files["s"] = fresh.octets();
+  const auto lost = ptrdiff_t(fresh.offsets()[10]);
+  std::copy_n(old.octets().begin() + lost, 5 * 136, octets.begin() + lost);
+  const Walked walked = walk(disk, {.generation = 5});
+  ASSERT_EQ(walked.damages.size(), 1u);
+  EXPECT_EQ(std::string(walked.damages[0].what), "record.generation");
+  EXPECT_EQ(walked.damages[0].offset, fresh.offsets()[10]);
+  EXPECT_EQ(walked.damages[0].resumed_at, fresh.offsets()[15]);
+  EXPECT_EQ(walked.outcome.records, 35u);
 }
 
 TEST(SegmentReaderTest, AnyHeadOfTheSpoolTellsTheSaltOfADamagedOne) {

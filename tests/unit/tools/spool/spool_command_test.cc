@@ -72,8 +72,9 @@ class SpoolCommandTest : public testing::Test {
     write(octets_);
   }
 
-  void write(const std::vector<std::byte>& octets) const {
-    std::ofstream(spool::segment_path(spool_, 0, 1), std::ios::binary) << core::as_text(octets);
+  void write(const std::vector<std::byte>& octets, uint64_t number = 1) const {
+    std::ofstream(spool::segment_path(spool_, 0, number), std::ios::binary)
+        << core::as_text(octets);
   }
 
   tests::TemporaryDirectory directory_;
@@ -245,14 +246,101 @@ TEST_F(SpoolCommandTest, VerifyNamesFileAndOffset) {
   EXPECT_EQ(list.err, "mailrace spool: " + spool_ + ": 2 findings, see mailrace spool verify\n");
 }
 
-TEST_F(SpoolCommandTest, ATornTailIsNotWrong) {
+TEST_F(SpoolCommandTest, ATornTailIsNamedAndNotWrong) {
   auto octets = octets_;
   octets.resize(offsets_.back() - 5);
   write(octets);
   const Outcome result = run({"verify", spool_});
   EXPECT_EQ(result.exit_code, kExitOk);
+  // The second mail's end record lacks five octets.
+  const uint64_t tail = offsets_[offsets_.size() - 2];
+  EXPECT_TRUE(result.out.starts_with("torn tail: " + spool::segment_path(spool_, 0, 1) +
+                                     ": offset " + std::to_string(tail) + ": " +
+                                     std::to_string(octets.size() - tail) + " octets\n"))
+      << result.out;
   EXPECT_NE(result.out.find("  torn tail   1\n"), std::string::npos);
   EXPECT_NE(result.out.find("mails         1\n"), std::string::npos);
+}
+
+/// Mails of generation 3 over those of generation 2, as a recycled segment has them.
+struct Recycled {
+  tests::SegmentBuilder fresh{3, 0, /*salt=*/7};
+  std::vector<std::byte> octets;
+
+  Recycled() {
+    tests::SegmentBuilder old(2, 0, 7);
+    for (uint64_t id = 1; id < 20; ++id) old.add_mail({.mail_id = id << 10, .data = "old\r\n"});
+    for (uint64_t id = 30; id < 34; ++id) fresh.add_mail({.mail_id = id << 10, .data = "new\r\n"});
+    octets = old.octets();
+    std::ranges::copy(fresh.octets(), octets.begin());
+  }
+};
+
+TEST_F(SpoolCommandTest, WhatAnEarlierGenerationLeftIsNamedAndNotWrong) {
+  const Recycled recycled;
+  write(recycled.octets, 3);
+  std::filesystem::remove(spool::segment_path(spool_, 0, 1));
+  const std::string file = spool::segment_path(spool_, 0, 3);
+  const std::string offset = std::to_string(recycled.fresh.end());
+  const std::string rest = std::to_string(recycled.octets.size() - recycled.fresh.end());
+  const Outcome text = run({"verify", spool_});
+  EXPECT_EQ(text.exit_code, kExitOk);
+  EXPECT_TRUE(text.out.starts_with("stale generation: " + file + ": offset " + offset + ": " +
+                                   rest + " octets, generation 2\n"))
+      << text.out;
+  EXPECT_NE(text.out.find("  stale tail  1\n"), std::string::npos);
+  EXPECT_NE(text.out.find("mails         4\n"), std::string::npos);
+  const Outcome json = run({"verify", "--json", spool_});
+  EXPECT_EQ(json.exit_code, kExitOk);
+  EXPECT_EQ(json.out,
+            "{\"kind\":\"stale_generation\",\"file\":\"" + file + "\",\"offset\":" + offset +
+                ",\"octets\":" + rest +
+                ",\"generation\":2}\n"
+                "{\"kind\":\"summary\",\"segments\":1,\"sealed\":0,\"open_tails\":0,"
+                "\"torn_tails\":0,\"stale_tails\":1,\"damaged_tails\":0,\"records\":12,"
+                "\"mails\":4,\"octets\":20,\"unaccepted\":0,\"findings\":0,\"corruptions\":0,"
+                "\"damaged_mails\":0,\"unreadable\":0}\n");
+}
+
+// What stands behind is no tail: records that were promised lie beyond it.
+TEST_F(SpoolCommandTest, AnEarlierGenerationBeforeWholeRecordsIsCorruption) {
+  Recycled recycled;
+  const tests::SegmentBuilder old = [] {
+    tests::SegmentBuilder segment(2, 0, 7);
+    for (uint64_t id = 1; id < 20; ++id) segment.add_mail({.mail_id = id << 10, .data = "old\r\n"});
+    return segment;
+  }();
+  const auto& offsets = recycled.fresh.offsets();
+  std::copy(old.octets().begin() + std::ptrdiff_t(offsets[3]),
+            old.octets().begin() + std::ptrdiff_t(offsets[6]),
+            recycled.octets.begin() + std::ptrdiff_t(offsets[3]));
+  write(recycled.octets, 3);
+  std::filesystem::remove(spool::segment_path(spool_, 0, 1));
+  const std::string file = spool::segment_path(spool_, 0, 3);
+  const Outcome json = run({"verify", "--json", spool_});
+  EXPECT_EQ(json.exit_code, kExitFailure);
+  EXPECT_TRUE(json.out.starts_with("{\"kind\":\"corruption\",\"file\":\"" + file +
+                                   "\",\"offset\":" + std::to_string(offsets[3]) +
+                                   ",\"what\":\"record.generation\"}\n"))
+      << json.out;
+  EXPECT_NE(json.out.find("\"mails\":3,"), std::string::npos);
+  EXPECT_NE(json.out.find("\"corruptions\":1,"), std::string::npos);
+}
+
+TEST_F(SpoolCommandTest, ADamagedMailIsAnObjectWithItsId) {
+  auto octets = octets_;
+  octets[offsets_[1] + 40] ^= std::byte{1};
+  write(octets);
+  const std::string file = spool::segment_path(spool_, 0, 1);
+  const Outcome json = run({"verify", "--json", spool_});
+  EXPECT_EQ(json.exit_code, kExitFailure);
+  EXPECT_NE(json.out.find("{\"kind\":\"damaged_mail\",\"file\":\"" + file +
+                          "\",\"offset\":" + std::to_string(offsets_[2]) +
+                          ",\"what\":\"mail.data_records\",\"id\":\"" + kFirstId + "\"}\n"),
+            std::string::npos)
+      << json.out;
+  EXPECT_NE(json.out.find("\"findings\":2,\"corruptions\":1,\"damaged_mails\":1,"),
+            std::string::npos);
 }
 
 TEST_F(SpoolCommandTest, StatsAddUp) {
