@@ -41,8 +41,13 @@ class Disk {
   /// Deletes a file and makes that stable.
   virtual Result<void> remove(const std::string& path) = 0;
 
-  /// Gives the file `from` the name `to`, in the same directory, and makes that stable.
+  /// Gives the file `from` the name `to`, in the same directory, and makes that stable. A file that
+  /// has that name loses it at the same moment.
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
+
+  /// Gives the file `from` one more name `to`, in the same directory, and makes that stable; `to`
+  /// must not exist (EEXIST).
+  virtual Result<void> link(const std::string& from, const std::string& to) = 0;
 
   /// Makes a directory and its name stable; one that is there already is as good.
   virtual Result<void> make_directory(const std::string& path) = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Reads come from a copy of what the kernel has; only what changes something is an operation.
+// Reads come from what the kernel has; only what changes something is an operation.
 #include "tests/sim/sim_disk.h"
 
 #include "core/base/check.h"
@@ -7,27 +7,32 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <set>
 
 namespace mailrace::tests {
 
 SimDisk::SimDisk(uint64_t seed, const FileContents& files)
-    : random_(seed ^ 0xd15c), files_(seed, files), view_(files) {}
+    : random_(seed ^ 0xd15c), own_(std::make_unique<SimFile>(seed, files)), files_(*own_) {}
+
+SimDisk::SimDisk(uint64_t seed, SimFile& files) : random_(seed ^ 0xd15c), files_(files) {}
 
 void SimDisk::on_done(core::FileOp& op, int result) {
   static_cast<SimDisk*>(op.context)->result_ = result;
 }
 
 core::Result<int> SimDisk::finish(core::FileOp& op) {
-  MAILRACE_CHECK(!is_cut() && files_.pending() == 1);
+  MAILRACE_CHECK(!is_cut());
   if (operations_++ == cut_at) {
     after_cut_ = files_.power_cut();
     return core::fail_errno(-EIO, "sim.power");
   }
+  if (files_.is_off()) {
+    lost_power_ = true;
+    files_.orphan_newest();
+    return core::fail_errno(-EIO, "sim.power");
+  }
   const bool fails = random_.below(1000) < faults;
-  files_.complete(0, fails ? SimFile::Ending::io_error : SimFile::Ending::good);
+  files_.complete(files_.pending() - 1, fails ? SimFile::Ending::io_error : SimFile::Ending::good);
   MAILRACE_CHECK(op.context == this);
-  view_ = files_.cached();
   if (result_ < 0) return core::fail_errno(result_, "sim.disk");
   return result_;
 }
@@ -37,6 +42,12 @@ core::Result<void> SimDisk::finish_void(core::FileOp& op) {
   return {};
 }
 
+// A name that changed, and the sync that makes it stay.
+core::Result<void> SimDisk::finish_name(core::FileOp& op, const std::string& path) {
+  if (const auto done = finish_void(op); !done) return done;
+  return sync_directory(path.substr(0, path.rfind('/')));
+}
+
 FileContents SimDisk::power_cut() {
   if (!after_cut_) after_cut_ = files_.power_cut();
   return *after_cut_;
@@ -44,24 +55,17 @@ FileContents SimDisk::power_cut() {
 
 core::Result<std::vector<std::string>> SimDisk::list(const std::string& path) {
   if (is_cut()) return core::fail_errno(-EIO, "sim.power");
-  std::set<std::string> names;
-  const std::string prefix = path + "/";
-  for (auto at = view_.lower_bound(prefix); at != view_.end() && at->first.starts_with(prefix);
-       ++at) {
-    const std::string rest = at->first.substr(prefix.size());
-    names.insert(rest.substr(0, rest.find('/')));
-  }
-  return std::vector<std::string>(names.begin(), names.end());
+  return files_.names_in(path);
 }
 
 core::FileHandle SimDisk::remember(const std::string& path, std::optional<core::FileHandle> inner) {
-  opened_[next_] = {path, inner};
+  opened_[next_] = {files_.find(path), inner};
   return {next_++};
 }
 
 core::Result<core::FileHandle> SimDisk::open(const std::string& path, bool writable) {
   if (is_cut()) return core::fail_errno(-EIO, "sim.power");
-  if (!view_.contains(path)) return core::fail_errno(-ENOENT, "sim.open");
+  if (files_.find(path) == nullptr) return core::fail_errno(-ENOENT, "sim.open");
   if (!writable) return remember(path, std::nullopt);
   core::FileOp op{&on_done, this};
   files_.open(op, path.c_str());
@@ -86,13 +90,13 @@ void SimDisk::close(core::FileHandle file) {
 
 core::Result<uint64_t> SimDisk::size(core::FileHandle file) {
   if (is_cut()) return core::fail_errno(-EIO, "sim.power");
-  return view_.at(opened_.at(file.index).path).size();
+  return opened_.at(file.index).file->cached.size();
 }
 
 core::Result<size_t> SimDisk::read(core::FileHandle file, uint64_t offset,
                                    core::MutableOctets target) {
   if (is_cut()) return core::fail_errno(-EIO, "sim.power");
-  const std::vector<std::byte>& octets = view_.at(opened_.at(file.index).path);
+  const std::vector<std::byte>& octets = opened_.at(file.index).file->cached;
   if (offset >= octets.size()) return size_t{0};
   const size_t bytes = std::min<size_t>(target.size(), octets.size() - offset);
   if (bytes > 0) std::memcpy(target.data(), octets.data() + offset, bytes);
@@ -107,14 +111,25 @@ core::Result<void> SimDisk::truncate(core::FileHandle file, uint64_t bytes) {
   return sync(file);
 }
 
-core::Result<void> SimDisk::remove(const std::string&) {
-  MAILRACE_CHECK(false);  // SimFile does not model it
-  return {};
+core::Result<void> SimDisk::remove(const std::string& path) {
+  if (is_cut()) return core::fail_errno(-EIO, "sim.power");
+  core::FileOp op{&on_done, this};
+  files_.remove(op, path.c_str());
+  return finish_name(op, path);
 }
 
-core::Result<void> SimDisk::rename(const std::string&, const std::string&) {
-  MAILRACE_CHECK(false);  // nobody who is simulated here renames
-  return {};
+core::Result<void> SimDisk::rename(const std::string& from, const std::string& to) {
+  if (is_cut()) return core::fail_errno(-EIO, "sim.power");
+  core::FileOp op{&on_done, this};
+  files_.rename(op, from.c_str(), to.c_str());
+  return finish_name(op, to);
+}
+
+core::Result<void> SimDisk::link(const std::string& from, const std::string& to) {
+  if (is_cut()) return core::fail_errno(-EIO, "sim.power");
+  core::FileOp op{&on_done, this};
+  files_.link(op, from.c_str(), to.c_str());
+  return finish_name(op, to);
 }
 
 core::Result<void> SimDisk::write(core::FileHandle file, uint64_t offset, core::Octets octets) {

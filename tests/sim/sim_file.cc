@@ -32,8 +32,9 @@ void copy_sector(const std::vector<std::byte>& source, std::vector<std::byte>& t
 
 SimFile::SimFile(uint64_t seed, const FileContents& files) : random_(seed) {
   for (const auto& [path, octets] : files) {
-    files_[path] = std::make_unique<File>(File{octets, octets, {}, path});
+    names_[path] = std::make_shared<File>(File{octets, octets, {}});
   }
+  stable_names_ = names_;
 }
 
 SimFile::~SimFile() = default;
@@ -54,10 +55,29 @@ SimFile::Operation& SimFile::start(core::FileOp& op, Kind kind, std::string path
   return operations_.back();
 }
 
-const std::string& SimFile::path_of(core::FileHandle file) {
+SimFile::Operation& SimFile::start_on(core::FileOp& op, Kind kind, core::FileHandle file) {
   const auto found = open_.find(file.index);
   MAILRACE_CHECK(found != open_.end());
-  return found->second;
+  Operation& operation = start(op, kind, found->second.path);
+  operation.file = found->second.file;
+  return operation;
+}
+
+std::vector<std::string> SimFile::names_in(const std::string& directory) const {
+  std::vector<std::string> names;
+  const std::string prefix = directory + "/";
+  for (auto at = names_.lower_bound(prefix); at != names_.end() && at->first.starts_with(prefix);
+       ++at) {
+    const std::string rest = at->first.substr(prefix.size());
+    const std::string name = rest.substr(0, rest.find('/'));
+    if (names.empty() || names.back() != name) names.push_back(name);
+  }
+  return names;
+}
+
+std::shared_ptr<const SimFile::File> SimFile::find(const std::string& path) const {
+  const auto found = names_.find(path);
+  return found == names_.end() ? nullptr : found->second;
 }
 
 void SimFile::create(core::FileOp& op, const char* path) { start(op, Kind::create, path); }
@@ -68,13 +88,19 @@ void SimFile::rename(core::FileOp& op, const char* from, const char* to) {
   start(op, Kind::rename, from).target = to;
 }
 
+void SimFile::link(core::FileOp& op, const char* from, const char* to) {
+  start(op, Kind::link, from).target = to;
+}
+
+void SimFile::remove(core::FileOp& op, const char* path) { start(op, Kind::remove, path); }
+
 void SimFile::allocate(core::FileOp& op, core::FileHandle file, uint64_t bytes) {
-  start(op, Kind::allocate, path_of(file)).bytes = bytes;
+  start_on(op, Kind::allocate, file).bytes = bytes;
 }
 
 void SimFile::write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
                     uint64_t offset, bool synced) {
-  Operation& operation = start(op, Kind::write, path_of(file));
+  Operation& operation = start_on(op, Kind::write, file);
   operation.offset = offset;
   operation.synced = synced;
   operation.pieces.assign(pieces.begin(), pieces.end());
@@ -89,28 +115,25 @@ void SimFile::write(core::FileOp& op, core::FileHandle file, std::span<const iov
   if (operation.bytes > core::kWriteBytesMax) violations_.push_back("a write that is too long");
 }
 
-void SimFile::sync(core::FileOp& op, core::FileHandle file) {
-  start(op, Kind::sync, path_of(file));
-}
+void SimFile::sync(core::FileOp& op, core::FileHandle file) { start_on(op, Kind::sync, file); }
 
 void SimFile::sync_directory(core::FileOp& op, const char* path) {
-  Operation& operation = start(op, Kind::sync_directory, path);
-  const std::string prefix = operation.path + "/";
-  for (const auto& [name, file] : files_) {
-    if (name.starts_with(prefix)) operation.names.insert(name);
-  }
+  start(op, Kind::sync_directory, path).changes = change_count_;
 }
 
 void SimFile::truncate(core::FileOp& op, core::FileHandle file, uint64_t bytes) {
-  start(op, Kind::truncate, path_of(file)).bytes = bytes;
+  start_on(op, Kind::truncate, file).bytes = bytes;
 }
 
 void SimFile::close(core::FileHandle file) {
-  const std::string path = path_of(file);
+  const auto found = open_.find(file.index);
+  MAILRACE_CHECK(found != open_.end());
   for (const Operation& operation : operations_) {
-    if (operation.path == path) violations_.push_back("closed with an operation under way");
+    if (operation.file == found->second.file) {
+      violations_.push_back("closed with an operation under way");
+    }
   }
-  open_.erase(file.index);
+  open_.erase(found);
 }
 
 // --- ending --------------------------------------------------------------------------------------
@@ -121,7 +144,7 @@ void SimFile::step() {
   for (const Operation& operation : operations_) {
     if (operation.due_step <= step_) due.push_back(operation.op);
   }
-  while (!due.empty()) {
+  while (!due.empty() && !is_off()) {
     const auto chosen = due.begin() + std::ptrdiff_t(random_.below(due.size()));
     const auto found = std::ranges::find(operations_, *chosen, &Operation::op);
     due.erase(chosen);
@@ -133,6 +156,8 @@ uint32_t SimFile::fault_of(Kind kind) const {
   switch (kind) {
     case Kind::open:
     case Kind::rename:
+    case Kind::link:
+    case Kind::remove:
       return faults.create;
     case Kind::create:
       return faults.disk_full ? 1000 : faults.create;
@@ -183,11 +208,11 @@ int SimFile::carry_out(Operation& operation, Ending ending) {
   if (!good) return error;
   switch (operation.kind) {
     case Kind::create:
-      return carry_out_create(operation);
     case Kind::open:
-      return carry_out_open(operation);
     case Kind::rename:
-      return carry_out_rename(operation);
+    case Kind::link:
+    case Kind::remove:
+      return carry_out_name(operation);
     case Kind::allocate:
       file_of(operation).cached.resize(
           std::max<size_t>(operation.bytes, file_of(operation).cached.size()));
@@ -199,9 +224,7 @@ int SimFile::carry_out(Operation& operation, Ending ending) {
       return 0;
     }
     case Kind::sync_directory:
-      for (const std::string& name : operation.names) {
-        if (files_.contains(name)) files_.at(name)->stable_name = name;
-      }
+      settle_names(operation.path, operation.changes);
       return 0;
     case Kind::sync:
     case Kind::write:
@@ -210,37 +233,72 @@ int SimFile::carry_out(Operation& operation, Ending ending) {
   return 0;
 }
 
-int SimFile::carry_out_create(const Operation& operation) {
-  if (files_.contains(operation.path)) return -EEXIST;
-  files_[operation.path] = std::make_unique<File>();
-  open_[next_handle_] = operation.path;
+// --- names ---------------------------------------------------------------------------------------
+
+int SimFile::remember(const std::string& path) {
+  open_[next_handle_] = {path, names_.at(path)};
   return next_handle_++;
 }
 
-int SimFile::carry_out_open(const Operation& operation) {
-  if (!files_.contains(operation.path)) return -ENOENT;
-  open_[next_handle_] = operation.path;
-  return next_handle_++;
-}
-
-int SimFile::carry_out_rename(const Operation& operation) {
-  const auto found = files_.find(operation.path);
-  if (found == files_.end()) return -ENOENT;
-  files_[operation.target] = std::move(found->second);
-  files_.erase(found);
-  for (auto& [handle, path] : open_) {
-    if (path == operation.path) path = operation.target;
+int SimFile::carry_out_name(const Operation& operation) {
+  if (operation.kind == Kind::open) {
+    return names_.contains(operation.path) ? remember(operation.path) : -ENOENT;
   }
+  const int result = change_name(operation.kind, operation.path, operation.target);
+  return result == 0 && operation.kind == Kind::create ? remember(operation.path) : result;
+}
+
+int SimFile::change_name(Kind kind, const std::string& from, const std::string& to) {
+  NameChange change{change_count_, kind, from, to, nullptr};
+  if (kind == Kind::create) {
+    if (names_.contains(from)) return -EEXIST;
+    change.file = std::make_shared<File>();
+  } else {
+    if (!names_.contains(from)) return -ENOENT;
+    if (kind == Kind::link && names_.contains(to)) return -EEXIST;
+    change.file = names_.at(from);
+  }
+  apply(change, names_);
+  for (auto& [handle, opened] : open_) {
+    if (kind == Kind::rename && opened.file == change.file) opened.path = to;
+  }
+  ++change_count_;
+  changes_.push_back(std::move(change));
   return 0;
 }
 
-void SimFile::rename_now(const std::string& from, const std::string& to) {
-  Operation operation;
-  operation.path = from;
-  operation.target = to;
-  MAILRACE_CHECK(carry_out_rename(operation) == 0);
-  files_.at(to)->stable_name = to;
+// What cannot be, because an earlier change did not come down, is no change.
+void SimFile::apply(const NameChange& change, Names& names) {
+  const auto found = names.find(change.from);
+  const bool is_there = found != names.end() && found->second == change.file;
+  if (change.kind == Kind::create) names.try_emplace(change.from, change.file);
+  if (change.kind == Kind::link) names.try_emplace(change.to, change.file);
+  if (change.kind == Kind::rename && is_there) {
+    names.erase(found);
+    names[change.to] = change.file;
+  }
+  if (change.kind == Kind::remove && is_there) names.erase(found);
 }
+
+void SimFile::settle_names(const std::string& directory, uint64_t changes) {
+  std::vector<NameChange> left;
+  for (NameChange& change : changes_) {
+    const bool here = change.from.substr(0, change.from.rfind('/')) == directory;
+    if (here && change.number < changes) {
+      apply(change, stable_names_);
+    } else {
+      left.push_back(std::move(change));
+    }
+  }
+  changes_ = std::move(left);
+}
+
+void SimFile::rename_now(const std::string& from, const std::string& to) {
+  MAILRACE_CHECK(change_name(Kind::rename, from, to) == 0);
+  settle_names(to.substr(0, to.rfind('/')), change_count_);
+}
+
+// --- octets --------------------------------------------------------------------------------------
 
 void SimFile::check_borrowed(const Operation& operation) {
   uint64_t at = 0;
@@ -309,40 +367,53 @@ void SimFile::carry_out_sync(File& file, bool good) {
 
 FileContents SimFile::cached() const {
   FileContents contents;
-  for (const auto& [path, file] : files_) contents[path] = file->cached;
+  for (const auto& [path, file] : names_) contents[path] = file->cached;
   return contents;
 }
 
-FileContents SimFile::power_cut() {
-  for (const Operation& operation : operations_) {
-    if (operation.kind == Kind::create) {
-      if (chance(500)) files_.try_emplace(operation.path, std::make_unique<File>());
-      continue;
-    }
-    if (operation.kind == Kind::sync_directory || operation.kind == Kind::open) continue;
-    if (operation.kind == Kind::rename) {
-      if (chance(500)) carry_out_rename(operation);
-      continue;
-    }
-    File& file = file_of(operation);
-    if (operation.kind == Kind::write) {
+// An operation that was under way when the power went out.
+void SimFile::leave_to_chance(const Operation& operation) {
+  switch (operation.kind) {
+    case Kind::open:
+    case Kind::sync:
+    case Kind::sync_directory:
+      return;
+    case Kind::create:
+    case Kind::rename:
+    case Kind::link:
+    case Kind::remove:
+      if (chance(500)) change_name(operation.kind, operation.path, operation.target);
+      return;
+    case Kind::write:
       for_each_sector(operation, [&](uint64_t, uint64_t offset, core::Octets octets) {
-        if (chance(500)) put(file.stable, offset, octets);
+        if (chance(500)) put(file_of(operation).stable, offset, octets);
       });
-    } else if (operation.kind != Kind::sync && chance(500)) {
-      file.cached.resize(operation.bytes);
-    }
+      return;
+    case Kind::allocate:
+    case Kind::truncate:
+      if (chance(500)) file_of(operation).cached.resize(operation.bytes);
+      return;
   }
+}
+
+FileContents SimFile::power_cut() {
+  for (const Operation& operation : operations_) leave_to_chance(operation);
+  Names names = stable_names_;
+  for (const NameChange& change : changes_) {
+    if (chance(500)) apply(change, names);
+  }
+  std::map<const File*, std::vector<std::byte>> octets_of;
   FileContents contents;
-  for (const auto& [path, file] : files_) {
-    // A new name may be lost; a changed one may be the old one still.
-    const bool as_it_was = file->stable_name != path && chance(500);
-    if (as_it_was && file->stable_name.empty()) continue;
-    std::vector<std::byte>& octets = contents[as_it_was ? file->stable_name : path] = file->stable;
-    for (const uint64_t sector : file->dirty) {
-      if (chance(500)) copy_sector(file->cached, octets, sector);
+  for (const auto& [path, file] : names) {
+    const auto [known, is_new] = octets_of.try_emplace(file.get(), file->stable);
+    std::vector<std::byte>& octets = known->second;
+    if (is_new) {
+      for (const uint64_t sector : file->dirty) {
+        if (chance(500)) copy_sector(file->cached, octets, sector);
+      }
+      if (chance(500)) octets.resize(file->cached.size());
     }
-    if (chance(500)) octets.resize(file->cached.size());
+    contents[path] = octets;
   }
   operations_.clear();
   open_.clear();

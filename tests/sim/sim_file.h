@@ -36,13 +36,17 @@ struct SimFaults {
 /// What the kernel has and what is on stable storage are kept apart, in sectors of 512 octets: an
 /// octet is stable once a synced write or a sync that covers it succeeded; before that each sector
 /// may or may not have come down. After a failed write or sync nobody knows, and a later sync does
-/// not bring back what an earlier one lost.
+/// not bring back what an earlier one lost. A change of a name is stable once a sync of its
+/// directory that began later succeeded; before that each change, as a whole, may or may not have
+/// come down.
 class SimFile final : public core::FileIo {
  public:
   enum class Kind : uint8_t {
     create,
     open,
     rename,
+    link,
+    remove,
     allocate,
     write,
     sync,
@@ -51,18 +55,26 @@ class SimFile final : public core::FileIo {
   };
   enum class Ending : uint8_t { good, io_error, no_space, short_write, not_supported };
 
+  /// A file, whatever names it has.
+  struct File {
+    std::vector<std::byte> cached;
+    std::vector<std::byte> stable;
+    std::set<uint64_t> dirty;  // sectors of `cached` that may or may not be stable
+  };
+
   struct Operation {
     Kind kind = Kind::create;
-    std::string path;     // of the file or directory
-    std::string target;   // of a rename
-    uint64_t offset = 0;  // of a write
-    uint64_t bytes = 0;   // of a write, an allocation, the file after a truncation
+    std::string path;            // of the file or directory
+    std::string target;          // of a rename or link
+    std::shared_ptr<File> file;  // of those that have an open one
+    uint64_t offset = 0;         // of a write
+    uint64_t bytes = 0;          // of a write, an allocation, the file after a truncation
     bool synced = false;
     uint64_t due_step = 0;
     core::FileOp* op = nullptr;
     std::vector<iovec> pieces;      // borrowed memory
     std::vector<std::byte> octets;  // what it held when the write began
-    std::set<std::string> names;    // in the directory when its sync began
+    uint64_t changes = 0;           // of names that had happened when a directory's sync began
   };
 
   /// files   what is on the disk already
@@ -70,6 +82,7 @@ class SimFile final : public core::FileIo {
   ~SimFile() override;
 
   SimFaults faults;
+  uint64_t power_until = UINT64_MAX;  // so many operations end, then the power is out
   size_t block = 1;  // what block_bytes() says; writes that do not keep to it are violations
 
   size_t block_bytes() const noexcept override { return block; }
@@ -85,12 +98,18 @@ class SimFile final : public core::FileIo {
   void truncate(core::FileOp& op, core::FileHandle file, uint64_t bytes) override;
   void close(core::FileHandle file) override;
 
+  // What a worker never does, but other processes do.
+  void link(core::FileOp& op, const char* from, const char* to);
+  void remove(core::FileOp& op, const char* path);
+
   /// Ends the operations that are due, in an order and with results chosen by the seed.
   void step();
   /// Ends one operation in a given way. index   below pending()
   void complete(size_t index, Ending ending = Ending::good);
 
-  /// Another process renames a file and makes the name stable.
+  /// Whoever started the newest operation goes away; it is under way for ever.
+  void orphan_newest() { operations_.back().op = nullptr; }
+  /// Another process renames a file and makes the names in its directory stable.
   void rename_now(const std::string& from, const std::string& to);
 
   size_t pending() const { return operations_.size(); }
@@ -98,6 +117,11 @@ class SimFile final : public core::FileIo {
   /// Operations that ended so far.
   uint64_t completed() const { return completed_; }
   size_t open_count() const { return open_.size(); }
+  bool is_off() const { return completed_ >= power_until; }
+  /// Names in a directory, sorted, those of directories in it included.
+  std::vector<std::string> names_in(const std::string& directory) const;
+  /// The file of a name, as another process opens it; nullptr: there is none.
+  std::shared_ptr<const File> find(const std::string& path) const;
   /// Files as a process sees them that reads now.
   FileContents cached() const;
 
@@ -110,24 +134,33 @@ class SimFile final : public core::FileIo {
   const std::vector<std::string>& violations() const { return violations_; }
 
  private:
-  struct File {
-    std::vector<std::byte> cached;
-    std::vector<std::byte> stable;
-    std::set<uint64_t> dirty;  // sectors of `cached` that may or may not be stable
-    std::string stable_name;   // that it has after a power cut; empty: none for sure
+  using Names = std::map<std::string, std::shared_ptr<File>>;
+  struct NameChange {
+    uint64_t number = 0;
+    Kind kind = Kind::create;
+    std::string from;  // also the only one
+    std::string to;
+    std::shared_ptr<File> file;
+  };
+  struct Opened {
+    std::string path;
+    std::shared_ptr<File> file;
   };
 
   Operation& start(core::FileOp& op, Kind kind, std::string path);
   Ending choose_ending(const Operation& operation);
   uint32_t fault_of(Kind kind) const;
   bool chance(uint32_t thousandths) { return random_.below(1000) < thousandths; }
-  File& file_of(const Operation& operation) { return *files_.at(operation.path); }
-  const std::string& path_of(core::FileHandle file);
+  static File& file_of(const Operation& operation) { return *operation.file; }
+  Operation& start_on(core::FileOp& op, Kind kind, core::FileHandle file);
+  int remember(const std::string& path);
 
   int carry_out(Operation& operation, Ending ending);
-  int carry_out_create(const Operation& operation);
-  int carry_out_open(const Operation& operation);
-  int carry_out_rename(const Operation& operation);
+  int carry_out_name(const Operation& operation);
+  int change_name(Kind kind, const std::string& from, const std::string& to);
+  static void apply(const NameChange& change, Names& names);
+  void settle_names(const std::string& directory, uint64_t changes);
+  void leave_to_chance(const Operation& operation);
   int carry_out_write(const Operation& operation, Ending ending);
   void carry_out_sync(File& file, bool good);
   void check_borrowed(const Operation& operation);
@@ -135,8 +168,11 @@ class SimFile final : public core::FileIo {
   static void for_each_sector(const Operation& operation, Visit&& visit);
 
   core::Prng random_;
-  std::map<std::string, std::unique_ptr<File>> files_;
-  std::map<int32_t, std::string> open_;  // handle -> path
+  Names names_;                      // as the kernel has them
+  Names stable_names_;               // but for `changes_`
+  std::vector<NameChange> changes_;  // in order
+  uint64_t change_count_ = 0;
+  std::map<int32_t, Opened> open_;  // by handle
   int32_t next_handle_ = 0;
   std::vector<Operation> operations_;
   uint64_t step_ = 0;

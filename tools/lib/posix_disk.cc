@@ -100,6 +100,11 @@ core::Result<void> PosixDisk::rename(const std::string& from, const std::string&
   return sync_names(parent_of(to));
 }
 
+core::Result<void> PosixDisk::link(const std::string& from, const std::string& to) {
+  if (::link(from.c_str(), to.c_str()) != 0) return core::fail_errno(-errno, "disk.link");
+  return sync_names(parent_of(to));
+}
+
 core::Result<core::WallTime> PosixDisk::modified_at(core::FileHandle file) {
   struct stat status {};
   if (::fstat(file.index, &status) != 0) return core::fail_errno(-errno, "disk.modified_at");

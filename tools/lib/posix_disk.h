@@ -21,6 +21,7 @@ class PosixDisk final : public core::Disk {
   core::Result<void> truncate(core::FileHandle file, uint64_t bytes) override;
   core::Result<void> remove(const std::string& path) override;
   core::Result<void> rename(const std::string& from, const std::string& to) override;
+  core::Result<void> link(const std::string& from, const std::string& to) override;
   core::Result<core::WallTime> modified_at(core::FileHandle file) override;
   core::Result<void> make_directory(const std::string& path) override;
   core::Result<core::FileHandle> create(const std::string& path) override;

@@ -47,6 +47,20 @@ TEST_F(PosixDiskTest, ReadsUpToTheEndOfTheFile) {
   disk_.close(*file);
 }
 
+TEST_F(PosixDiskTest, AFileMayHaveTwoNamesAndTakeThoseOfOthers) {
+  const std::string second = directory_.path() + "/second";
+  ASSERT_TRUE(disk_.link(path_, second));
+  EXPECT_EQ(std::filesystem::hard_link_count(path_), 2u);
+  EXPECT_EQ(disk_.link(path_, second).error().sys_errno, EEXIST);
+  EXPECT_EQ(disk_.link(path_ + "x", second + "x").error().sys_errno, ENOENT);
+  const std::string third = directory_.path() + "/third";
+  std::ofstream(third) << "new";
+  ASSERT_TRUE(disk_.rename(third, path_));
+  EXPECT_EQ(std::filesystem::file_size(path_), 3u);
+  EXPECT_EQ(std::filesystem::file_size(second), 10u);
+  EXPECT_FALSE(std::filesystem::exists(third));
+}
+
 TEST_F(PosixDiskTest, CutsAndRemoves) {
   const auto file = disk_.open(path_, true);
   ASSERT_TRUE(file);
