@@ -8,6 +8,7 @@ int spool_list(int argc, char** argv);    // a line for each mail
 int spool_show(int argc, char** argv);    // one mail
 int spool_export(int argc, char** argv);  // mails as other formats
 int spool_verify(int argc, char** argv);  // every checksum
+int spool_repair(int argc, char** argv);  // whole segments out of damaged ones
 int spool_stats(int argc, char** argv);   // numbers
 
 int spool_consumers(int argc, char** argv);  // who takes mails, and how far behind

@@ -5,6 +5,7 @@
 
 #include "core/base/limits.h"
 #include "net/system_clock.h"
+#include "spool/salvage.h"
 #include "tools/lib/exit_codes.h"
 #include "tools/spool/output.h"
 #include "tools/spool/walk.h"
@@ -186,9 +187,11 @@ bool HandOff::revisit(const spool::PendingMail& mail) {
       return deliver(*found, mail);
     }
   }
-  if (is_removed(mail)) {
-    // Somebody took the segment away, to study or to repair it, say: it is no more for us to keep.
-    if (mail.mail_id != 0) complain(queue_id(mail.mail_id) + ": its segment is gone");
+  const bool removed = is_removed(mail);
+  if (removed || spool::was_left_out(disk_, options_.spool, mail)) {
+    // Somebody took the segment away, or repaired it: it is no more for us to keep.
+    const char* const what = removed ? ": its segment is gone" : ": lost, its segment was repaired";
+    if (mail.mail_id != 0) complain(queue_id(mail.mail_id) + what);
     acknowledge(mail);
   } else if (mail.mail_id != 0) {
     complain(queue_id(mail.mail_id) + ": cannot be read; it stays pending");

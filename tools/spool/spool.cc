@@ -25,6 +25,7 @@ constexpr Subcommand kSubcommandTable[] = {
     {"show", &spool_show, "envelope and data of one mail"},
     {"export", &spool_export, "mails as eml, mbox, maildir or jsonl"},
     {"verify", &spool_verify, "check every checksum"},
+    {"repair", &spool_repair, "make whole segments of what damaged ones have"},
     {"stats", &spool_stats, "mails, octets and segments in numbers, and how far consumers are"},
     {"consumers", &spool_consumers, "who takes mails, and how far behind"},
     {"forget", &spool_forget, "keep mail for a consumer no longer"},

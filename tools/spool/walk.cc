@@ -81,6 +81,14 @@ std::string_view mark_name(const spool::MailMark& mark) {
   return mark.held ? "held" : "";
 }
 
+std::function<bool()> patience() {
+  return [settles = 0]() mutable {
+    if (++settles > kSettlesMax) return false;
+    std::this_thread::sleep_for(kSettleTime);
+    return true;
+  };
+}
+
 bool SpoolWalk::run(spool::SpoolVisit visit) {
   visit.finding = [this, inner = std::move(visit.finding)](const spool::Finding& finding) {
     if (finding.kind != spool::FindingKind::dropped_mail) ++faults_;
@@ -91,11 +99,7 @@ bool SpoolWalk::run(spool::SpoolVisit visit) {
     return !inner || inner(mail);
   };
   visit.progress = [this](uint64_t bytes) { progress_.add_bytes(bytes); };
-  visit.settle = [settles = 0]() mutable {
-    if (++settles > kSettlesMax) return false;
-    std::this_thread::sleep_for(kSettleTime);
-    return true;
-  };
+  visit.settle = patience();
   const auto walked = reader_.walk(visit);
   progress_.clear();
   if (!walked) complain_errno(path_, walked.error().sys_errno);

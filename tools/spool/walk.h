@@ -51,6 +51,9 @@ class SpoolWalk {
   uint64_t faults_ = 0;
 };
 
+/// What SpoolVisit::settle is for a spool that a server may write to.
+std::function<bool()> patience();
+
 /// "held", "deleted", or "" for most mails.
 std::string_view mark_name(const spool::MailMark& mark);
 

@@ -292,14 +292,15 @@ TEST_F(SpoolCommandTest, WhatAnEarlierGenerationLeftIsNamedAndNotWrong) {
   EXPECT_NE(text.out.find("mails         4\n"), std::string::npos);
   const Outcome json = run({"verify", "--json", spool_});
   EXPECT_EQ(json.exit_code, kExitOk);
-  EXPECT_EQ(json.out,
-            "{\"kind\":\"stale_generation\",\"file\":\"" + file + "\",\"offset\":" + offset +
-                ",\"octets\":" + rest +
-                ",\"generation\":2}\n"
-                "{\"kind\":\"summary\",\"segments\":1,\"sealed\":0,\"open_tails\":0,"
-                "\"torn_tails\":0,\"stale_tails\":1,\"damaged_tails\":0,\"records\":12,"
-                "\"mails\":4,\"octets\":20,\"unaccepted\":0,\"findings\":0,\"corruptions\":0,"
-                "\"damaged_mails\":0,\"unreadable\":0}\n");
+  EXPECT_EQ(
+      json.out,
+      "{\"kind\":\"stale_generation\",\"file\":\"" + file + "\",\"offset\":" + offset +
+          ",\"octets\":" + rest +
+          ",\"generation\":2}\n"
+          "{\"kind\":\"summary\",\"segments\":1,\"sealed\":0,\"open_tails\":0,"
+          "\"torn_tails\":0,\"stale_tails\":1,\"damaged_tails\":0,\"set_aside\":0,\"records\":12,"
+          "\"mails\":4,\"octets\":20,\"unaccepted\":0,\"findings\":0,\"corruptions\":0,"
+          "\"damaged_mails\":0,\"unreadable\":0}\n");
 }
 
 // What stands behind is no tail: records that were promised lie beyond it.
