@@ -83,6 +83,7 @@ std::optional<std::string> check_text(std::string_view value, const TextRule& ru
   if (value.empty()) return "it is empty";
   if (!is_plain_text(value)) return "it is not UTF-8 without control characters";
   if (rule.is_allowed && !rule.is_allowed(value)) return "";
+  if (rule.why_not) return rule.why_not(value);
   return std::nullopt;
 }
 
@@ -277,6 +278,11 @@ Flag switch_flag(std::string name, bool* target, std::string help) {
 Flag negatable_flag(std::string name, bool* target, std::string help) {
   Flag flag = make_toggle(std::move(name), target, std::move(help));
   flag.negatable = true;
+  return flag;
+}
+
+Flag with_options(Flag flag) {
+  flag.has_options = true;
   return flag;
 }
 

@@ -51,6 +51,8 @@ struct DurationRange {
 struct TextRule {
   std::string allowed;                               // for messages and help
   std::function<bool(std::string_view)> is_allowed;  // none: everything that is not empty
+  /// Instead of is_allowed: as Flag::set().
+  std::function<std::optional<std::string>(std::string_view)> why_not = {};
 };
 
 using NumberSetter = std::function<void(uint64_t)>;
@@ -103,6 +105,9 @@ Flag text_flag(std::string name, std::string* target, std::string value_name, st
 /// Any number of texts, none of them empty.
 Flag list_flag(std::string name, std::vector<std::string>* target, std::string value_name,
                std::string help, const TextRule& rule = {});
+
+/// The row with Flag::has_options.
+Flag with_options(Flag flag);
 
 /// --name. In the environment: true, false, 1 or 0.
 Flag switch_flag(std::string name, bool* target, std::string help);

@@ -222,11 +222,24 @@ void read_config(std::span<const Flag> flags, const std::string& path,
 
 // --- environment, positional arguments, what is missing ------------------------------------------
 
-Values split_at_commas(std::string_view text) {
+bool is_option(std::string_view piece) {
+  const size_t equals = piece.find('=');
+  constexpr std::string_view kNameOctets = "abcdefghijklmnopqrstuvwxyz-";
+  return equals != 0 && equals != std::string_view::npos &&
+         piece.find_first_not_of(kNameOctets) == equals;
+}
+
+/// Values between commas. An option stays with the value before it.
+Values split_at_commas(std::string_view text, bool has_options) {
   Values pieces;
   while (true) {
     const size_t comma = text.find(',');
-    pieces.emplace_back(text.substr(0, comma));
+    const std::string_view piece = text.substr(0, comma);
+    if (has_options && !pieces.empty() && is_option(piece)) {
+      pieces.back().append(",").append(piece);
+    } else {
+      pieces.emplace_back(piece);
+    }
     if (comma == std::string_view::npos) return pieces;
     text.remove_prefix(comma + 1);
   }
@@ -238,7 +251,7 @@ void read_environment(std::span<const Flag> flags, const Environment& environmen
     const std::string name = environment_name(flag.name);
     const auto value = environment(name);
     if (!value || value->empty()) continue;
-    set_all(flag, flag.repeatable ? split_at_commas(*value) : Values{*value},
+    set_all(flag, flag.repeatable ? split_at_commas(*value, flag.has_options) : Values{*value},
             "environment " + name);
   }
 }

@@ -27,8 +27,9 @@ struct Flag {
   std::string help;        // one sentence without full stop
   std::string allowed;     // "0 to 1024; 0 means all cores"; empty: nothing worth saying
   FlagKind kind = FlagKind::text;
-  bool repeatable = false;  // several values; set() appends, clear() empties
-  bool negatable = false;   // a toggle with --no-name besides --name
+  bool repeatable = false;   // several values; set() appends, clear() empties
+  bool has_options = false;  // a value may go on with ,NAME=VALUE
+  bool negatable = false;    // a toggle with --no-name besides --name
   bool positional = false;  // on the command line only, in table order; a repeatable one comes last
   bool required = false;
 
@@ -50,10 +51,11 @@ inline constexpr std::string_view kSubcommands[] = {"serve", "relay", "spool", "
                                                     "load",  "sink",  "top"};
 
 /// Sets the targets of `flags`: command line > environment > config file > what they are now.
-/// Every flag NAME-X has the variable MAILRACE_NAME_X (not set and empty are the same; repeatable
-/// flags are separated by commas) and the key name-x, at the top of the file or in the table of
-/// the subcommand, which wins. A source replaces all values of a lower one; all are checked. Adds
-/// --config FILE (also MAILRACE_CONFIG), --print-config, --non-default and -h, --help.
+/// Every flag NAME-X has the variable MAILRACE_NAME_X (not set and empty are the same; values of
+/// repeatable flags are separated by commas, and with has_options ,NAME=VALUE belongs to the value
+/// before it) and the key name-x, at the top of the file or in the table of the subcommand, which
+/// wins. A source replaces all values of a lower one; all are checked. Adds --config FILE (also
+/// MAILRACE_CONFIG), --print-config, --non-default and -h, --help.
 ///
 /// subcommand  "serve", "spool list": for messages; its first word names the config file's table
 /// summary     one sentence for --help, without full stop

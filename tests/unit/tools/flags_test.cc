@@ -299,6 +299,27 @@ TEST_F(FlagsTest, AHigherSourceReplacesAWholeList) {
   EXPECT_THAT(targets_.listen, ElementsAre("c:1"));
 }
 
+TEST_F(FlagsTest, AnOptionInTheEnvironmentStaysWithItsValue) {
+  targets_ = {};
+  const std::vector<Flag> rows = {with_options(
+      list_flag("listen", &targets_.listen, "ADDR:PORT[,OPTIONS]", "where to accept SMTP"))};
+  const auto listen = [&](const std::string& value) {
+    const auto environment = [&](const std::string& name) {
+      return name == "MAILRACE_LISTEN" ? std::optional(value) : std::nullopt;
+    };
+    EXPECT_TRUE(parse_arguments("serve", "accept mail", rows, {}, environment).outcome.proceed);
+    return targets_.listen;
+  };
+  EXPECT_THAT(listen("e:1,durability=disk,x-y=,e:2"),
+              ElementsAre("e:1,durability=disk,x-y=", "e:2"));
+  EXPECT_THAT(listen("durability=disk,e:1"), ElementsAre("durability=disk", "e:1"));
+  EXPECT_THAT(listen("e:1,=1,[::1]:2=3"), ElementsAre("e:1", "=1", "[::1]:2=3"));
+  // A row whose values have no options takes every piece for a value.
+  environment_ = {{"MAILRACE_LISTEN", "e:1,a=:2"}};
+  ASSERT_TRUE(parse({}).outcome.proceed);
+  EXPECT_THAT(targets_.listen, ElementsAre("e:1", "a=:2"));
+}
+
 TEST_F(FlagsTest, SwitchesInTheEnvironment) {
   environment_ = {{"MAILRACE_PIPELINING", "0"}, {"MAILRACE_VERBOSE", "true"}};
   ASSERT_TRUE(parse({}).outcome.proceed);
