@@ -4,6 +4,7 @@
 
 #include "core/base/ip.h"
 #include "core/base/time.h"
+#include "core/smtp/envelope.h"
 #include "core/smtp/replies.h"
 #include "core/smtp/verb.h"
 
@@ -32,6 +33,7 @@ struct Event {
   uint32_t recipients = 0;
   uint64_t size = 0;  // octets of mail data, without what we put in front
   uint64_t queue_id = 0;
+  core::Durability durability = core::Durability::disk;  // what a 250 to it promises
   core::ReplyId reply = core::ReplyId::mail_accepted;
   core::Verb verb = core::Verb::unknown;
   uint32_t refused = 0;

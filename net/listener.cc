@@ -51,7 +51,8 @@ core::Result<core::Endpoint> local_endpoint(const Fd& socket) {
   return endpoint_of(reinterpret_cast<const sockaddr*>(&address));
 }
 
-Listener::Listener(Fd socket) noexcept : socket_(std::move(socket)) {
+Listener::Listener(ListeningSocket socket) noexcept
+    : socket_(std::move(socket.socket)), options_(socket.options) {
   const auto endpoint = local_endpoint(socket_);
   const bool v6 = endpoint && !endpoint->address.is_v4;
   peer_name_bytes_ = int(v6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in));

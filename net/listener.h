@@ -5,6 +5,7 @@
 
 #include "core/base/ip.h"
 #include "core/base/result.h"
+#include "core/smtp/envelope.h"
 #include "net/fd.h"
 #include "net/ring.h"
 
@@ -16,6 +17,17 @@ namespace mailrace::net {
 enum class Sharing : uint8_t {
   first,   // with nobody who was there before, with those who come with `joined` later
   joined,  // with every socket of this user that has SO_REUSEPORT
+};
+
+/// What holds for all connections that come in at one address.
+struct ListenerOptions {
+  core::Durability durability = core::Durability::disk;  // what a 250 promises there
+};
+
+/// A socket of open_listener() with the options of its address.
+struct ListeningSocket {
+  Fd socket;
+  ListenerOptions options;
 };
 
 /// Opens a listening TCP socket. The first one of a server takes the address, the others join it:
@@ -30,7 +42,7 @@ core::Result<core::Endpoint> local_endpoint(const Fd& socket);
 /// Accepts on one socket, again and again, by multishot accept.
 class Listener {
  public:
-  explicit Listener(Fd socket) noexcept;
+  explicit Listener(ListeningSocket socket) noexcept;
 
   /// Arms the accept unless it is armed, paused or stopped. index   of this listener, for the token
   void accept(Ring& ring, uint32_t index) noexcept;
@@ -45,9 +57,11 @@ class Listener {
   bool paused() const noexcept { return paused_; }
   /// Size of the socket address of a peer that came in here.
   int peer_name_bytes() const noexcept { return peer_name_bytes_; }
+  const ListenerOptions& options() const noexcept { return options_; }
 
  private:
   Fd socket_;
+  ListenerOptions options_;
   int peer_name_bytes_;
   bool armed_ = false;
   bool paused_ = false;

@@ -111,6 +111,13 @@ void RingFile::sync(core::FileOp& op, core::FileHandle file) {
   tag(sqe, slot);
 }
 
+void RingFile::sync_data(core::FileOp& op, core::FileHandle file) {
+  uint32_t slot = 0;
+  io_uring_sqe& sqe = prepare(op, slot);
+  io_uring_prep_fsync(&sqe, file.index, IORING_FSYNC_DATASYNC);
+  tag(sqe, slot);
+}
+
 void RingFile::sync_directory(core::FileOp& op, const char* path) {
   // Opening a directory that we just created a file in finds it in the cache and does not wait.
   Fd directory(::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -36,6 +36,7 @@ class RingFile final : public core::FileIo {
   void write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
              uint64_t offset, bool synced) override;
   void sync(core::FileOp& op, core::FileHandle file) override;
+  void sync_data(core::FileOp& op, core::FileHandle file) override;
   void sync_directory(core::FileOp& op, const char* path) override;
   void truncate(core::FileOp& op, core::FileHandle file, uint64_t bytes) override;
   void close(core::FileHandle file) override;

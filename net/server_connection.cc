@@ -49,9 +49,11 @@ ReplyId reply_to(const core::Error& error) noexcept {
 
 }  // namespace
 
-ServerConnection::ServerConnection(Token self, WorkerContext& context, int descriptor,
+ServerConnection::ServerConnection(Token self, WorkerContext& context,
+                                   const ListenerOptions& listener, int descriptor,
                                    bool refused) noexcept
     : context_(context),
+      listener_(listener),
       self_(self),
       stream_(context.ring, self, descriptor, context.buffers.group()),
       input_(context.held, self.slot),
@@ -174,6 +176,7 @@ Verdict ServerConnection::open_mail() noexcept {
       .claims = transaction.claims,
       .envelope_id = transaction.envelope_id.view(),
       .size_declared = transaction.size_declared,
+      .durability = listener_.durability,
   };
   const auto mail = context_.sink->begin(envelope, {self_.slot, self_.generation});
   if (!mail) return Verdict::refuse(reply_to(mail.error()));
@@ -433,6 +436,7 @@ void ServerConnection::log_mail(ReplyId reply) noexcept {
                          .recipients = transaction.recipients.count(),
                          .size = session_.mail_bytes(),
                          .queue_id = session_.queue_id(),
+                         .durability = listener_.durability,
                          .reply = reply,
                          .verb = core::Verb::data,
                          .early = take_early_talk(),

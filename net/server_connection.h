@@ -8,6 +8,7 @@
 #include "core/smtp/reply.h"
 #include "core/smtp/server_session.h"
 #include "net/input_queue.h"
+#include "net/listener.h"
 #include "net/session_clock.h"
 #include "net/stream.h"
 #include "net/worker_context.h"
@@ -26,9 +27,11 @@ class ServerConnection {
  public:
   /// self        this connection's slot and generation
   /// context     of the worker; outlives the connection
+  /// listener    where it came in
   /// descriptor  as Stream takes it
   /// refused     too many are here already: say so and close
-  ServerConnection(Token self, WorkerContext& context, int descriptor, bool refused) noexcept;
+  ServerConnection(Token self, WorkerContext& context, const ListenerOptions& listener,
+                   int descriptor, bool refused) noexcept;
   ServerConnection(const ServerConnection&) = delete;
   ServerConnection& operator=(const ServerConnection&) = delete;
   ~ServerConnection();
@@ -104,6 +107,7 @@ class ServerConnection {
   void log_timeout() noexcept;
 
   WorkerContext& context_;
+  ListenerOptions listener_;
   Token self_;
   Stream stream_;
   InputQueue input_;

@@ -49,7 +49,7 @@ Worker::Worker(WorkerOptions options)
                .wall = options_.clock->wall_now()},
       connections_(core::kConnectionsPerWorkerMax) {
   starved_.reserve(core::kConnectionsPerWorkerMax);
-  for (Fd& listener : options_.listeners) listeners_.emplace_back(std::move(listener));
+  for (ListeningSocket& socket : options_.listeners) listeners_.emplace_back(std::move(socket));
 }
 
 Worker::~Worker() = default;
@@ -135,9 +135,11 @@ void Worker::on_accept(const io_uring_cqe& cqe, uint32_t index) noexcept {
     io_uring_sqe_set_data64(&sqe, Token{}.pack());
     return;
   }
-  ServerConnection& connection = connections_.emplace(context_, cqe.res, refused);
+  const Listener& listener = listeners_[index];
+  ServerConnection& connection =
+      connections_.emplace(context_, listener.options(), cqe.res, refused);
   const uint32_t slot = connection.slot();
-  connection.start(listeners_[index].peer_name_bytes());
+  connection.start(listener.peer_name_bytes());
   settle(slot);
 }
 

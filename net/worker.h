@@ -27,7 +27,7 @@ namespace mailrace::net {
 
 struct WorkerOptions {
   uint32_t worker = 0;
-  std::vector<Fd> listeners;
+  std::vector<ListeningSocket> listeners;
   const core::SessionConfig* session = nullptr;     // outlives the worker
   const core::RecipientDomains* domains = nullptr;  // outlives the worker
   const ConnectionOptions* connection = nullptr;    // outlives the worker; nullptr: the defaults

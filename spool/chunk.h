@@ -16,12 +16,13 @@ namespace mailrace::spool {
 struct Chunk {
   Chunk* next = nullptr;  // in the list that holds it
   std::byte* octets = nullptr;
-  uint32_t bytes = 0;       // octets of records so far, the open one included
-  uint32_t open_at = 0;     // where the open record begins
-  bool ends_mail = false;   // holds the end record: somebody waits for it
-  uint32_t mail_slot = 0;   // whose records these are: the writer's slot ...
-  uint64_t mail_id = 0;     // ... if it still has this mail
-  uint64_t end_offset = 0;  // in the log, once appended
+  uint32_t bytes = 0;                        // octets of records so far, the open one included
+  uint32_t open_at = 0;                      // where the open record begins
+  bool ends_mail = false;                    // holds the end record: somebody waits for it
+  Durability durability = Durability::disk;  // ... to have come so far
+  uint32_t mail_slot = 0;                    // whose records these are: the writer's slot ...
+  uint64_t mail_id = 0;                      // ... if it still has this mail
+  uint64_t end_offset = 0;                   // in the log, once appended
 
   /// Octets of body that still fit behind what is there, with room for an end record left.
   size_t room() const noexcept;

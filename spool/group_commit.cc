@@ -2,7 +2,8 @@
 // Flights are kept in the order of their octets. One that lands out of turn waits for those before
 // it; one that fails takes every later flight with it, because a reader stops at the hole. All
 // flights are of one segment, so no mail's end can be stable in a segment while an earlier part of
-// the mail fails in another.
+// the mail fails in another. The same goes for syncs: a segment is left only when it is stable, so
+// one sync of the file that was written to last covers all that landed before it.
 #include "spool/group_commit.h"
 
 #include "core/base/check.h"
@@ -35,6 +36,7 @@ GroupCommit::GroupCommit(core::FileIo& files, ChunkPool& chunks, const SpoolOpti
     segment.cut = {&GroupCommit::on_cut, &segment};
     segment.log = this;
   }
+  sync_ = {&GroupCommit::on_synced, this};
 }
 
 uint64_t GroupCommit::append(Chunk& chunk) noexcept {
@@ -118,6 +120,7 @@ bool GroupCommit::ensure_segment(core::Instant now, core::WallTime wall) noexcep
     segment->capacity = ready.capacity;
     segment->used = kSegmentHeadBytes;
     segment->landed = kSegmentHeadBytes;
+    segment->synced = kSegmentHeadBytes;
     segment->sequence = 0;
     segment->mails = 0;
     segment->flights = 0;
@@ -153,6 +156,7 @@ bool GroupCommit::start_flight(core::Instant now, core::WallTime wall) noexcept 
   flight.pieces.clear();
   flight.file_offset = segment.used;
   flight.file_bytes = 0;
+  flight.ends_disk_mail = false;
   flight.done = false;
   flight.dead = false;
   bool full = false;
@@ -171,7 +175,7 @@ bool GroupCommit::start_flight(core::Instant now, core::WallTime wall) noexcept 
   // Commits that did not fit have waited as long as those that did.
   if (queued_commits_ == 0) first_commit_at_ = {};
   files_.write(flight.op, segment.file, flight.pieces, flight.file_offset,
-               options_.durability == Durability::disk);
+               options_.sync == SyncPolicy::with_each_write);
   return true;
 }
 
@@ -184,6 +188,7 @@ void GroupCommit::place(Chunk& chunk, Flight& flight) noexcept {
   if (chunk.ends_mail) {
     ++segment.mails;
     --queued_commits_;
+    flight.ends_disk_mail |= chunk.durability == Durability::disk;
   }
   queued_bytes_ -= chunk.bytes;
   segment.used += chunk.bytes;
@@ -243,24 +248,26 @@ void GroupCommit::land(Flight& flight, int result) noexcept {
   // A short write is a failure like any other: the rest would have to be written again, and after
   // an error the page cache may no longer hold what was written before.
   const bool whole = result >= 0 && uint64_t(result) == flight.file_bytes;
-  if (!whole && !flight.dead) break_segment(flight, result < 0 ? result : -EIO);
+  if (!whole && !flight.dead) {
+    const int error = result < 0 ? result : -EIO;
+    break_segment(*flight.segment, flight.file_offset,
+                  core::fail_errno(error, "segment.write").value());
+  }
   retire_flights();
 }
 
-void GroupCommit::break_segment(Flight& flight, int result) noexcept {
-  Segment& segment = *flight.segment;
-  last_failure_ = core::fail_errno(result, "segment.write").value();
+void GroupCommit::break_segment(Segment& segment, uint64_t cut_at,
+                                const core::Error& error) noexcept {
+  last_failure_ = error;
   ++failures_;
-  segment.cut_at = flight.file_offset;
+  segment.cut_at = cut_at;
   segment.state = Segment::State::broken;
   if (current_ == &segment) current_ = nullptr;
-  bool behind = false;
   for (size_t i = 0; i < flight_count_; ++i) {
-    Flight& other = flights_[(first_flight_ + i) % kFlights];
-    behind = behind || &other == &flight;
-    if (!behind || other.segment != &segment) continue;
-    other.dead = true;
-    for (const Chunk* chunk = other.chunks.front(); chunk != nullptr; chunk = chunk->next) {
+    Flight& flight = flights_[(first_flight_ + i) % kFlights];
+    if (flight.segment != &segment || flight.file_offset < cut_at) continue;
+    flight.dead = true;
+    for (const Chunk* chunk = flight.chunks.front(); chunk != nullptr; chunk = chunk->next) {
       events_.lost(events_.context, *chunk, last_failure_);
     }
   }
@@ -294,29 +301,75 @@ void GroupCommit::lose_queue(const core::Error& error) noexcept {
   }
   drop_lost_chunks();
   MAILRACE_CHECK(queue_.empty());
-  events_.durable(events_.context, durable_);
+  events_.moved(events_.context);
 }
 
 void GroupCommit::retire_flights() noexcept {
-  bool advanced = false;
+  Segment* segment = nullptr;
   while (flight_count_ > 0 && flights_[first_flight_].done) {
     Flight& flight = flights_[first_flight_];
     while (!flight.chunks.empty()) chunks_.give(flight.chunks.pop());
-    MAILRACE_CHECK(flight.end >= durable_);
+    MAILRACE_CHECK(flight.end >= landed_);
     MAILRACE_CHECK(flight.end <= written_);
-    if (!flight.dead) flight.segment->landed = flight.file_offset + flight.file_bytes;
-    durable_ = flight.end;  // what is dead below it was reported lost, nobody waits for it
-    advanced = true;
+    segment = flight.segment;
+    if (!flight.dead) segment->landed = flight.file_offset + flight.file_bytes;
+    if (!flight.dead && flight.ends_disk_mail) disk_mails_to_ = flight.end;
+    landed_ = flight.end;  // what is dead below it was reported lost, nobody waits for it
     first_flight_ = (first_flight_ + 1) % kFlights;
     --flight_count_;
-    if (flight.segment->flights == 0) retire_segment(*flight.segment);
   }
-  if (advanced) events_.durable(events_.context, durable_);
+  if (segment == nullptr) return;
+  if (options_.sync == SyncPolicy::with_each_write) durable_ = landed_;
+  if (segment->flights == 0) retire_segment(*segment);
+  sync_if_awaited(*segment);
+  events_.moved(events_.context);
+}
+
+// A broken segment is synced when it was cut.
+void GroupCommit::sync_if_awaited(Segment& segment) noexcept {
+  const bool is_sound =
+      segment.state == Segment::State::open || segment.state == Segment::State::sealed;
+  if (is_sound && syncing_ == nullptr && disk_mails_to_ > durable_) start_sync(segment);
+}
+
+void GroupCommit::start_sync(Segment& segment) noexcept {
+  MAILRACE_CHECK(syncing_ == nullptr);
+  MAILRACE_CHECK(options_.sync == SyncPolicy::behind_writes);
+  syncing_ = &segment;
+  sync_covers_ = landed_;
+  sync_covers_file_ = segment.landed;
+  files_.sync_data(sync_, segment.file);
+}
+
+void GroupCommit::on_synced(core::FileOp& op, int result) {
+  static_cast<GroupCommit*>(op.context)->end_sync(result);
+}
+
+// After a failure nobody knows what of all that landed since the last sync is still there. What was
+// reported of it stays where it is, for it may well be; the others go on nowhere.
+void GroupCommit::end_sync(int result) noexcept {
+  Segment& segment = *std::exchange(syncing_, nullptr);
+  if (result >= 0) {
+    durable_ = std::max(durable_, sync_covers_);
+    segment.synced = sync_covers_file_;
+  } else {
+    const core::Error error = core::fail_errno(result, "segment.sync").value();
+    if (segment.state != Segment::State::broken) break_segment(segment, segment.landed, error);
+    give_up_mails(error);
+  }
+  if (segment.flights == 0) retire_segment(segment);
+  sync_if_awaited(segment);
+  events_.moved(events_.context);
 }
 
 void GroupCommit::retire_segment(Segment& segment) noexcept {
+  if (syncing_ == &segment) return;  // its end comes here again
   const bool sealed = segment.state == Segment::State::sealed;
   if (!sealed && segment.state != Segment::State::broken) return;
+  // Octets of the file, not of the log: a mark and a seal are none, and matter to readers as well.
+  if (sealed && options_.sync == SyncPolicy::behind_writes && segment.synced < segment.landed) {
+    return start_sync(segment);
+  }
   if (sealed && segment.capacity - segment.cut_at <= core::kSealedRestBytesMax) {
     files_.close(segment.file);
     segment.state = Segment::State::free;
@@ -334,16 +387,22 @@ void GroupCommit::on_cut(core::FileOp& op, int result) {
     segment.state = Segment::State::settling;
     return segment.log->files_.sync(segment.cut, segment.file);
   }
-  const bool hole = result < 0 && segment.state != Segment::State::cutting;
-  segment.log->files_.close(segment.file);
+  GroupCommit& log = *segment.log;
+  const bool mended = segment.state != Segment::State::cutting;
+  log.files_.close(segment.file);
   segment.state = Segment::State::free;
-  if (hole) segment.log->give_up_mails(result);
+  if (!mended) return;
+  if (result < 0) return log.give_up_mails(core::fail_errno(result, "segment.cut").value());
+  if (log.durable_ == log.landed_) return;
+  log.durable_ = log.landed_;
+  log.events_.moved(log.events_.context);
 }
 
-void GroupCommit::give_up_mails(int result) noexcept {
-  events_.gap(events_.context, core::fail_errno(result, "segment.cut").value());
+void GroupCommit::give_up_mails(const core::Error& error) noexcept {
+  events_.gap(events_.context, error);
   drop_lost_chunks();
-  events_.durable(events_.context, durable_);
+  durable_ = landed_;  // nobody who has octets below it waits any more
+  events_.moved(events_.context);
 }
 
 bool GroupCommit::closed() const noexcept {

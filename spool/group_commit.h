@@ -17,6 +17,19 @@
 
 namespace mailrace::spool {
 
+/// How octets become stable.
+enum class SyncPolicy : uint8_t {
+  with_each_write,  // every mail is promised `disk`: one operation writes and syncs
+  behind_writes,    // mails differ: writes are not synced, a sync follows for those who need it
+  never,            // every mail is promised `page_cache`
+};
+
+/// The policy of a worker whose listeners promise these. At least one is true.
+constexpr SyncPolicy sync_policy(bool disk, bool page_cache) noexcept {
+  if (!disk) return SyncPolicy::never;
+  return page_cache ? SyncPolicy::behind_writes : SyncPolicy::with_each_write;
+}
+
 struct SpoolOptions {
   std::string directory = {};  // of this worker; exists
   uint32_t worker = 0;
@@ -24,7 +37,7 @@ struct SpoolOptions {
   uint64_t salt = 0;           // of the spool; 0: format version 1
   uint64_t last_mail_id = 0;   // the greatest in the directory
   uint64_t segment_bytes = core::kSegmentBytesDefault;
-  Durability durability = Durability::disk;
+  SyncPolicy sync = SyncPolicy::with_each_write;
   // So many octets are written without waiting for another write, or for a commit at all.
   uint64_t commit_bytes = core::kWriteAheadBytes;
   core::Duration commit_delay{};  // how long a commit may wait for company; 0: not at all
@@ -33,27 +46,26 @@ struct SpoolOptions {
 /// What the log tells the writer; never from within append().
 struct GroupCommitEvents {
   void* context = nullptr;
-  /// Everything before `offset` is durable, but for what was reported lost. Also comes, with the
-  /// same offset as before, when all that waited is lost.
-  void (*durable)(void* context, uint64_t offset) = nullptr;
-  /// This chunk's octets are lost with their segment. Comes before durable() of later offsets.
+  /// landed() or durable() has moved, or all that waited is lost.
+  void (*moved)(void* context) = nullptr;
+  /// This chunk's octets are lost with their segment. Comes before landed() passes them.
   void (*lost)(void* context, const Chunk& chunk, const core::Error& error) = nullptr;
-  /// A broken segment could not be cut: a reader will find a hole there, and may not take a mail
-  /// for whole that goes on behind it. All mails that have chunks in the log, and are not durable,
-  /// are lost.
+  /// A broken segment could not be cut, so that a reader will find a hole there and may not take a
+  /// mail for whole that goes on behind it; or a sync failed, and what landed since the last one is
+  /// nowhere for sure. All mails that have chunks in the log, and were not reported, are lost.
   void (*gap)(void* context, const core::Error& error) = nullptr;
   /// Whether a part of the chunk's mail was lost, so that the rest need not be written.
   bool (*is_lost)(void* context, const Chunk& chunk) = nullptr;
 };
 
 /// The log of one worker: chunks in, offsets out. An offset counts octets of records since the
-/// start and knows nothing of segments; `durable <= written <= appended`, always.
+/// start and knows nothing of segments; `durable <= landed <= written <= appended`, always.
 ///
-/// Synced writes go out in the order of appending, up to kWritesInFlightMax at a time; durable is
-/// the end of the contiguous prefix that is done. A chunk's place in a segment is chosen when its
-/// write starts. A segment is written to only when all writes to the one before it have ended, and
-/// if one of them failed, when the cut is stable: a segment with records vouches for the end of
-/// the one before it.
+/// Writes go out in the order of appending, up to kWritesInFlightMax at a time; landed is the end
+/// of the contiguous prefix that is done, durable the part of it that is stable: the same with
+/// SyncPolicy::with_each_write. A chunk's place in a segment is chosen when its write starts. A
+/// segment is written to only when all writes to the one before it have ended, and if one of them
+/// failed, when the cut is stable: a segment with records vouches for the end of the one before it.
 /// source: spool/README.md
 class GroupCommit {
  public:
@@ -83,13 +95,14 @@ class GroupCommit {
   bool closed() const noexcept;
 
   uint64_t durable() const noexcept { return durable_; }
+  uint64_t landed() const noexcept { return landed_; }
   uint64_t written() const noexcept { return written_; }
   uint64_t appended() const noexcept { return appended_; }
 
   /// Failed writes so far, with the last error.
   uint64_t failures() const noexcept { return failures_; }
   const core::Error& last_failure() const noexcept { return last_failure_; }
-  /// Synced writes started so far.
+  /// Writes started so far.
   uint64_t writes() const noexcept { return writes_; }
 
  private:
@@ -110,6 +123,7 @@ class GroupCommit {
     uint64_t used = 0;      // octets of the file that are written or being written
     uint64_t cut_at = 0;    // where the file is cut in the end
     uint64_t landed = 0;    // everything before this offset of the file has
+    uint64_t synced = 0;    // a sync of the file has covered this; SyncPolicy::behind_writes
     uint64_t sequence = 0;  // of the next record
     uint64_t mails = 0;     // end records
     uint32_t flights = 0;   // writes under way
@@ -126,6 +140,7 @@ class GroupCommit {
     uint64_t file_offset = 0;
     uint64_t file_bytes = 0;
     uint64_t end = 0;  // log offset
+    bool ends_disk_mail = false;
     bool done = false;
     bool dead = false;  // its segment broke at or before it
     std::vector<iovec> pieces;
@@ -134,6 +149,7 @@ class GroupCommit {
 
   static void on_written(core::FileOp& op, int result);
   static void on_cut(core::FileOp& op, int result);
+  static void on_synced(core::FileOp& op, int result);
 
   bool due(core::Instant now) const noexcept;
   bool ensure_segment(core::Instant now, core::WallTime wall) noexcept;
@@ -144,12 +160,15 @@ class GroupCommit {
   size_t add_mark(Flight& flight, size_t bytes_behind) noexcept;
   size_t add_seal(Flight& flight, size_t at) noexcept;
   void land(Flight& flight, int result) noexcept;
-  void break_segment(Flight& flight, int result) noexcept;
+  void break_segment(Segment& segment, uint64_t cut_at, const core::Error& error) noexcept;
   void retire_flights() noexcept;
+  void sync_if_awaited(Segment& segment) noexcept;
+  void start_sync(Segment& segment) noexcept;
+  void end_sync(int result) noexcept;
   void retire_segment(Segment& segment) noexcept;
   void drop_lost_chunks() noexcept;
   void lose_queue(const core::Error& error) noexcept;
-  void give_up_mails(int result) noexcept;
+  void give_up_mails(const core::Error& error) noexcept;
   bool settled() const noexcept;
   Segment* free_segment() noexcept;
 
@@ -173,8 +192,16 @@ class GroupCommit {
   std::array<Segment, kFlights + 4> segments_;
   Segment* current_ = nullptr;
 
+  // SyncPolicy::behind_writes: one at a time; who lands meanwhile shares the next one.
+  core::FileOp sync_;
+  Segment* syncing_ = nullptr;
+  uint64_t sync_covers_ = 0;       // log offset: landed when it began
+  uint64_t sync_covers_file_ = 0;  // the same in the file
+  uint64_t disk_mails_to_ = 0;     // log offset: the last write that landed with the end of one
+
   uint64_t last_mail_id_;
   uint64_t durable_ = 0;
+  uint64_t landed_ = 0;
   uint64_t written_ = 0;
   uint64_t appended_ = 0;
   uint64_t failures_ = 0;

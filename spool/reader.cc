@@ -290,6 +290,8 @@ bool SegmentReader::is_unacknowledged_hole(const Record& behind) {
       at = found.record->offset;
       continue;
     }
+    // Nothing of it is read here, but it may stay in the file: its ids are not to be used again.
+    outcome_.mail_id_max = std::max(outcome_.mail_id_max, checked.record.header.mail_id);
     if (checked.record.header.type == RecordType::mark) {
       const auto mark = decode_mark(checked.record.body);
       if (!mark || mark->durable_bytes > offset_) return false;

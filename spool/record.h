@@ -5,6 +5,7 @@
 #include "core/base/bytes.h"
 #include "core/base/limits.h"
 #include "core/base/result.h"
+#include "core/smtp/envelope.h"
 
 #include <cstdint>
 #include <optional>
@@ -96,7 +97,7 @@ struct EndBody {
   uint64_t data_bytes = 0;
   int64_t committed_at_ns = 0;
   uint32_t data_records = 0;
-  uint8_t durability = 0;   // Durability as a number
+  uint8_t durability = 0;   // core::Durability as a number
   uint16_t recipients = 0;  // forward-paths in the envelope
 };
 inline constexpr size_t kEndBodyBytes = 24;
@@ -124,7 +125,6 @@ core::Result<MarkBody> decode_mark(core::Octets body) noexcept;
 inline constexpr size_t kTailBytesMax =
     record_bytes(kMarkBodyBytes) + core::kBlockBytes + record_bytes(kSealBodyBytes);
 
-/// What a 250 promises. On disk: never reuse a number.
-enum class Durability : uint8_t { disk = 1, page_cache = 2 };
+using core::Durability;
 
 }  // namespace mailrace::spool

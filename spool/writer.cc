@@ -30,10 +30,10 @@ core::Error error_of(MailOutcome outcome) noexcept {
 
 Writer::Writer(core::FileIo& files, const SpoolOptions& options, const core::MailSinkEvents& events)
     : chunks_(core::kChunksPerWorker),
-      log_(files, chunks_, options, {this, &on_durable, &on_lost, &on_gap, &is_lost}),
+      log_(files, chunks_, options, {this, &on_moved, &on_lost, &on_gap, &is_lost}),
       events_(events),
       worker_(options.worker),
-      durability_(options.durability),
+      sync_(options.sync),
       last_mail_id_(options.last_mail_id),
       mails_(core::kOpenMailsMax) {
   MAILRACE_CHECK(options.worker < core::kWorkersMax);
@@ -61,6 +61,7 @@ uint64_t Writer::next_mail_id(core::WallTime wall) noexcept {
 
 core::Result<MailHandle> Writer::begin(const core::Envelope& envelope, core::MailOwner owner) {
   if (const auto can = ready(); !can) return tl::unexpected<core::Error>(can.error());
+  MAILRACE_CHECK(envelope.durability == Durability::page_cache || sync_ != SyncPolicy::never);
   const uint32_t slot = free_;
   Mail& mail = mails_[slot];
   free_ = mail.next;
@@ -70,7 +71,8 @@ core::Result<MailHandle> Writer::begin(const core::Envelope& envelope, core::Mai
               .generation = mail.generation + 1,
               .owner = owner,
               .mail_id = next_mail_id(envelope.received_at),
-              .recipients = uint16_t(envelope.recipients->count())};
+              .recipients = uint16_t(envelope.recipients->count()),
+              .durability = envelope.durability};
   if (!write_envelope(mail, slot, envelope)) {
     release(slot);
     return core::fail(core::Errc::busy, "spool.chunks");
@@ -113,6 +115,7 @@ Chunk* Writer::take_chunk(const Mail& mail, uint32_t slot) noexcept {
   if (chunk == nullptr) return nullptr;
   chunk->mail_slot = slot;
   chunk->mail_id = mail.mail_id;
+  chunk->durability = mail.durability;
   return chunk;
 }
 
@@ -165,8 +168,8 @@ void Writer::commit(const MailHandle& handle) {
     Chunk& chunk = *mail->chunk;
     if (chunk.close_record(RecordType::data)) ++mail->data_records;
     chunk.open_record();
-    encode_end(chunk.tail(), {mail->data_bytes, wall_.ns, mail->data_records, uint8_t(durability_),
-                              mail->recipients});
+    encode_end(chunk.tail(), {mail->data_bytes, wall_.ns, mail->data_records,
+                              uint8_t(mail->durability), mail->recipients});
     chunk.bytes += uint32_t{kEndBodyBytes};
     chunk.close_record(RecordType::end);
     chunk.ends_mail = true;
@@ -182,8 +185,9 @@ void Writer::commit(const MailHandle& handle) {
 void Writer::wait_in_line(uint32_t slot) noexcept {
   mails_[slot].next = kNone;
   mails_[slot].in_line = true;
-  (first_waiting_ == kNone ? first_waiting_ : mails_[last_waiting_].next) = slot;
-  last_waiting_ = slot;
+  Line& line = mails_[slot].durability == Durability::disk ? for_disk_ : for_page_cache_;
+  (line.first == kNone ? line.first : mails_[line.last].next) = slot;
+  line.last = slot;
 }
 
 void Writer::abort(const MailHandle& handle) {
@@ -207,17 +211,22 @@ void Writer::release(uint32_t slot) noexcept {
   --open_count_;
 }
 
-void Writer::on_durable(void* self, uint64_t) { static_cast<Writer*>(self)->report_ended(); }
+void Writer::on_moved(void* self) { static_cast<Writer*>(self)->report_ended(); }
+
+void Writer::report_ended() noexcept {
+  report_ended(for_disk_, log_.durable());
+  report_ended(for_page_cache_, log_.landed());
+}
 
 // Tells those at the head of the line whose fate is known. The line is in the order of the log, so
 // the first that must wait ends the walk.
-void Writer::report_ended() noexcept {
-  while (first_waiting_ != kNone) {
-    const uint32_t slot = first_waiting_;
+void Writer::report_ended(Line& line, uint64_t offset) noexcept {
+  while (line.first != kNone) {
+    const uint32_t slot = line.first;
     Mail& mail = mails_[slot];
     const bool lost = mail.state == State::lost;
-    if (!lost && mail.end_offset > log_.durable()) break;
-    first_waiting_ = mail.next;
+    if (!lost && mail.end_offset > offset) break;
+    line.first = mail.next;
     const core::MailOwner owner = mail.owner;
     const bool forgotten = mail.forgotten;
     const MailOutcome outcome = lost ? mail.outcome : MailOutcome::durable;

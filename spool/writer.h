@@ -28,7 +28,9 @@ class Writer final : public core::MailSink {
 
   std::optional<core::Instant> flush(core::Instant now, core::WallTime wall) override;
   void close() override { log_.close(); }
-  bool closed() const override { return log_.closed() && first_waiting_ == kNone; }
+  bool closed() const override {
+    return log_.closed() && for_disk_.first == kNone && for_page_cache_.first == kNone;
+  }
 
   /// Gives a segment to use again. returns   false if enough of them wait already
   /// source   SegmentMaker::recycle()
@@ -54,12 +56,19 @@ class Writer final : public core::MailSink {
     uint64_t data_bytes = 0;
     uint32_t data_records = 0;
     uint16_t recipients = 0;
+    Durability durability = Durability::disk;
     core::MailOutcome outcome = core::MailOutcome::durable;
     Chunk* chunk = nullptr;  // with a data record open
   };
   static constexpr uint32_t kNone = UINT32_MAX;
 
-  static void on_durable(void* self, uint64_t offset);
+  /// Committing mails that wait for the same offset of the log, in the order of their ends.
+  struct Line {
+    uint32_t first = kNone;
+    uint32_t last = kNone;
+  };
+
+  static void on_moved(void* self);
   static void on_lost(void* self, const Chunk& chunk, const core::Error& error);
   static void on_gap(void* self, const core::Error& error);
   static bool is_lost(void* self, const Chunk& chunk);
@@ -72,21 +81,22 @@ class Writer final : public core::MailSink {
   void release(uint32_t slot) noexcept;
   void wait_in_line(uint32_t slot) noexcept;
   void report_ended() noexcept;
+  void report_ended(Line& line, uint64_t offset) noexcept;
   uint64_t next_mail_id(core::WallTime wall) noexcept;
 
   ChunkPool chunks_;
   GroupCommit log_;
   core::MailSinkEvents events_;
   uint32_t worker_;
-  Durability durability_;
+  SyncPolicy sync_;
   uint64_t last_mail_id_;
   core::WallTime wall_;
 
   std::vector<Mail> mails_;
   uint32_t free_ = 0;
   uint32_t open_count_ = 0;
-  uint32_t first_waiting_ = kNone;  // committing mails in the order of their end offsets
-  uint32_t last_waiting_ = kNone;
+  Line for_disk_;
+  Line for_page_cache_;
   bool wants_room_ = false;
 };
 

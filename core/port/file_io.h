@@ -71,6 +71,9 @@ class FileIo {
   /// Makes all that was written to `file` stable, length included (fsync). done(0 or -errno).
   virtual void sync(FileOp& op, FileHandle file) = 0;
 
+  /// The same, but for what is not needed to read the octets back (fdatasync). done(0 or -errno).
+  virtual void sync_data(FileOp& op, FileHandle file) = 0;
+
   /// Makes the names in directory `path` stable. done(0 or -errno). path   borrowed until done
   virtual void sync_directory(FileOp& op, const char* path) = 0;
 

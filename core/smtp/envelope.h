@@ -35,6 +35,17 @@ constexpr bool has(NotifySet set, NotifySet bit) noexcept {
   return (uint8_t(set) & uint8_t(bit)) != 0;
 }
 
+/// What the 250 of a mail promises. The numbers are on disk: never reuse one.
+enum class Durability : uint8_t {
+  disk = 1,        // the mail is on stable storage
+  page_cache = 2,  // the kernel, or the disk's volatile cache, has it: survives only our death
+};
+
+/// "disk" or "page-cache": the words of flags, logs and tools.
+constexpr std::string_view durability_name(Durability durability) noexcept {
+  return durability == Durability::disk ? "disk" : "page-cache";
+}
+
 /// A forward-path and what RCPT said beside it.
 struct Recipient {
   std::string_view forward_path;  // without angle brackets, as written
@@ -64,6 +75,7 @@ struct Envelope {
   MailClaims claims;
   std::string_view envelope_id;  // ENVID of RFC 3461 in xtext, as written; empty if absent
   uint64_t size_declared = 0;    // SIZE= of RFC 1870; 0 if absent
+  Durability durability = Durability::disk;  // what its 250 is going to promise
 };
 
 }  // namespace mailrace::core

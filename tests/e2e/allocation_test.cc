@@ -108,7 +108,7 @@ TEST(AllocationTest, AWarmWorkerAllocatesNothingOver10000Messages) {
   const tests::TemporaryDirectory directory;
   spool::SpoolOptions spool_options;
   spool_options.directory = directory.path() + "/" + spool::worker_directory_name(0);
-  spool_options.durability = spool::Durability::page_cache;
+  spool_options.sync = spool::SyncPolicy::never;
   ASSERT_TRUE(std::filesystem::create_directory(spool_options.directory));
 
   const core::SessionConfig session({.hostname = "mx.example.test"});
@@ -121,7 +121,7 @@ TEST(AllocationTest, AWarmWorkerAllocatesNothingOver10000Messages) {
   auto listener = net::open_listener(*core::parse_endpoint("127.0.0.1:0"));
   ASSERT_TRUE(listener.has_value());
   const core::Endpoint server = *net::local_endpoint(*listener);
-  options.listeners.push_back(std::move(*listener));
+  options.listeners.push_back({std::move(*listener), {core::Durability::page_cache}});
   options.session = &session;
   options.domains = &domains;
   options.events = &events;

@@ -109,7 +109,7 @@ class OlderKernelTest : public testing::TestWithParam<Given> {
     spool_options.worker = worker;
     spool_options.directory = directory_.path() + "/" + spool::worker_directory_name(worker);
     spool_options.segment_bytes = core::kSegmentBytesFloor;  // sealed and cut often
-    spool_options.durability = spool::Durability::page_cache;
+    spool_options.sync = spool::SyncPolicy::never;
     std::filesystem::create_directory(spool_options.directory);
     net::WorkerOptions options;
     options.worker = worker;
@@ -117,7 +117,7 @@ class OlderKernelTest : public testing::TestWithParam<Given> {
       auto listener = net::open_listener(*endpoint);
       if (!listener) continue;  // no IPv6 here
       *endpoint = *net::local_endpoint(*listener);
-      options.listeners.push_back(std::move(*listener));
+      options.listeners.push_back({std::move(*listener), {core::Durability::page_cache}});
     }
     options.session = &session_;
     options.domains = &domains_;

@@ -21,6 +21,10 @@ WRONG_VALUES = (
     ("listen", "127.0.0.1:65536", "ADDRESS:PORT"),
     ("listen", "localhost:25", "numeric"),
     ("listen", "::1:25", "[ADDRESS]:PORT"),
+    ("listen", "127.0.0.1:25,durability=ram", "there is no durability 'ram'"),
+    ("listen", "127.0.0.1:25,durability=disk,durability=disk", "twice"),
+    ("listen", "127.0.0.1:25,durable=disk", "there is no option 'durable'"),
+    ("listen", "127.0.0.1:25 durability=disk", "ADDRESS:PORT"),
     ("workers", "-1", "0 to 1023"),
     ("workers", "1024", "0 to 1023"),
     ("workers", "99999999999999999999", "0 to 1023"),
@@ -47,7 +51,8 @@ WRONG_VALUES = (
     ("log-level", "debug", "error, warning or info"),
 )
 
-ALL_FLAGS = ("--listen", "127.0.0.1:2526", "--listen", "[::1]:2526", "--workers", "3",
+ALL_FLAGS = ("--listen", "127.0.0.1:2526", "--listen", "[::1]:2526,durability=disk",
+             "--workers", "3",
              "--hostname", "mx.example.com", "--domain", "example.com", "--domain", "example.org",
              "--spool", "/var/spool/mailrace \"x\"", "--max-message-size", "25MB",
              "--durability", "page-cache", "--commit-delay", "1500us", "--segment-size", "1GiB",
@@ -85,6 +90,15 @@ class CommandLine(mailrace.ServerTestCase):
             with self.subTest(flag=flag, value=value):
                 outcome = serve(*self.good(f"--{flag}={value}"))
                 self.refused(outcome, f"--{flag}", value[:50], allowed)
+
+    def test_an_option_of_a_listener_has_a_name_and_a_value(self):
+        for value, reason in (("127.0.0.1:25,", "an option is missing"),
+                              ("127.0.0.1:25,durability", "no value"),
+                              ("127.0.0.1:25,,durability=disk", "there is no option ''"),
+                              ("127.0.0.1:25,durability=disk,", "an option is missing")):
+            with self.subTest(value=value):
+                self.refused(serve(*self.good("--listen", value)), "--listen", value, reason,
+                             "disk or page-cache")
 
     def test_a_wrong_value_in_the_environment_is_named_with_its_variable(self):
         for flag, value, allowed in WRONG_VALUES:

@@ -27,6 +27,7 @@ struct SimMail {
   uint64_t seed = 0;
   uint64_t data_bytes = 0;
   uint32_t recipients = 1;
+  core::Durability durability = core::Durability::disk;
 
   std::string reverse_path() const;
   std::string forward_path(uint32_t index) const;
@@ -41,6 +42,8 @@ struct LedgerEntry {
   SimMail mail;
   bool committed = false;
   bool aborted = false;
+  bool excused = false;  // the power failed, and nobody had promised that it survives that
+  bool gone = false;     // and it did not
   bool retired = false;  // its segment may be used again: it need not be there any more
   std::optional<core::MailOutcome> outcome = std::nullopt;
 };
@@ -64,7 +67,11 @@ class MailLedger {
   /// crashed   the last segment that has a record is excused from here on
   void compare(MemoryDisk& disk, bool crashed, const char* when);
 
+  /// The power failed: mails that were promised the page cache only need not be there any more.
+  void power_failed();
+
   std::vector<std::string> problems;
+  uint64_t excused_lost = 0;  // mails that were reported and are gone as they may be, all together
   uint64_t durable_seen = 0;  // mails found that were reported durable, all comparisons together
 
  private:

@@ -51,6 +51,7 @@ WriterSim::Counts& WriterSim::Counts::operator+=(const Counts& other) {
   short_appends += other.short_appends;
   broken_segments += other.broken_segments;
   recycled += other.recycled;
+  lost += other.lost;
   return *this;
 }
 
@@ -65,6 +66,7 @@ std::vector<std::string> WriterSim::run() {
     writer_.reset();
   }
   counts_.mails = ledger_.durable_seen;
+  counts_.lost = ledger_.excused_lost;
   return ledger_.problems;
 }
 
@@ -78,7 +80,7 @@ void WriterSim::open_writer() {
   options.segment_bytes = profile_.segment_bytes;
   options.salt = kSimSalt;
   options.last_mail_id = last_mail_id_;
-  options.durability = profile_.durability;
+  options.sync = profile_.sync;
   if (chance(300)) options.commit_delay = core::microseconds(500);
   // One octet: every tick with something to write begins a write, so that many are under way.
   if (chance(700)) options.commit_bytes = 1;
@@ -216,6 +218,7 @@ void WriterSim::begin(uint32_t slot) {
   // Most mails are small.
   mail.data_bytes = random_.below(chance(850) ? 3'000 : profile_.mail_bytes_max + 1);
   if (profile_.large_only) mail.data_bytes = profile_.mail_bytes_max;
+  mail.durability = choose_durability();
   mail.recipients = chance(10) ? core::kRecipientsDefault : 1 + uint32_t(random_.below(4));
   const bool ready = writer_->ready().has_value();
   const auto handle = ledger_.begin(*writer_, mail, {slot, ++client.generation}, wall_);
@@ -229,6 +232,27 @@ void WriterSim::begin(uint32_t slot) {
   client.data = mail.data();
   client.sent = 0;
   client.step = Step::sending;
+}
+
+core::Durability WriterSim::choose_durability() {
+  switch (profile_.sync) {
+    case spool::SyncPolicy::with_each_write:
+      return core::Durability::disk;
+    case spool::SyncPolicy::never:
+      return core::Durability::page_cache;
+    case spool::SyncPolicy::behind_writes:
+      break;
+  }
+  return chance(500) ? core::Durability::disk : core::Durability::page_cache;
+}
+
+// What a reboot finds, or where no mail was promised to survive one, the next process.
+FileContents WriterSim::disk_after(bool in_order) {
+  if (profile_.sync == spool::SyncPolicy::never) {
+    return in_order ? files_->cached() : files_->kill();
+  }
+  ledger_.power_failed();
+  return files_->power_cut();
 }
 
 void WriterSim::append(uint32_t slot) {
@@ -329,7 +353,7 @@ void WriterSim::close_in_order() {
   if (writer_->free_chunks() != core::kChunksPerWorker) problem("closed, but chunks are missing");
   if (files_->pending() != 0) problem("closed with an operation under way");
   if (files_->open_count() != 0) problem("closed with an open file");
-  disk_ = profile_.durability == spool::Durability::disk ? files_->power_cut() : files_->cached();
+  disk_ = disk_after(/*in_order=*/true);
   MemoryDisk disk;
   disk.files = disk_;
   ledger_.compare(disk, /*crashed=*/false, "after closing");
@@ -338,7 +362,7 @@ void WriterSim::close_in_order() {
 }
 
 void WriterSim::crash() {
-  disk_ = profile_.durability == spool::Durability::disk ? files_->power_cut() : files_->kill();
+  disk_ = disk_after(/*in_order=*/false);
   MemoryDisk disk;
   disk.files = disk_;
   ledger_.compare(disk, /*crashed=*/true, "after the crash");

@@ -18,7 +18,7 @@ namespace mailrace::tests {
 
 /// What kind of day a simulated spool has.
 struct SimProfile {
-  spool::Durability durability = spool::Durability::disk;
+  spool::SyncPolicy sync = spool::SyncPolicy::with_each_write;
   SimFaults faults;
   bool cuts = false;        // the power fails, or the process dies, and a new writer goes on
   bool fills_up = false;    // the disk is full now and then
@@ -52,6 +52,7 @@ class WriterSim {
     uint64_t short_appends = 0;
     uint64_t broken_segments = 0;
     uint64_t recycled = 0;
+    uint64_t lost = 0;  // reported, and taken by a power cut as they might be
 
     Counts& operator+=(const Counts& other);
   };
@@ -80,6 +81,8 @@ class WriterSim {
   void advance_time();
   void act(uint32_t slot);
   void begin(uint32_t slot);
+  core::Durability choose_durability();
+  FileContents disk_after(bool in_order);
   void append(uint32_t slot);
   void commit(uint32_t slot);
   void abort(uint32_t slot);

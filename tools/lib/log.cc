@@ -111,6 +111,7 @@ void add_message(std::string& target, const net::Event& event, LogFormat format)
   line.text("peer", endpoint_text(event.peer)).text("helo", event.helo);
   line.text("mail_from", event.reverse_path).number("rcpt_count", uint64_t{event.recipients});
   line.number("size", event.size).text("reply", reply_text(event.reply));
+  if (accepted) line.text("durability", core::durability_name(event.durability));
   line.number("before_us", event.before.us()).number("envelope_us", event.envelope.us());
   line.number("data_us", event.data.us()).number("commit_us", event.commit.us());
   if (event.early > 0) line.number("early_talker", uint64_t{event.early});

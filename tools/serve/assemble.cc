@@ -199,12 +199,29 @@ void Server::log_recovery(const spool::Recovery& recovery) {
   }
 }
 
+net::ListenerOptions Server::listener_options(const ListenAddress& address) const {
+  return {.durability = address.durability.value_or(options_.durability)};
+}
+
+// Workers have the same listeners, so what they promise is the same as well.
+spool::SyncPolicy Server::sync_policy() const {
+  bool disk = false;
+  bool page_cache = false;
+  for (const std::string& text : options_.listen) {
+    const auto durability = listener_options(*parse_listen_address(text)).durability;
+    (durability == core::Durability::disk ? disk : page_cache) = true;
+  }
+  return spool::sync_policy(disk, page_cache);
+}
+
 std::optional<std::string> Server::open_listeners() {
   listeners_.resize(worker_count());
   for (const std::string& text : options_.listen) {
-    core::Endpoint endpoint = *core::parse_endpoint(text);
+    const ListenAddress wanted = *parse_listen_address(text);
+    core::Endpoint endpoint = wanted.endpoint;
+    const net::ListenerOptions rules = listener_options(wanted);
     auto sharing = net::Sharing::first;
-    for (std::vector<net::Fd>& of_worker : listeners_) {
+    for (std::vector<net::ListeningSocket>& of_worker : listeners_) {
       auto listener = net::open_listener(endpoint, sharing);
       if (!listener) return "--listen " + text + ": " + error_text(listener.error());
       // Port 0 is a free port for the first worker, and the same one for the others.
@@ -212,13 +229,15 @@ std::optional<std::string> Server::open_listeners() {
       if (!bound) return "--listen " + text + ": " + error_text(bound.error());
       endpoint = *bound;
       sharing = net::Sharing::joined;
-      of_worker.push_back(std::move(*listener));
+      of_worker.push_back({std::move(*listener), rules});
     }
     std::array<char, core::kIpAddressTextBytesMax + 8> memory;
     core::TextBuilder address(memory.data(), memory.size());
     core::add_endpoint(address, endpoint);
     log_.line(LogLevel::info, "listening",
-              {{"address", address.text()}, {"workers", uint64_t{worker_count()}}});
+              {{"address", address.text()},
+               {"durability", core::durability_name(rules.durability)},
+               {"workers", uint64_t{worker_count()}}});
   }
   return std::nullopt;
 }
@@ -243,7 +262,7 @@ net::WorkerOptions Server::worker_options(uint32_t worker) {
   spool_options.directory = options_.spool + "/" + spool::worker_directory_name(worker);
   spool_options.worker = worker;
   spool_options.segment_bytes = options_.segment_bytes;
-  spool_options.durability = options_.durability;
+  spool_options.sync = sync_policy();
   spool_options.salt = salt_;
   spool_options.commit_delay = options_.commit_delay;
   std::vector<uint64_t> free_segments;

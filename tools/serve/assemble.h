@@ -11,6 +11,7 @@
 #include "spool/recovery.h"
 #include "tools/lib/log.h"
 #include "tools/serve/housekeeping.h"
+#include "tools/serve/listen_address.h"
 #include "tools/serve/options.h"
 
 #include <map>
@@ -45,6 +46,8 @@ class Server {
   uint64_t choose_salt() const;
   std::optional<std::string> make_worker_directory(uint32_t worker);
   std::vector<uint64_t> usable(const spool::WorkerRecovery& worker) const;
+  net::ListenerOptions listener_options(const ListenAddress& address) const;
+  spool::SyncPolicy sync_policy() const;
   net::WorkerOptions worker_options(uint32_t worker);
   void log_recovery(const spool::Recovery& recovery);
   void respect_cursors();
@@ -60,7 +63,7 @@ class Server {
   std::vector<spool::WorkerRecovery> recovered_;
   uint64_t salt_ = 0;
   std::map<uint32_t, uint64_t> cursor_segments_;  // by worker: the greatest number that any names
-  std::vector<std::vector<net::Fd>> listeners_;   // by worker
+  std::vector<std::vector<net::ListeningSocket>> listeners_;  // by worker
   std::vector<std::unique_ptr<spool::WriterWatch>> watches_;  // by worker
   net::WorkerGroup workers_;
   std::optional<Housekeeping> housekeeping_;

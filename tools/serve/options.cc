@@ -3,10 +3,10 @@
 #include "tools/serve/options.h"
 
 #include "core/base/cidr.h"
-#include "core/base/ip.h"
 #include "core/policy/recipient_domains.h"
 #include "core/smtp/path.h"
 #include "tools/lib/flag_values.h"
+#include "tools/serve/listen_address.h"
 
 namespace mailrace::tools {
 namespace {
@@ -53,9 +53,10 @@ std::vector<Flag> connection_flags(ServeOptions& options) {
 }
 
 std::vector<Flag> place_flags(ServeOptions& options) {
-  const TextRule endpoint{"ADDRESS:PORT or [ADDRESS]:PORT, numeric", [](std::string_view text) {
-                            return core::parse_endpoint(text).has_value();
-                          }};
+  const TextRule listen{std::string(kListenAddressSyntax), {}, [](std::string_view text) {
+                          const auto address = parse_listen_address(text);
+                          return address ? std::nullopt : std::optional(address.error());
+                        }};
   const TextRule domain{
       "a domain name of up to 255 letters, digits, hyphens and dots, labels up to 63",
       [](std::string_view text) { return core::is_domain(text); }};
@@ -64,7 +65,8 @@ std::vector<Flag> place_flags(ServeOptions& options) {
       "up to 63",
       core::RecipientDomains::is_recipient_domain};
   return {
-      list_flag("listen", &options.listen, "ADDR:PORT", "where to accept SMTP", endpoint),
+      with_options(list_flag("listen", &options.listen, "ADDR:PORT[,durability=LEVEL]",
+                             "where to accept SMTP, and what 250 promises there", listen)),
       number_flag("workers", &options.workers, "COUNT",
                   {0, core::kWorkersMax - 1, "0 means all CPUs of the affinity mask"},
                   "threads, each with a ring, a listener and a spool segment of its own"),
@@ -114,8 +116,9 @@ std::vector<Flag> process_flags(ServeOptions& options) {
   return {
       choice_flag(
           "durability", &options.durability, "LEVEL",
-          {{"disk", spool::Durability::disk}, {"page-cache", spool::Durability::page_cache}},
-          "what 250 promises: on stable storage, or handed to the kernel"),
+          {{"disk", core::Durability::disk}, {"page-cache", core::Durability::page_cache}},
+          "what 250 promises where --listen does not say: on stable storage, or handed to the "
+          "kernel"),
       choice_flag("spool-io", &options.spool_io, "MODE",
                   {{"buffered", core::WriteMode::buffered}, {"direct", core::WriteMode::direct}},
                   "how segments are written: through the page cache, or past it"),

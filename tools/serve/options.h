@@ -5,9 +5,9 @@
 #include "core/base/limits.h"
 #include "core/base/time.h"
 #include "core/port/file_io.h"
+#include "core/smtp/envelope.h"
 #include "core/smtp/session_options.h"
 #include "net/connection_options.h"
-#include "spool/record.h"
 #include "tools/lib/flags.h"
 #include "tools/lib/log.h"
 
@@ -18,13 +18,13 @@
 namespace mailrace::tools {
 
 struct ServeOptions {
-  std::vector<std::string> listen = {"127.0.0.1:2525"};
+  std::vector<std::string> listen = {"127.0.0.1:2525"};  // see parse_listen_address()
   uint32_t workers = 0;
   core::SessionOptions session;  // hostname: empty is the machine's name
   std::vector<std::string> domains;
   bool accept_any_domain = false;
   std::string spool;
-  spool::Durability durability = spool::Durability::disk;
+  core::Durability durability = core::Durability::disk;  // of listeners that do not say
   core::Duration commit_delay{};
   core::WriteMode spool_io = core::WriteMode::direct;
   uint64_t segment_bytes = core::kSegmentBytesDefault;

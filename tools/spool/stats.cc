@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// `mailrace spool stats`: a row for each worker and one for all, then one for each consumer.
+// `mailrace spool stats`: a row for each worker and one for all, one for each durability that a 250
+// promised, then one for each consumer.
 #include "tools/lib/exit_codes.h"
 #include "tools/lib/flag_values.h"
 #include "tools/lib/flags.h"
@@ -42,6 +43,50 @@ struct Row {
   }
 };
 
+/// What was promised, by the end records.
+struct Promised {
+  uint64_t mails = 0;
+  uint64_t octets = 0;
+};
+using Promises = std::map<uint8_t, Promised>;
+
+std::string promise_name(uint8_t durability) {
+  for (const auto known : {core::Durability::disk, core::Durability::page_cache}) {
+    if (durability == uint8_t(known)) return std::string(core::durability_name(known));
+  }
+  return "unknown";
+}
+
+// Both kinds always have a row.
+Promises no_promises() {
+  return {{uint8_t(core::Durability::disk), {}}, {uint8_t(core::Durability::page_cache), {}}};
+}
+
+std::string promise_table(const Promises& promises) {
+  char text[80];
+  std::snprintf(text, sizeof text, "%-11s %10s %16s\n", "durability", "mails", "octets");
+  std::string table = text;
+  for (const auto& [durability, promised] : promises) {
+    std::snprintf(text, sizeof text, "%-11s %10" PRIu64 " %16" PRIu64 "\n",
+                  promise_name(durability).c_str(), promised.mails, promised.octets);
+    table += text;
+  }
+  return table;
+}
+
+std::string promise_json(const Promises& promises) {
+  std::string object;
+  for (const auto& [durability, promised] : promises) {
+    std::string text;
+    JsonLine line(text);
+    line.number("mails", promised.mails).number("octets", promised.octets);
+    line.end();
+    text.pop_back();  // the line end
+    object += (object.empty() ? "\"" : ",\"") + promise_name(durability) + "\":" + text;
+  }
+  return "{" + object + "}";
+}
+
 std::string row_line(const std::string& name, const Row& row) {
   char text[160];
   std::snprintf(text, sizeof text,
@@ -75,7 +120,7 @@ void add_row(JsonLine& line, const Row& row) {
   }
 }
 
-std::string json(const std::map<uint32_t, Row>& workers, const Row& total,
+std::string json(const std::map<uint32_t, Row>& workers, const Row& total, const Promises& promises,
                  const ConsumerLags& consumers) {
   std::string array;
   for (const auto& [worker, row] : workers) {
@@ -90,7 +135,8 @@ std::string json(const std::map<uint32_t, Row>& workers, const Row& total,
   std::string text;
   JsonLine line(text);
   add_row(line, total);
-  line.raw("workers", "[" + array + "]").raw("consumers", consumers.json());
+  line.raw("workers", "[" + array + "]").raw("durability", promise_json(promises));
+  line.raw("consumers", consumers.json());
   line.end();
   return text;
 }
@@ -112,12 +158,16 @@ int spool_stats(int argc, char** argv) {
   ConsumerLags consumers;
   if (!walk.open() || !consumers.open(directory)) return kExitUsage;
   std::map<uint32_t, Row> workers;
+  Promises promises = no_promises();
   spool::SpoolVisit visit;
   visit.mail = [&](const spool::StoredMail& mail) {
     consumers.count(mail, walk.mark(mail.mail_id));
     Row& row = workers[mail.worker];
     ++row.mails;
     row.octets += mail.data_bytes;
+    Promised& promised = promises[mail.end.durability];
+    ++promised.mails;
+    promised.octets += mail.data_bytes;
     row.add_time(mail.envelope.received_at);
     return true;
   };
@@ -133,10 +183,11 @@ int spool_stats(int argc, char** argv) {
   for (const auto& [worker, row] : workers) total.add(row);
   Output out = Output::standard();
   if (as_json) {
-    out.write(json(workers, total, consumers));
+    out.write(json(workers, total, promises, consumers));
   } else {
     const std::string lags = consumers.table();
-    out.write(table(workers, total) + (lags.empty() ? "" : "\n" + lags));
+    out.write(table(workers, total) + "\n" + promise_table(promises) +
+              (lags.empty() ? "" : "\n" + lags));
   }
   out.flush();
   walk.mention_faults();

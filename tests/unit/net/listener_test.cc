@@ -18,7 +18,7 @@ TEST(ListenerTest, PausesAfterAnAcceptThatFailed) {
   ASSERT_TRUE(ring.open(0).has_value()) << ring_unavailable(0);
   auto socket = open_listener(*core::parse_endpoint("127.0.0.1:0"));
   ASSERT_TRUE(socket.has_value());
-  Listener listener(std::move(*socket));
+  Listener listener({std::move(*socket), {}});
   listener.accept(ring, 0);
   EXPECT_TRUE(listener.armed());
 

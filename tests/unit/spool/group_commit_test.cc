@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// durable <= written <= appended, whatever lands first; and when a write is due.
+// durable <= landed <= written <= appended, whatever lands first; and when a write is due.
 #include "spool/group_commit.h"
 
 #include "tests/sim/sim_file.h"
@@ -37,12 +37,13 @@ class GroupCommitTest : public testing::Test {
     options.directory = "worker";
     if (options.segment_bytes == core::kSegmentBytesDefault) options.segment_bytes = 1 << 20;
     log_.emplace(files_, chunks_, options,
-                 GroupCommitEvents{this, &on_durable, &on_lost, &on_gap, &is_lost});
+                 GroupCommitEvents{this, &on_moved, &on_lost, &on_gap, &is_lost});
     settle();
   }
 
-  static void on_durable(void* self, uint64_t offset) {
-    static_cast<GroupCommitTest*>(self)->durable_.push_back(offset);
+  static void on_moved(void* self) {
+    auto& test = *static_cast<GroupCommitTest*>(self);
+    test.durable_.push_back(test.log_->durable());
   }
   static void on_lost(void* self, const Chunk& chunk, const core::Error&) {
     static_cast<GroupCommitTest*>(self)->lost_.insert(chunk.mail_id);
@@ -55,8 +56,10 @@ class GroupCommitTest : public testing::Test {
   }
 
   // Appends a chunk of `records` records of 1000 octets.
-  uint64_t append(uint64_t mail_id, bool ends_mail = true, uint32_t records = 1) {
+  uint64_t append(uint64_t mail_id, bool ends_mail = true, uint32_t records = 1,
+                  Durability durability = Durability::disk) {
     Chunk& chunk = *chunks_.take();
+    chunk.durability = durability;
     chunk.mail_id = mail_id;
     for (uint32_t i = 0; i < records; ++i) {
       chunk.open_record();
@@ -270,18 +273,162 @@ TEST_F(GroupCommitTest, DataIsWrittenAheadOfItsCommitInBlocks) {
   EXPECT_EQ(files_.operation(0).bytes, bytes + kMark);
 }
 
-TEST_F(GroupCommitTest, PageCacheDoesNotWaitForTheDisk) {
-  open({.durability = Durability::page_cache});
-  append(1);
+TEST_F(GroupCommitTest, NothingIsSyncedWhereNobodyIsPromisedTheDisk) {
+  open({.segment_bytes = kSmallSegment, .sync = SyncPolicy::never, .commit_bytes = 1});
+  for (uint64_t mail = 1; mail <= 10; ++mail) {
+    const uint64_t end = append(mail, true, 10, Durability::page_cache);
+    flush();
+    ASSERT_EQ(writes(), 1u);
+    for (size_t i = 0; i < files_.pending(); ++i) {
+      const SimFile::Operation& operation = files_.operation(i);
+      EXPECT_FALSE(operation.synced);
+      EXPECT_FALSE(operation.kind == Kind::sync && operation.data_only);
+    }
+    settle();
+    EXPECT_EQ(log_->landed(), end);
+  }
+}
+
+// --- mails that are promised different things ----------------------------------------------------
+
+class MixedTest : public GroupCommitTest {
+ protected:
+  void SetUp() override {
+    open({.segment_bytes = kSmallSegment, .sync = SyncPolicy::behind_writes, .commit_bytes = 1});
+  }
+  uint64_t append_disk(uint64_t mail_id) { return append(mail_id); }
+  uint64_t append_page_cache(uint64_t mail_id) {
+    return append(mail_id, true, 1, Durability::page_cache);
+  }
+  // The sync of data under way; pending(): there is none.
+  size_t sync() const {
+    size_t index = 0;
+    while (index < files_.pending() && !files_.operation(index).data_only) ++index;
+    return index;
+  }
+  bool syncing() const { return sync() < files_.pending(); }
+};
+
+TEST_F(MixedTest, PageCacheIsTheEndOfTheWriteAndDiskTheEndOfTheSyncBehindIt) {
+  const uint64_t first = append_page_cache(1);
   flush();
-  ASSERT_EQ(files_.pending(), 1u);
   EXPECT_FALSE(files_.operation(0).synced);
+  files_.complete(0);
+  EXPECT_EQ(log_->landed(), first);
+  EXPECT_FALSE(syncing()) << "nobody waits for it";
+
+  const uint64_t second = append_disk(2);
+  flush();
+  EXPECT_FALSE(files_.operation(0).synced);
+  files_.complete(0);
+  EXPECT_EQ(log_->landed(), second);
+  EXPECT_EQ(log_->durable(), 0u) << "it shares a file with a write that was not synced";
+  ASSERT_TRUE(syncing());
+  files_.complete(sync());
+  EXPECT_EQ(log_->durable(), second);
+}
+
+TEST_F(MixedTest, ASyncCoversWhatHadLandedWhenItBegan) {
+  const uint64_t first = append_disk(1);
+  flush();
+  files_.complete(0);
+  ASSERT_TRUE(syncing());
+  const uint64_t second = append_disk(2);
+  append_page_cache(3);
+  flush();
+  ASSERT_EQ(writes(), 1u);
+  files_.complete(1);
+  files_.complete(sync());
+  EXPECT_EQ(log_->durable(), first) << "the second one landed while the sync was under way";
+  ASSERT_TRUE(syncing());
+  files_.complete(sync());
+  EXPECT_GT(log_->durable(), second);
+  EXPECT_FALSE(syncing());
+}
+
+TEST_F(MixedTest, ASegmentIsLeftOnlyWhenItIsStable) {
+  append_page_cache(1);
+  flush();
+  files_.complete(0);
+  append(2, /*ends_mail=*/false, 15, Durability::page_cache);
+  append(2, /*ends_mail=*/false, 15, Durability::page_cache);
+  append(2, /*ends_mail=*/false, 15, Durability::page_cache);
+  const uint64_t behind = append(2, /*ends_mail=*/true, 15, Durability::page_cache);
+  for (flush(); !syncing(); flush()) {
+    ASSERT_GT(files_.pending(), 0u);
+    files_.complete(0);
+  }
+  // All but the sync goes on, and nothing is written to the next segment.
+  while (files_.pending() > 1) {
+    files_.complete(sync() == 0 ? 1 : 0);
+    flush();
+  }
+  ASSERT_TRUE(syncing());
+  EXPECT_LT(log_->written(), behind);
+  settle();
+  EXPECT_EQ(log_->landed(), behind);
+  EXPECT_GT(log_->durable(), 0u);
+}
+
+TEST_F(MixedTest, AFailedSyncLosesThoseWhoWaitAndTheSegmentIsLeft) {
+  append_page_cache(1);
+  const uint64_t end = append_disk(2);
+  flush();
+  files_.complete(0);
+  ASSERT_TRUE(syncing());
+  const std::string path = files_.operation(sync()).path;
+  append_disk(3);
+  flush();
+  ASSERT_EQ(writes(), 1u);
+  files_.complete(sync(), Ending::io_error);
+  EXPECT_EQ(gaps_, 1u) << "who has octets in the log and was not reported is lost";
+  EXPECT_THAT(lost_, ElementsAre(3)) << "its write is under way";
+  EXPECT_EQ(log_->failures(), 1u);
+  EXPECT_EQ(log_->last_failure().sys_errno, EIO);
+  settle();
+  // What was reported stays in the file; the write behind it is cut off.
+  EXPECT_EQ(files_.cached().at(path).size(), kSegmentHeadBytes + end + kMark);
+  const uint64_t next = append_disk(4);
+  flush();
+  ASSERT_EQ(writes(), 1u);
+  EXPECT_NE(files_.operation(0).path, path);
+  settle();
+  EXPECT_EQ(log_->durable(), next);
+}
+
+TEST_F(MixedTest, AWriteThatFailsLeavesThoseBeforeItToTheSyncOfTheCut) {
+  const uint64_t first = append_disk(1);
+  flush();
+  append_disk(2);
+  flush();
+  ASSERT_EQ(writes(), 2u);
+  files_.complete(1, Ending::io_error);
+  files_.complete(0);
+  EXPECT_EQ(log_->durable(), 0u);
+  EXPECT_FALSE(syncing());
+  settle();
+  EXPECT_GE(log_->durable(), first);
+  EXPECT_THAT(lost_, ElementsAre(2));
+  EXPECT_EQ(gaps_, 0u);
+}
+
+TEST_F(MixedTest, ClosesWhileASyncIsUnderWay) {
+  append_disk(1);
+  flush();
+  files_.complete(0);
+  ASSERT_TRUE(syncing());
+  log_->close();
+  settle();
+  EXPECT_TRUE(log_->closed());
+  EXPECT_EQ(log_->durable(), log_->appended());
+  EXPECT_EQ(files_.open_count(), 0u);
+  EXPECT_THAT(files_.violations(), IsEmpty());
 }
 
 TEST_F(GroupCommitTest, NobodyIsKeptWaitingWhileNoSegmentCanBeMade) {
   files_.faults.delay_max = 0;
   log_.emplace(files_, chunks_, SpoolOptions{.directory = "worker", .segment_bytes = 1 << 20},
-               GroupCommitEvents{this, &on_durable, &on_lost, &on_gap, &is_lost});
+               GroupCommitEvents{this, &on_moved, &on_lost, &on_gap, &is_lost});
   EXPECT_FALSE(log_->unwritable().has_value());
   append(1);
   flush();
@@ -384,7 +531,7 @@ TEST_F(GroupCommitTest, OneWriteIsBounded) {
 
 TEST_F(GroupCommitTest, ClosesWhatItNeverUsed) {
   log_.emplace(files_, chunks_, SpoolOptions{.directory = "worker", .segment_bytes = 1 << 20},
-               GroupCommitEvents{this, &on_durable, &on_lost, &on_gap, &is_lost});
+               GroupCommitEvents{this, &on_moved, &on_lost, &on_gap, &is_lost});
   flush();
   ASSERT_EQ(files_.pending(), 1u);  // a segment is being made
   log_->close();
