@@ -20,6 +20,12 @@ void put(std::vector<std::byte>& target, uint64_t offset, core::Octets octets) {
   if (!octets.empty()) std::memcpy(target.data() + offset, octets.data(), octets.size());
 }
 
+std::vector<std::byte> sector_of(const std::vector<std::byte>& source, uint64_t sector) {
+  const uint64_t from = std::min<uint64_t>(sector * kSectorBytes, source.size());
+  const uint64_t to = std::min<uint64_t>(from + kSectorBytes, source.size());
+  return {source.begin() + std::ptrdiff_t(from), source.begin() + std::ptrdiff_t(to)};
+}
+
 void copy_sector(const std::vector<std::byte>& source, std::vector<std::byte>& target,
                  uint64_t sector) {
   const uint64_t from = sector * kSectorBytes;
@@ -115,7 +121,21 @@ void SimFile::write(core::FileOp& op, core::FileHandle file, std::span<const iov
   if (operation.bytes > core::kWriteBytesMax) violations_.push_back("a write that is too long");
 }
 
-void SimFile::sync(core::FileOp& op, core::FileHandle file) { start_on(op, Kind::sync, file); }
+// What is written while a sync is under way may be covered by it or not.
+SimFile::Operation& SimFile::start_sync(core::FileOp& op, core::FileHandle handle) {
+  Operation& operation = start_on(op, Kind::sync, handle);
+  const File& file = file_of(operation);
+  for (const uint64_t sector : file.dirty) {
+    operation.sectors.emplace(sector, sector_of(file.cached, sector));
+  }
+  return operation;
+}
+
+void SimFile::sync(core::FileOp& op, core::FileHandle file) { start_sync(op, file); }
+
+void SimFile::sync_data(core::FileOp& op, core::FileHandle file) {
+  start_sync(op, file).data_only = true;
+}
 
 void SimFile::sync_directory(core::FileOp& op, const char* path) {
   start(op, Kind::sync_directory, path).changes = change_count_;
@@ -204,7 +224,7 @@ int SimFile::carry_out(Operation& operation, Ending ending) {
     return written >= 0 ? written : error;
   }
   const bool good = ending == Ending::good;
-  if (operation.kind == Kind::sync) carry_out_sync(file_of(operation), good);
+  if (operation.kind == Kind::sync) carry_out_sync(operation, good);
   if (!good) return error;
   switch (operation.kind) {
     case Kind::create:
@@ -355,12 +375,15 @@ int SimFile::carry_out_write(const Operation& operation, Ending ending) {
 }
 
 // After a failure the kernel holds the octets for clean, wherever they are.
-void SimFile::carry_out_sync(File& file, bool good) {
+void SimFile::carry_out_sync(const Operation& operation, bool good) {
+  File& file = file_of(operation);
   if (good) file.stable.resize(file.cached.size());
-  for (const uint64_t sector : file.dirty) {
-    if (good || chance(500)) copy_sector(file.cached, file.stable, sector);
+  for (const auto& [sector, octets] : operation.sectors) {
+    if (!file.dirty.contains(sector)) continue;  // cut off, or written with a sync of its own
+    if (good || chance(500)) put(file.stable, sector * kSectorBytes, octets);
+    // Written once more meanwhile: only what it held then is stable.
+    if (sector_of(file.cached, sector) == octets) file.dirty.erase(sector);
   }
-  file.dirty.clear();
 }
 
 // --- the end of it -------------------------------------------------------------------------------

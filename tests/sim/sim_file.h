@@ -70,11 +70,13 @@ class SimFile final : public core::FileIo {
     uint64_t offset = 0;         // of a write
     uint64_t bytes = 0;          // of a write, an allocation, the file after a truncation
     bool synced = false;
+    bool data_only = false;  // of a sync
     uint64_t due_step = 0;
     core::FileOp* op = nullptr;
-    std::vector<iovec> pieces;      // borrowed memory
-    std::vector<std::byte> octets;  // what it held when the write began
-    uint64_t changes = 0;           // of names that had happened when a directory's sync began
+    std::vector<iovec> pieces;                           // borrowed memory
+    std::vector<std::byte> octets;                       // what it held when the write began
+    std::map<uint64_t, std::vector<std::byte>> sectors;  // dirty ones when a sync began
+    uint64_t changes = 0;  // of names that had happened when a directory's sync began
   };
 
   /// files   what is on the disk already
@@ -94,6 +96,7 @@ class SimFile final : public core::FileIo {
   void write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
              uint64_t offset, bool synced) override;
   void sync(core::FileOp& op, core::FileHandle file) override;
+  void sync_data(core::FileOp& op, core::FileHandle file) override;
   void sync_directory(core::FileOp& op, const char* path) override;
   void truncate(core::FileOp& op, core::FileHandle file, uint64_t bytes) override;
   void close(core::FileHandle file) override;
@@ -162,7 +165,8 @@ class SimFile final : public core::FileIo {
   void settle_names(const std::string& directory, uint64_t changes);
   void leave_to_chance(const Operation& operation);
   int carry_out_write(const Operation& operation, Ending ending);
-  void carry_out_sync(File& file, bool good);
+  Operation& start_sync(core::FileOp& op, core::FileHandle file);
+  void carry_out_sync(const Operation& operation, bool good);
   void check_borrowed(const Operation& operation);
   template <class Visit>
   static void for_each_sector(const Operation& operation, Visit&& visit);
