@@ -16,10 +16,12 @@ namespace mailrace::spool {
 struct Chunk {
   Chunk* next = nullptr;  // in the list that holds it
   std::byte* octets = nullptr;
-  uint32_t bytes = 0;                        // octets of records so far, the open one included
-  uint32_t open_at = 0;                      // where the open record begins
-  bool ends_mail = false;                    // holds the end record: somebody waits for it
+  uint32_t bytes = 0;        // octets of records so far, the open one included
+  uint32_t open_at = 0;      // where the open record begins
+  bool begins_mail = false;  // holds the first record of the mail
+  bool ends_mail = false;    // holds the end record, as the last one: somebody waits for it
   Durability durability = Durability::disk;  // ... to have come so far
+  uint64_t mail_data_bytes = 0;              // if it ends the mail: octets of its data
   uint32_t mail_slot = 0;                    // whose records these are: the writer's slot ...
   uint64_t mail_id = 0;                      // ... if it still has this mail
   uint64_t end_offset = 0;                   // in the log, once appended

@@ -24,13 +24,14 @@ GroupCommit::GroupCommit(core::FileIo& files, ChunkPool& chunks, const SpoolOpti
       events_(events),
       maker_(files, options.directory, options.worker, options.first_segment, options.segment_bytes,
              options.salt),
+      fill_(kLongTailBytesMax),
       last_mail_id_(options.last_mail_id) {
-  MAILRACE_CHECK(options.segment_bytes >= kSegmentHeadBytes + core::kChunkBytes + kTailBytesMax);
   MAILRACE_CHECK(block_bytes_ <= core::kBlockBytes);
+  MAILRACE_CHECK(options.segment_bytes >= kSegmentHeadBytes + core::kChunkBytes + footer_bytes(1));
   for (Flight& flight : flights_) {
     flight.op = {&GroupCommit::on_written, &flight};
     flight.log = this;
-    flight.pieces.reserve(core::kWriteChunksMax + 1);
+    flight.pieces.reserve(core::kWriteChunksMax + 2 * kIndexRecordsMax + 2);
   }
   for (Segment& segment : segments_) {
     segment.cut = {&GroupCommit::on_cut, &segment};
@@ -58,6 +59,7 @@ std::optional<core::Error> GroupCommit::unwritable() const noexcept {
 }
 
 bool GroupCommit::due(core::Instant now) const noexcept {
+  if (current_ != nullptr && current_->state != Segment::State::open) return true;
   if (queue_.empty()) return false;
   if (closing_) return true;
   if (queued_bytes_ >= options_.commit_bytes) return true;
@@ -122,7 +124,7 @@ bool GroupCommit::ensure_segment(core::Instant now, core::WallTime wall) noexcep
     segment->landed = kSegmentHeadBytes;
     segment->synced = kSegmentHeadBytes;
     segment->sequence = 0;
-    segment->mails = 0;
+    index_.begin(ready.number);
     segment->flights = 0;
     current_ = segment;
   }
@@ -150,6 +152,9 @@ bool GroupCommit::start_flight(core::Instant now, core::WallTime wall) noexcept 
   MAILRACE_CHECK(flight_count_ < kFlights);
   if (!ensure_segment(now, wall)) return false;
   Segment& segment = *current_;
+  const bool sealing = segment.state == Segment::State::indexed;
+  // Who finds the seal takes everything before it for granted.
+  if (sealing && (segment.flights > 0 || !is_stable(segment))) return false;
   Flight& flight = flights_[(first_flight_ + flight_count_) % kFlights];
   flight.segment = &segment;
   flight.chunks = {};
@@ -159,14 +164,20 @@ bool GroupCommit::start_flight(core::Instant now, core::WallTime wall) noexcept 
   flight.ends_disk_mail = false;
   flight.done = false;
   flight.dead = false;
-  bool full = false;
-  while (!queue_.empty() && flight.pieces.size() < core::kWriteChunksMax) {
-    const uint64_t tail_at = segment.used + queue_.front()->bytes;
-    full = tail_at + kTailBytesMax > segment.capacity;
-    if (full || tail_at + kTailBytesMax - flight.file_offset > core::kWriteBytesMax) break;
-    place(queue_.pop(), flight);
+  if (segment.state == Segment::State::open) {
+    const bool full = place_chunks(flight);
+    if (full || (closing_ && queue_.empty())) segment.state = Segment::State::full;
   }
-  end_flight(flight, full || (closing_ && queue_.empty()));
+  if (sealing) {
+    add_seal(flight);
+  } else if (segment.state == Segment::State::full && place_index(flight)) {
+    add_long_mark(flight);
+    segment.state = Segment::State::indexed;
+  } else {
+    add_mark(flight, block_end(segment.used + record_bytes(kMarkBodyBytes)));
+  }
+  MAILRACE_CHECK(segment.used % block_bytes_ == 0);
+  MAILRACE_CHECK(segment.used <= segment.capacity);
   flight.end = written_;
   MAILRACE_CHECK(written_ <= appended_);
   ++flight_count_;
@@ -179,61 +190,109 @@ bool GroupCommit::start_flight(core::Instant now, core::WallTime wall) noexcept 
   return true;
 }
 
+// Chunks, as long as the write has room. returns   whether the segment has no more room
+bool GroupCommit::place_chunks(Flight& flight) noexcept {
+  const Segment& segment = *flight.segment;
+  while (!queue_.empty() && flight.pieces.size() < core::kWriteChunksMax) {
+    const uint64_t tail_at = segment.used + queue_.front()->bytes;
+    if (tail_at + footer_bytes(index_.mails() + 1) > segment.capacity) return true;
+    if (tail_at + kTailBytesMax - flight.file_offset > core::kWriteBytesMax) break;
+    place(queue_.pop(), flight);
+  }
+  return false;
+}
+
 // Gives each record of the chunk its sequence in the segment, and the chunk a piece of the write.
 void GroupCommit::place(Chunk& chunk, Flight& flight) noexcept {
   Segment& segment = *flight.segment;
   for (uint32_t at = 0; at < chunk.bytes;) {
     at += uint32_t(place_record(chunk.octets + at, segment.key, segment.sequence++));
   }
+  index_.note(chunk, segment.used);
   if (chunk.ends_mail) {
-    ++segment.mails;
     --queued_commits_;
     flight.ends_disk_mail |= chunk.durability == Durability::disk;
   }
   queued_bytes_ -= chunk.bytes;
-  segment.used += chunk.bytes;
-  flight.file_bytes += chunk.bytes;
+  add_piece(flight, {chunk.octets, chunk.bytes});
   MAILRACE_CHECK(chunk.end_offset > written_);
   written_ = chunk.end_offset;  // not a sum: octets between may have been dropped
-  flight.pieces.push_back({chunk.octets, chunk.bytes});
   flight.chunks.push(chunk);
 }
 
-// A mark behind the chunks, long enough that the write ends with a block; a seal behind that.
-void GroupCommit::end_flight(Flight& flight, bool sealing) noexcept {
-  Segment& segment = *flight.segment;
-  size_t bytes = add_mark(flight, sealing ? kSealRecordBytes : 0);
-  if (sealing) bytes += add_seal(flight, bytes);
-  flight.pieces.push_back({flight.tail.data(), bytes});
-  flight.file_bytes += bytes;
-  segment.used += bytes;
-  MAILRACE_CHECK(segment.used % block_bytes_ == 0);
-  MAILRACE_CHECK(segment.used <= segment.capacity);
-  if (!sealing) return;
-  segment.cut_at = segment.used;
-  segment.state = Segment::State::sealed;
-  current_ = nullptr;
+void GroupCommit::add_piece(Flight& flight, const iovec& piece) noexcept {
+  flight.pieces.push_back(piece);
+  flight.file_bytes += piece.iov_len;
+  flight.segment->used += piece.iov_len;
 }
 
-size_t GroupCommit::add_mark(Flight& flight, size_t bytes_behind) noexcept {
+uint64_t GroupCommit::block_end(uint64_t offset) const noexcept {
+  return core::align_up(offset, block_bytes_);
+}
+
+// --- the end of a write, and of a segment --------------------------------------------------------
+
+// The most that follows the last chunk of a segment in which so many mails end: marks of the write
+// that it is in, of writes with index records, of one without, and of the seal.
+uint64_t GroupCommit::footer_bytes(uint64_t mails) const noexcept {
+  const uint64_t mark_bytes = record_bytes(kMarkBodyBytes) + block_bytes_;
+  return index_bytes(mails) + (kIndexRecordsMax + 3) * mark_bytes + kSealRecordBytes;
+}
+
+// Index records, as long as the write has room. returns   whether the seal may come next
+bool GroupCommit::place_index(Flight& flight) noexcept {
+  static_assert(index_bytes(core::kIndexRecordEntries) + kLongTailBytesMax <= core::kWriteBytesMax);
   Segment& segment = *flight.segment;
-  const uint64_t end = segment.used + record_bytes(kMarkBodyBytes) + bytes_behind;
-  const auto body_bytes = size_t(kMarkBodyBytes + core::align_up(end, block_bytes_) - end);
-  std::byte* const at = flight.tail.data();
+  while (flight.file_bytes + index_.next_bytes() + kLongTailBytesMax <= core::kWriteBytesMax) {
+    if (index_.next_bytes() == 0) return true;
+    for (const iovec& piece : index_.next_record(segment.key, segment.sequence, segment.used)) {
+      add_piece(flight, piece);
+    }
+    ++segment.sequence;
+  }
+  return false;
+}
+
+// A mark from where the write is up to `end`.
+void GroupCommit::add_mark(Flight& flight, uint64_t end) noexcept {
+  Segment& segment = *flight.segment;
+  const auto bytes = size_t(end - segment.used);
+  const size_t body_bytes = bytes - core::kRecordHeaderBytes;
+  std::byte* const at = bytes <= flight.tail.size() ? flight.tail.data() : fill_.data();
+  MAILRACE_CHECK(bytes <= fill_.size());
   std::byte* const body = at + core::kRecordHeaderBytes;
   std::memset(body, 0, body_bytes);
   encode_mark(body, {segment.landed});
   encode_record({at, core::kRecordHeaderBytes}, RecordType::mark, 0, {body, body_bytes});
-  return size_t(place_record(at, segment.key, segment.sequence++));
+  place_record(at, segment.key, segment.sequence++);
+  add_piece(flight, {at, bytes});
 }
 
-size_t GroupCommit::add_seal(Flight& flight, size_t offset) noexcept {
+// Where little would be left behind the seal, the mark before it takes that up: so a seal ends with
+// its file, whether that is cut or not, and is found without reading the records.
+void GroupCommit::add_long_mark(Flight& flight) noexcept {
+  const Segment& segment = *flight.segment;
+  const uint64_t seal_bytes = block_end(record_bytes(kMarkBodyBytes) + kSealRecordBytes);
+  const uint64_t seal_at = segment.capacity - segment.capacity % block_bytes_ - seal_bytes;
+  const uint64_t end = block_end(segment.used + record_bytes(kMarkBodyBytes));
+  MAILRACE_CHECK(end <= seal_at);
+  add_mark(flight, seal_at - end <= core::kSealedRestBytesMax ? seal_at : end);
+}
+
+// A mark and the seal behind it, in whole blocks.
+void GroupCommit::add_seal(Flight& flight) noexcept {
   Segment& segment = *flight.segment;
-  std::byte* const at = flight.tail.data() + offset;
+  const uint64_t end = block_end(segment.used + record_bytes(kMarkBodyBytes) + kSealRecordBytes);
+  add_mark(flight, end - kSealRecordBytes);
+  std::byte* const at = flight.tail.data() + flight.file_bytes;
   std::byte* const body = at + core::kRecordHeaderBytes;
-  encode_seal(body, {segment.mails, segment.sequence});
+  encode_seal(body, index_.seal(segment.sequence, flight.file_offset));
   encode_record({at, core::kRecordHeaderBytes}, RecordType::seal, 0, {body, kSealBodyBytes});
-  return size_t(place_record(at, segment.key, segment.sequence++));
+  place_record(at, segment.key, segment.sequence++);
+  add_piece(flight, {at, kSealRecordBytes});
+  segment.cut_at = segment.used;
+  segment.state = Segment::State::sealed;
+  current_ = nullptr;
 }
 
 void GroupCommit::on_written(core::FileOp& op, int result) {
@@ -328,7 +387,8 @@ void GroupCommit::retire_flights() noexcept {
 // A broken segment is synced when it was cut.
 void GroupCommit::sync_if_awaited(Segment& segment) noexcept {
   const bool is_sound =
-      segment.state == Segment::State::open || segment.state == Segment::State::sealed;
+      segment.state == Segment::State::open || segment.state == Segment::State::full ||
+      segment.state == Segment::State::indexed || segment.state == Segment::State::sealed;
   if (is_sound && syncing_ == nullptr && disk_mails_to_ > durable_) start_sync(segment);
 }
 
@@ -362,14 +422,19 @@ void GroupCommit::end_sync(int result) noexcept {
   events_.moved(events_.context);
 }
 
+// Whether what has landed needs no sync any more.
+bool GroupCommit::is_stable(const Segment& segment) const noexcept {
+  return options_.sync != SyncPolicy::behind_writes || segment.synced == segment.landed;
+}
+
 void GroupCommit::retire_segment(Segment& segment) noexcept {
   if (syncing_ == &segment) return;  // its end comes here again
   const bool sealed = segment.state == Segment::State::sealed;
-  if (!sealed && segment.state != Segment::State::broken) return;
+  const bool indexed = segment.state == Segment::State::indexed;
+  if (!sealed && !indexed && segment.state != Segment::State::broken) return;
   // Octets of the file, not of the log: a mark and a seal are none, and matter to readers as well.
-  if (sealed && options_.sync == SyncPolicy::behind_writes && segment.synced < segment.landed) {
-    return start_sync(segment);
-  }
+  if ((sealed || indexed) && !is_stable(segment)) return start_sync(segment);
+  if (indexed) return;  // the seal comes next
   if (sealed && segment.capacity - segment.cut_at <= core::kSealedRestBytesMax) {
     files_.close(segment.file);
     segment.state = Segment::State::free;

@@ -7,6 +7,7 @@
 #include "core/port/file_io.h"
 #include "spool/chunk.h"
 #include "spool/record.h"
+#include "spool/segment_index.h"
 #include "spool/segment_maker.h"
 
 #include <array>
@@ -110,7 +111,9 @@ class GroupCommit {
     enum class State : uint8_t {
       free,
       open,
-      sealed,    // its last writes are under way
+      full,      // its index is to be written
+      indexed,   // only the seal is missing, which waits until everything before it has landed
+      sealed,    // its last write is under way
       broken,    // a write failed, others are under way
       cutting,   // sealed and whole: the allocated rest is given back
       mending,   // broken: what lies behind the failed write is cut off
@@ -125,7 +128,6 @@ class GroupCommit {
     uint64_t landed = 0;    // everything before this offset of the file has
     uint64_t synced = 0;    // a sync of the file has covered this; SyncPolicy::behind_writes
     uint64_t sequence = 0;  // of the next record
-    uint64_t mails = 0;     // end records
     uint32_t flights = 0;   // writes under way
     GroupCommit* log = nullptr;
     core::FileOp cut;
@@ -144,7 +146,7 @@ class GroupCommit {
     bool done = false;
     bool dead = false;  // its segment broke at or before it
     std::vector<iovec> pieces;
-    std::array<std::byte, kTailBytesMax> tail{};  // mark and seal
+    std::array<std::byte, kTailBytesMax> tail{};  // mark, seal
   };
 
   static void on_written(core::FileOp& op, int result);
@@ -156,9 +158,14 @@ class GroupCommit {
   void finish(core::Instant now, core::WallTime wall) noexcept;
   bool start_flight(core::Instant now, core::WallTime wall) noexcept;
   void place(Chunk& chunk, Flight& flight) noexcept;
-  void end_flight(Flight& flight, bool sealing) noexcept;
-  size_t add_mark(Flight& flight, size_t bytes_behind) noexcept;
-  size_t add_seal(Flight& flight, size_t at) noexcept;
+  bool place_chunks(Flight& flight) noexcept;
+  bool place_index(Flight& flight) noexcept;
+  void add_piece(Flight& flight, const iovec& piece) noexcept;
+  void add_mark(Flight& flight, uint64_t end) noexcept;
+  void add_long_mark(Flight& flight) noexcept;
+  void add_seal(Flight& flight) noexcept;
+  uint64_t footer_bytes(uint64_t mails) const noexcept;
+  uint64_t block_end(uint64_t offset) const noexcept;
   void land(Flight& flight, int result) noexcept;
   void break_segment(Segment& segment, uint64_t cut_at, const core::Error& error) noexcept;
   void retire_flights() noexcept;
@@ -166,6 +173,7 @@ class GroupCommit {
   void start_sync(Segment& segment) noexcept;
   void end_sync(int result) noexcept;
   void retire_segment(Segment& segment) noexcept;
+  bool is_stable(const Segment& segment) const noexcept;
   void drop_lost_chunks() noexcept;
   void lose_queue(const core::Error& error) noexcept;
   void give_up_mails(const core::Error& error) noexcept;
@@ -191,6 +199,8 @@ class GroupCommit {
 
   std::array<Segment, kFlights + 4> segments_;
   Segment* current_ = nullptr;
+  SegmentIndex index_;           // of the segment that was written to last
+  std::vector<std::byte> fill_;  // its long mark
 
   // SyncPolicy::behind_writes: one at a time; who lands meanwhile shares the next one.
   core::FileOp sync_;

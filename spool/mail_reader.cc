@@ -40,6 +40,7 @@ MailReader::Event MailReader::add(uint64_t segment, const Record& record) {
       return add_end(segment, record);
     case RecordType::mark:
     case RecordType::seal:
+    case RecordType::index:
       return Event::none;
   }
   return Event::none;
@@ -90,7 +91,10 @@ MailReader::Event MailReader::add_end(uint64_t segment, const Record& record) {
     open_.pop_back();  // find() put it there
   }
   if (bad != nullptr) {
-    if (removed) return Event::none;
+    if (removed) {
+      mail_.end = end.value_or(EndBody{});
+      return Event::cut_off;
+    }
     const uint64_t first_segment = begun ? mail_.first_segment : 0;
     problem_ = {record.header.mail_id, first_segment, segment, record.offset, bad};
     return Event::damaged;

@@ -44,6 +44,7 @@ class MailReader {
     mail,     // mail() is complete
     damaged,  // an end record came, but the mail before it is not whole: see problem()
     dropped,  // too many mails without an end: the one that was silent longest, see problem()
+    cut_off,  // an end record came, but the mail has records in front of a gap: mail().end
   };
   struct Problem {
     uint64_t mail_id = 0;
@@ -58,8 +59,8 @@ class MailReader {
   /// Takes the next record of the worker; `segment` is the number of the segment it stands in.
   Event add(uint64_t segment, const Record& record);
 
-  /// Segments are missing here because somebody removed them. A mail that has records there was
-  /// no more wanted: its end is no event.
+  /// Segments are missing here because somebody removed them, or did not read them. A mail that has
+  /// records there is no more wanted: its end is no fault.
   void note_gap();
   /// Records were lost here: what is missing from now on is damage again.
   void note_damage() noexcept { gap_ = false; }
@@ -67,7 +68,7 @@ class MailReader {
   /// The lowest segment with the first record of a mail that has no end yet.
   std::optional<uint64_t> oldest_open_segment() const;
 
-  /// Valid after Event::mail, until the next call.
+  /// Valid after Event::mail, until the next call; its end after Event::cut_off.
   const StoredMail& mail() const noexcept { return mail_; }
   /// Valid after Event::damaged and Event::dropped.
   const Problem& problem() const noexcept { return problem_; }

@@ -34,7 +34,7 @@ bool all_zeros(core::Octets octets) noexcept {
 // Cheap and without false negatives: most octets that are no header fail here.
 bool may_be_header(const std::byte* at) noexcept {
   const auto type = core::load_le<uint16_t>(at + kTypeAt);
-  return type >= uint16_t(RecordType::envelope) && type <= uint16_t(RecordType::mark) &&
+  return type >= uint16_t(RecordType::envelope) && type <= uint16_t(RecordType::index) &&
          core::load_le<uint32_t>(at + kBodyBytesAt) <= core::kRecordBodyBytesMax;
 }
 
@@ -229,11 +229,17 @@ void SegmentReader::check_padding(const Record& record) {
 }
 
 void SegmentReader::check_seal(const Record& record) {
-  if (record.header.type != RecordType::seal) return;
+  if (record.header.type != RecordType::seal) {
+    return check_.add(record.header, record.offset, record.body);
+  }
   const auto seal = decode_seal(record.body);
-  const bool right =
-      seal && seal->records == record.header.sequence && (anchor_ || seal->mails == outcome_.mails);
-  if (!right) add_damage({.offset = record.offset, .what = "record.seal"});
+  const char* problem = nullptr;
+  if (!seal || seal->records != record.header.sequence) {
+    problem = "record.seal";
+  } else if (!anchor_) {
+    problem = check_.problem_with(*seal);
+  }
+  if (problem != nullptr) add_damage({.offset = record.offset, .what = problem});
   outcome_.end = SegmentEnd::sealed;
   over_ = true;
 }

@@ -4,6 +4,7 @@
 
 #include "core/base/limits.h"
 #include "core/port/disk.h"
+#include "spool/footer.h"
 #include "spool/record.h"
 #include "spool/segment.h"
 
@@ -144,6 +145,7 @@ class SegmentReader {
   uint64_t searched_body_bytes_ = 0;
   bool tail_reported_ = false;
   bool marked_ = false;  // a mark was read: this segment's writes end with one
+  FooterCheck check_;
 
   Record record_;
   Damage damage_;

@@ -27,7 +27,7 @@ uint32_t header_crc(const std::byte* header, const SegmentKey& key) noexcept {
 }
 
 bool known(uint16_t type) noexcept {
-  return type >= uint16_t(RecordType::envelope) && type <= uint16_t(RecordType::mark);
+  return type >= uint16_t(RecordType::envelope) && type <= uint16_t(RecordType::index);
 }
 
 }  // namespace
@@ -126,11 +126,33 @@ core::Result<EndBody> decode_end(core::Octets body) noexcept {
 void encode_seal(std::byte* target, const SealBody& seal) noexcept {
   store_le(target, seal.mails);
   store_le(target + 8, seal.records);
+  store_le(target + 16, seal.data_bytes);
+  store_le(target + 24, seal.mail_id_max);
+  store_le(target + 32, seal.first_ended);
+  store_le(target + 40, seal.last_ended);
+  store_le(target + 48, seal.index_at);
+  store_le(target + 56, seal.index_entries);
+  store_le(target + 64, seal.began_at);
 }
 
 core::Result<SealBody> decode_seal(core::Octets body) noexcept {
-  if (body.size() != kSealBodyBytes) return core::fail(core::Errc::corrupt, "record.seal");
-  return SealBody{load_le<uint64_t>(body.data()), load_le<uint64_t>(body.data() + 8)};
+  const bool has_summary = body.size() == kSealBodyBytes;
+  if (!has_summary && body.size() != kSealBodyBytesVersion2) {
+    return core::fail(core::Errc::corrupt, "record.seal");
+  }
+  SealBody seal;
+  seal.mails = load_le<uint64_t>(body.data());
+  seal.records = load_le<uint64_t>(body.data() + 8);
+  if (!has_summary) return seal;
+  seal.data_bytes = load_le<uint64_t>(body.data() + 16);
+  seal.mail_id_max = load_le<uint64_t>(body.data() + 24);
+  seal.first_ended = load_le<uint64_t>(body.data() + 32);
+  seal.last_ended = load_le<uint64_t>(body.data() + 40);
+  seal.index_at = load_le<uint64_t>(body.data() + 48);
+  seal.index_entries = load_le<uint64_t>(body.data() + 56);
+  seal.began_at = load_le<uint64_t>(body.data() + 64);
+  seal.has_summary = true;
+  return seal;
 }
 
 void encode_mark(std::byte* target, const MarkBody& mark) noexcept {

@@ -13,7 +13,7 @@
 namespace mailrace::spool {
 
 /// On disk: a number is never reused.
-enum class RecordType : uint16_t { envelope = 1, data = 2, end = 3, seal = 4, mark = 5 };
+enum class RecordType : uint16_t { envelope = 1, data = 2, end = 3, seal = 4, mark = 5, index = 6 };
 
 /// One record header, little-endian, on an 8-octet boundary.
 ///
@@ -106,11 +106,23 @@ core::Result<EndBody> decode_end(core::Octets body) noexcept;
 
 /// The body of a seal record.
 struct SealBody {
-  uint64_t mails = 0;
-  uint64_t records = 0;
+  uint64_t mails = 0;    // end records in the segment
+  uint64_t records = 0;  // before the seal
+  // Since version 3, without which it is not has_summary:
+  uint64_t data_bytes = 0;     // of the mails that end in the segment
+  uint64_t mail_id_max = 0;    // of its records
+  uint64_t first_ended = 0;    // least ...
+  uint64_t last_ended = 0;     // ... and greatest id of the mails that end in it; 0: none does
+  uint64_t index_at = 0;       // offset of the first index record; 0: there is none
+  uint64_t index_entries = 0;  // less than `mails`: these are the first ones
+  uint64_t began_at = 0;       // where the write begins that the seal is in, with a mark
+  bool has_summary = false;
 };
-inline constexpr size_t kSealBodyBytes = 16;
+inline constexpr size_t kSealBodyBytes = 72;
+inline constexpr size_t kSealBodyBytesVersion2 = 16;
+/// target   kSealBodyBytes; all of it is written
 void encode_seal(std::byte* target, const SealBody& seal) noexcept;
+/// body     of either length
 core::Result<SealBody> decode_seal(core::Octets body) noexcept;
 
 /// The body of a mark record, which ends each write; zeros behind it fill the write's last block.
@@ -121,9 +133,12 @@ inline constexpr size_t kMarkBodyBytes = 8;
 void encode_mark(std::byte* target, const MarkBody& mark) noexcept;
 core::Result<MarkBody> decode_mark(core::Octets body) noexcept;
 
-/// The most that stands behind the chunks of a write: its mark, and a seal.
-inline constexpr size_t kTailBytesMax =
-    record_bytes(kMarkBodyBytes) + core::kBlockBytes + record_bytes(kSealBodyBytes);
+/// The most that stands behind the chunks of a write: its mark, up to the end of a block.
+inline constexpr size_t kTailBytesMax = record_bytes(kMarkBodyBytes) + core::kBlockBytes;
+/// Where index records and the seal come behind it, the mark may go on up to where the seal ends
+/// with the file.
+inline constexpr size_t kLongTailBytesMax = kTailBytesMax + core::kSealedRestBytesMax;
+static_assert(record_bytes(kMarkBodyBytes) + record_bytes(kSealBodyBytes) <= core::kBlockBytes);
 
 using core::Durability;
 

@@ -34,6 +34,7 @@ class Recoverer {
   SpoolVisit visit(uint32_t worker) {
     SpoolVisit visit;
     visit.only_worker = worker;
+    visit.by_footer = true;
     visit.search_zeros_max = UINT64_MAX;
     visit.finding = [this](const Finding& finding) { find(finding); };
     visit.mail = [this](const StoredMail& mail) {
@@ -41,7 +42,17 @@ class Recoverer {
       current_->octets += mail.data_bytes;
       return true;
     };
+    visit.cut_off = [this](const EndBody& end) {
+      ++current_->mails;
+      current_->octets += end.data_bytes;
+    };
     visit.segment = [this](const SegmentSummary& segment) {
+      if (segment.footer) {
+        current_->mails += segment.footer->seal.mails;
+        current_->octets += segment.footer->seal.data_bytes;
+      } else if (segment.read) {
+        ++recovery_.segments_read;
+      }
       current_->next_segment = std::max(current_->next_segment, segment.number + 1);
       if (segment.outcome.salt != 0) current_->salt = segment.outcome.salt;
       current_->last_mail_id = std::max(current_->last_mail_id, segment.outcome.mail_id_max);

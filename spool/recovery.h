@@ -25,7 +25,7 @@ struct WorkerRecovery {
   uint64_t last_mail_id = 0;  // the greatest that was read, accepted or not
   uint64_t salt = 0;          // of its segments; 0: none has one
   std::vector<FreeSegment> free_segments = {};
-  uint64_t mails = 0;   // accepted
+  uint64_t mails = 0;   // accepted; with a footer, as many as it says
   uint64_t octets = 0;  // of mail data in them
 };
 
@@ -36,11 +36,13 @@ struct Recovery {
   uint64_t tails_cut = 0;
   uint64_t octets_cut = 0;  // allocated octets that were given back included
   uint64_t segments_removed = 0;
+  uint64_t segments_read = 0;  // from end to end, because they have no footer that checks
 };
 
-/// Reads the whole spool, cuts tails that a crash left in the newest segments, removes those
-/// without any record. Octets that do not check but have whole records behind them stay as they are
-/// and are reported; no damage stops it. Requires: no server writes to the spool.
+/// Reads the footers of sealed segments and all of the others: those that a crash left, and old
+/// ones. Cuts tails that a crash left in the newest segments, removes those without any record.
+/// Octets that do not check but have whole records behind them stay as they are and are reported,
+/// where segments are read; no damage stops it. Requires: no server writes to the spool.
 ///
 /// disk         where files can be opened for writing
 /// spool_path   exists; may be empty

@@ -249,11 +249,15 @@ class Salvager {
   core::Result<void> copy(core::FileHandle source, core::FileHandle target) {
     SegmentFile file(disk_, target, key_);
     SegmentReader reader = reader_of(source, segment_.unfinished);
+    uint64_t end = disk_.size(source).value_or(0);  // of what is copied
     for (auto step = reader.next(); step != SegmentReader::Step::end; step = reader.next()) {
       if (step != SegmentReader::Step::record) continue;
       const Record& record = reader.record();
       const RecordHeader& header = record.header;
-      if (header.type == RecordType::seal) continue;
+      if (header.type == RecordType::seal) {
+        end = record.offset;
+        continue;
+      }
       if (std::ranges::binary_search(plan_.lost, header.mail_id)) continue;
       if (file.end() < record.offset) leave_out(record.offset - file.end());
       if (const auto filled = file.fill_to(record.offset); !filled) return filled;
@@ -263,12 +267,11 @@ class Salvager {
       ++outcome_.records;
       if (header.type == RecordType::end) ++outcome_.mails;
     }
-    const bool sealed = reader.outcome().end == SegmentEnd::sealed;
-    const uint64_t end = sealed ? reader.outcome().valid_bytes - record_bytes(kSealBodyBytes)
-                                : disk_.size(source).value_or(0);
     if (end > file.end()) leave_out(end - file.end());
+    // No summary: the index that was copied may name mails that are gone. Recovery reads the segment.
     std::vector<std::byte> seal(kSealBodyBytes);
-    encode_seal(seal.data(), {outcome_.mails, file.records()});
+    encode_seal(seal.data(), {.mails = outcome_.mails, .records = file.records()});
+    seal.resize(kSealBodyBytesVersion2);
     if (const auto added = file.add(RecordType::seal, 0, seal); !added) return added;
     written_bytes_ = file.end();
     written_records_ = file.records();

@@ -15,7 +15,6 @@ using core::load_le;
 using core::store_le;
 
 constexpr std::string_view kMagic = "MAILRACE";
-constexpr uint32_t kVersion = 2;  // version 1 had no salt
 constexpr size_t kHeadCrcAt = 60;
 constexpr size_t kMoreAt = 64;  // since version 2
 constexpr size_t kHeadUsedBytes = 72;
@@ -63,7 +62,7 @@ void encode_segment_head(core::MutableOctets target, const SegmentHead& head) no
   std::ranges::fill(target, std::byte{0});
   std::byte* const at = target.data();
   std::memcpy(at, kMagic.data(), kMagic.size());
-  const uint32_t version = head.salt == 0 ? 1 : kVersion;
+  const uint32_t version = head.salt == 0 ? 1 : head.version;
   store_le(at + 8, version);
   store_le(at + 12, uint32_t(kSegmentHeadBytes));
   store_le(at + 16, head.generation);
@@ -89,10 +88,11 @@ core::Result<SegmentHead> decode_segment_head(core::Octets octets) noexcept {
   if (load_le<uint32_t>(at + kHeadCrcAt) != head_crc(octets, version)) {
     return core::fail(core::Errc::corrupt, "segment.head_crc");
   }
-  const bool ours = version >= 1 && version <= kVersion;
+  const bool ours = version >= 1 && version <= kSegmentVersion;
   if (!ours || load_le<uint32_t>(at + 12) != kSegmentHeadBytes)
     return core::fail(core::Errc::unsupported, "segment.version");
   SegmentHead head;
+  head.version = version;
   head.generation = load_le<uint64_t>(at + 16);
   head.worker = load_le<uint32_t>(at + 24);
   head.created_at_ns = int64_t(load_le<uint64_t>(at + 32));

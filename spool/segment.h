@@ -15,14 +15,18 @@ namespace mailrace::spool {
 /// Where the records begin; a whole block, so that they can be written through aligned blocks.
 inline constexpr size_t kSegmentHeadBytes = 4096;
 
+/// The format version that is written. Version 1 had no salt, version 2 no footers.
+inline constexpr uint32_t kSegmentVersion = 3;
+
 /// The first octets of a segment. source: spool/FORMAT.md, "Segment"
 struct SegmentHead {
   uint64_t generation = 0;  // the segment's number
   uint32_t worker = 0;
   int64_t created_at_ns = 0;
-  uint64_t capacity = 0;       // octets allocated for the file
-  uint64_t salt = 0;           // of the spool; 0: format version 1
-  uint64_t mail_id_floor = 0;  // no mail id up to this one may be given out again
+  uint64_t capacity = 0;               // octets allocated for the file
+  uint64_t salt = 0;                   // of the spool; 0: format version 1
+  uint64_t mail_id_floor = 0;          // no mail id up to this one may be given out again
+  uint32_t version = kSegmentVersion;  // of the format; without a salt always 1
 };
 
 /// Writes the head and zeros behind it. Requires: target.size() == kSegmentHeadBytes.

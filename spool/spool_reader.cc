@@ -38,7 +38,8 @@ struct SpoolReader::WorkerWalk {
   std::string directory;
   std::vector<uint64_t> numbers;
   MailReader mails;
-  uint64_t salt = 0;  // of the spool, as far as it is known
+  uint64_t salt = 0;    // of the spool, as far as it is known
+  bool passed = false;  // a segment was not read, but for its footer
 
   std::string path(uint64_t number) const { return directory + "/" + segment_file_name(number); }
   bool unfinished(size_t index) const {
@@ -83,7 +84,7 @@ core::Result<void> SpoolReader::walk(const SpoolVisit& visit) {
 
 // returns  false: the visitor has seen enough
 bool SpoolReader::walk_worker(uint32_t worker, const SpoolVisit& visit) {
-  WorkerWalk walk{worker, visit, worker_path(path_, worker), {}, MailReader(worker), 0};
+  WorkerWalk walk{worker, visit, worker_path(path_, worker), {}, MailReader(worker)};
   const auto names = disk_.list(walk.directory);
   if (!names) {
     walk.find(FindingKind::unreadable, walk.directory, 0, names.error().where);
@@ -116,6 +117,7 @@ bool SpoolReader::walk_segment(WorkerWalk& walk, size_t index) {
     return true;
   }
   segment.read = true;
+  if (walk.visit.by_footer && pass_by_footer(walk, *file, segment)) return true;
   const bool unfinished = walk.unfinished(index);
   SegmentReader reader(disk_, *file,
                        {.generation = number,
@@ -138,6 +140,25 @@ bool SpoolReader::walk_segment(WorkerWalk& walk, size_t index) {
   judge_tail(walk, index, segment);
   if (walk.visit.segment) walk.visit.segment(segment);
   return go_on;
+}
+
+bool SpoolReader::pass_by_footer(WorkerWalk& walk, core::FileHandle file, SegmentSummary& segment) {
+  segment.footer = read_footer(disk_, file, segment.number);
+  if (!segment.footer) return false;
+  const Footer& footer = *segment.footer;
+  segment.file_bytes = disk_.size(file).value_or(0);
+  segment.outcome = {.end = SegmentEnd::sealed,
+                     .valid_bytes = footer.end,
+                     .records = footer.seal.records + 1,
+                     .mails = footer.seal.mails,
+                     .mail_id_max = footer.mail_id_max(),
+                     .created_at_ns = footer.head.created_at_ns,
+                     .salt = footer.head.salt};
+  disk_.close(file);
+  walk.passed = true;
+  walk.mails.note_gap();
+  if (walk.visit.segment) walk.visit.segment(segment);
+  return true;
 }
 
 // Whether the segment has a record; if not, none of its mails can miss a part.
@@ -180,7 +201,8 @@ bool SpoolReader::drain(WorkerWalk& walk, SegmentReader& reader, const SegmentSu
       case SegmentReader::Step::end:
         return true;
       case SegmentReader::Step::damage:
-        if (reader.damage().records_lost) walk.mails.note_damage();
+        // Where a mail may have begun in a segment that was not read, nothing is missing for sure.
+        if (reader.damage().records_lost && !walk.passed) walk.mails.note_damage();
         walk.find(FindingKind::corruption, segment.file, reader.damage().offset,
                   reader.damage().what);
         break;
@@ -201,6 +223,9 @@ bool SpoolReader::report(WorkerWalk& walk, MailReader::Event event) {
     case MailReader::Event::damaged:
       walk.find(FindingKind::damaged_mail, walk.path(problem.segment), problem.offset, problem.what,
                 problem.mail_id);
+      return true;
+    case MailReader::Event::cut_off:
+      if (walk.passed && walk.visit.cut_off) walk.visit.cut_off(walk.mails.mail().end);
       return true;
     case MailReader::Event::dropped:
       walk.find(FindingKind::dropped_mail, walk.path(problem.segment), problem.offset, problem.what,

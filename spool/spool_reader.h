@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/port/disk.h"
+#include "spool/footer.h"
 #include "spool/mail_reader.h"
 #include "spool/reader.h"
 
@@ -38,6 +39,8 @@ struct SegmentSummary {
   uint64_t file_bytes = 0;
   SegmentOutcome outcome = {};
   bool read = false;  // false: it could not be opened
+  // What stands for its records, which were not read; see SpoolVisit::by_footer.
+  std::optional<Footer> footer = {};
 };
 
 /// Who is told what during a walk; every function may be left out.
@@ -48,7 +51,12 @@ struct SpoolVisit {
   std::function<void(uint32_t worker, uint64_t unaccepted)> worker;  // after its last segment
   std::function<void(uint64_t bytes)> progress;                      // octets walked over since
   std::function<bool()> settle;                                      // see ReaderOptions::settle
+  /// A mail that ends in a segment that was read, and has records in one that was not: by_footer.
+  std::function<void(const EndBody&)> cut_off;
   std::optional<uint32_t> only_worker;
+  /// Segments with a footer that checks are not read: `segment` is told what the footer says, and
+  /// nobody is told of the mails that end there.
+  bool by_footer = false;
   uint64_t search_zeros_max = core::kReaderSearchZerosMax;
 };
 
@@ -84,6 +92,7 @@ class SpoolReader {
 
   bool walk_worker(uint32_t worker, const SpoolVisit& visit);
   bool walk_segment(WorkerWalk& walk, size_t index);
+  bool pass_by_footer(WorkerWalk& walk, core::FileHandle file, SegmentSummary& segment);
   bool drain(WorkerWalk& walk, SegmentReader& reader, const SegmentSummary& segment);
   bool report(WorkerWalk& walk, MailReader::Event event);
   void judge_tail(WorkerWalk& walk, size_t index, SegmentSummary& segment);

@@ -121,6 +121,7 @@ Chunk* Writer::take_chunk(const Mail& mail, uint32_t slot) noexcept {
 
 // Hands a chunk of closed records to the log.
 void Writer::push_chunk(Mail& mail) noexcept {
+  mail.chunk->begins_mail = mail.end_offset == 0;
   mail.end_offset = log_.append(*std::exchange(mail.chunk, nullptr));
 }
 
@@ -173,6 +174,7 @@ void Writer::commit(const MailHandle& handle) {
     chunk.bytes += uint32_t{kEndBodyBytes};
     chunk.close_record(RecordType::end);
     chunk.ends_mail = true;
+    chunk.mail_data_bytes = mail->data_bytes;
     push_chunk(*mail);
     mail->state = State::committing;
   } else {

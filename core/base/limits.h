@@ -217,7 +217,14 @@ inline constexpr uint64_t kSegmentBytesFloor = 1ull << 20;
 inline constexpr uint64_t kSegmentBytesCeiling = 64ull << 30;
 static_assert(kSegmentBytesFloor >= 16 * kChunkBytes);
 /// What may stay allocated behind a seal: less is not worth a change of the file's length.
-inline constexpr uint64_t kSealedRestBytesMax = 2 * kChunkBytes;
+inline constexpr uint64_t kSealedRestBytesMax = 3 * kChunkBytes;
+/// Mails that the index of a segment names: those of 256 MiB of 4 KiB mails. Of further ones the
+/// footer says only how many there are, and between which ids, so to find one of them by its id its
+/// segment is read. To seal the segment instead would cost more: one that is not of full length
+/// cannot be used again.
+inline constexpr size_t kIndexEntriesMax = 64 << 10;
+/// Entries of one index record; at 24 octets two of these fit into a write.
+inline constexpr size_t kIndexRecordEntries = 16 << 10;
 /// Segments that wait to be used again, of one worker.
 inline constexpr size_t kFreeSegmentsMax = 4;
 
@@ -269,7 +276,7 @@ static_assert(kCursorSlotBytes >= kCursorHeadBytes + kWorkersMax * kCursorWorker
 /// further ones.
 inline constexpr uint64_t kOperationsMax = 1u << 20;
 
-inline constexpr int64_t kRetainForMaxS = 366 * 24 * 3600;  // --retain-for
+inline constexpr int64_t kRetainForMaxS = 366 * 24 * 3600;   // --retain-for
 inline constexpr uint64_t kRetainBytesCeiling = 1ull << 50;  // --retain-bytes
 
 // --- mailrace load -------------------------------------------------------------------------------

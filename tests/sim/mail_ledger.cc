@@ -4,6 +4,8 @@
 
 #include "core/base/check.h"
 #include "core/base/queue_id.h"
+#include "spool/footer.h"
+#include "spool/reader.h"
 #include "spool/segment.h"
 #include "spool/spool_reader.h"
 
@@ -29,6 +31,38 @@ core::Endpoint peer_of(const SimMail& mail) {
   peer.address.octets[0] = uint8_t(mail.seed % 200);
   peer.port = uint16_t(mail.seed);
   return peer;
+}
+
+// Where the footer and a full scan of the segment disagree; empty: nowhere.
+std::string difference(MemoryDisk& disk, core::FileHandle file, uint64_t number,
+                       const spool::Footer& footer) {
+  std::vector<spool::IndexEntry> ends;
+  uint64_t data_bytes = 0;
+  uint64_t mail_id_max = footer.head.mail_id_floor;
+  spool::SegmentReader reader(disk, file, {.generation = number});
+  for (auto step = reader.next(); step != spool::SegmentReader::Step::end; step = reader.next()) {
+    if (step == spool::SegmentReader::Step::damage) return reader.damage().what;
+    const spool::Record& record = reader.record();
+    mail_id_max = std::max(mail_id_max, record.header.mail_id);
+    if (record.header.type != spool::RecordType::end) continue;
+    data_bytes += spool::decode_end(record.body)->data_bytes;
+    ends.push_back({record.header.mail_id, record.offset, number});
+  }
+  const spool::SealBody& seal = footer.seal;
+  if (reader.outcome().end != spool::SegmentEnd::sealed) return "not sealed";
+  if (reader.outcome().valid_bytes != footer.end) return "end";
+  if (reader.outcome().records != seal.records + 1) return "records";
+  if (ends.size() != seal.mails || ends.size() != seal.index_entries) return "mails";
+  if (data_bytes != seal.data_bytes) return "data_bytes";
+  if (mail_id_max != footer.mail_id_max()) return "mail_id_max";
+  size_t i = 0;
+  const bool read = spool::read_index(disk, file, footer, [&](const spool::IndexEntry& entry) {
+    const bool same = entry.mail_id == ends[i].mail_id && entry.end_offset == ends[i].end_offset &&
+                      entry.first_segment >= 1 && entry.first_segment <= number;
+    i += same ? 1 : 0;
+    return same;
+  });
+  return read && i == ends.size() ? "" : "index";
 }
 
 }  // namespace
@@ -160,6 +194,7 @@ void MailLedger::compare(MemoryDisk& disk, bool crashed, const char* when) {
     return true;
   };
   if (!reader.walk(visit)) problem(when, 0, "the spool cannot be listed");
+  compare_footers(disk, when);
   for (auto& [mail_id, entry] : entries_) {
     if (entry.retired) {
       if (seen.contains(mail_id))
@@ -182,6 +217,25 @@ void MailLedger::compare(MemoryDisk& disk, bool crashed, const char* when) {
     if (!findings_count || excused.contains(finding.file)) continue;
     problem(when, finding.mail_id,
             finding.file + " at " + std::to_string(finding.offset) + ": " + finding.what);
+  }
+}
+
+// A footer that checks stands for its segment: whoever reads that finds what the footer says, and
+// no damage. A crash is no excuse, only a disk that fails to cut off what a failed write left.
+void MailLedger::compare_footers(MemoryDisk& disk, const char* when) {
+  const auto names = disk.list(kSimWorker);
+  for (const std::string& name : *names) {
+    const auto number = spool::parse_segment_file_name(name);
+    if (!number) continue;
+    const std::string path = std::string(kSimWorker) + "/" + name;
+    const auto file = disk.open(path, /*writable=*/false);
+    const auto footer = spool::read_footer(disk, *file, *number);
+    if (footer) {
+      ++footers_seen;
+      const std::string wrong = difference(disk, *file, *number, *footer);
+      if (!wrong.empty() && findings_count) problem(when, 0, path + ": footer: " + wrong);
+    }
+    disk.close(*file);
   }
 }
 

@@ -73,9 +73,11 @@ class MailLedger {
   std::vector<std::string> problems;
   uint64_t excused_lost = 0;  // mails that were reported and are gone as they may be, all together
   uint64_t durable_seen = 0;  // mails found that were reported durable, all comparisons together
+  uint64_t footers_seen = 0;  // that check, all comparisons together
 
  private:
   void problem(const char* when, uint64_t mail_id, const std::string& what);
+  void compare_footers(MemoryDisk& disk, const char* when);
 
   core::BlockPool paths_{4096, 512};
   std::map<uint64_t, LedgerEntry> entries_;

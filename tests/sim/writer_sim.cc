@@ -52,6 +52,7 @@ WriterSim::Counts& WriterSim::Counts::operator+=(const Counts& other) {
   broken_segments += other.broken_segments;
   recycled += other.recycled;
   lost += other.lost;
+  footers += other.footers;
   return *this;
 }
 
@@ -67,6 +68,7 @@ std::vector<std::string> WriterSim::run() {
   }
   counts_.mails = ledger_.durable_seen;
   counts_.lost = ledger_.excused_lost;
+  counts_.footers = ledger_.footers_seen;
   return ledger_.problems;
 }
 

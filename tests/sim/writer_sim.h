@@ -53,6 +53,7 @@ class WriterSim {
     uint64_t broken_segments = 0;
     uint64_t recycled = 0;
     uint64_t lost = 0;  // reported, and taken by a power cut as they might be
+    uint64_t footers = 0;
 
     Counts& operator+=(const Counts& other);
   };

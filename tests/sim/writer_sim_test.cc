@@ -78,6 +78,7 @@ TEST(WriterSimTest, GoodDiskLosesNothing) {
   EXPECT_EQ(counts.failed + counts.no_space + counts.broken_segments, 0u);
   if (replaying()) return;
   EXPECT_GT(counts.mails, 1000u);
+  EXPECT_GT(counts.footers, 100u);
 }
 
 TEST(WriterSimTest, FaultsGiveUpTheSegmentAndNothingThatWasPromised) {
@@ -100,6 +101,7 @@ TEST(WriterSimTest, PowerCutsLoseNothingThatWasPromised) {
   });
   if (replaying()) return;
   EXPECT_GT(counts.mails, 1000u);
+  EXPECT_GT(counts.footers, 100u);
 }
 
 // Old segments come back full of valid records of an earlier generation: none of them may be taken
@@ -119,6 +121,7 @@ TEST(WriterSimTest, SegmentsAreUsedAgainAndNothingOldComesBack) {
   if (replaying()) return;
   EXPECT_GT(counts.mails, 1000u);
   EXPECT_GT(counts.recycled, 200u);
+  EXPECT_GT(counts.footers, 1000u);
 }
 
 TEST(WriterSimTest, PageCacheSurvivesTheDeathOfTheProcess) {
@@ -130,6 +133,7 @@ TEST(WriterSimTest, PageCacheSurvivesTheDeathOfTheProcess) {
   });
   if (replaying()) return;
   EXPECT_GT(counts.mails, 1000u);
+  EXPECT_GT(counts.footers, 100u);
 }
 
 // Whole means whole: the ledger compares the octets of each mail that is found, whatever it was

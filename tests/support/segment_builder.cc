@@ -6,17 +6,19 @@
 #include "core/base/limits.h"
 #include "core/smtp/recipient_list.h"
 #include "spool/envelope.h"
-#include "spool/segment.h"
 
+#include <algorithm>
 #include <array>
 
 namespace mailrace::tests {
 
 using spool::RecordType;
 
-SegmentBuilder::SegmentBuilder(uint64_t generation, uint32_t worker, uint64_t salt)
+SegmentBuilder::SegmentBuilder(uint64_t generation, uint32_t worker, uint64_t salt,
+                               uint32_t version)
     : key_(generation, salt), octets_(spool::kSegmentHeadBytes) {
-  spool::encode_segment_head(octets_, {generation, worker, /*created_at_ns=*/0, 1 << 20, salt});
+  spool::encode_segment_head(octets_, {generation, worker, /*created_at_ns=*/0, 1 << 20, salt,
+                                       /*mail_id_floor=*/0, version});
 }
 
 uint64_t SegmentBuilder::add(RecordType type, uint64_t mail_id, core::Octets body) {
@@ -26,7 +28,8 @@ uint64_t SegmentBuilder::add(RecordType type, uint64_t mail_id, core::Octets bod
   if (!body.empty()) std::memcpy(at + core::kRecordHeaderBytes, body.data(), body.size());
   spool::encode_record({at, core::kRecordHeaderBytes}, type, mail_id, body);
   spool::place_record(at, key_, sequence_++);
-  if (type == RecordType::end) ++mails_;
+  if (type == RecordType::end) note_end(mail_id, offset, body);
+  seal_.mail_id_max = std::max(seal_.mail_id_max, mail_id);
   offsets_.push_back(offset);
   return offset;
 }
@@ -64,7 +67,32 @@ uint64_t SegmentBuilder::add_mark(uint64_t durable_bytes) {
 
 void SegmentBuilder::add_seal() {
   std::array<std::byte, spool::kSealBodyBytes> body{};
-  spool::encode_seal(body.data(), {mails_, sequence_});
+  spool::encode_seal(body.data(), {.mails = mails_, .records = sequence_});
+  add(RecordType::seal, 0, core::Octets(body).first(spool::kSealBodyBytesVersion2));
+}
+
+void SegmentBuilder::note_end(uint64_t mail_id, uint64_t offset, core::Octets body) {
+  ++mails_;
+  entries_.push_back({mail_id, offset, key_.generation()});
+  seal_.data_bytes += core::load_le<uint64_t>(body.data());
+  seal_.first_ended = mails_ == 1 ? mail_id : std::min(seal_.first_ended, mail_id);
+  seal_.last_ended = std::max(seal_.last_ended, mail_id);
+}
+
+void SegmentBuilder::add_footer() {
+  if (!entries_.empty()) {
+    std::vector<std::byte> index(entries_.size() * spool::kIndexEntryBytes);
+    for (size_t i = 0; i < entries_.size(); ++i) {
+      spool::encode_index_entry(&index[i * spool::kIndexEntryBytes], entries_[i]);
+    }
+    seal_.index_at = add(RecordType::index, 0, index);
+  }
+  seal_.began_at = add_mark(octets_.size());
+  seal_.mails = mails_;
+  seal_.records = sequence_;
+  seal_.index_entries = entries_.size();
+  std::array<std::byte, spool::kSealBodyBytes> body{};
+  spool::encode_seal(body.data(), seal_);
   add(RecordType::seal, 0, body);
 }
 

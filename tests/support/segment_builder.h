@@ -5,6 +5,8 @@
 #include "core/base/bytes.h"
 #include "core/smtp/envelope.h"
 #include "spool/record.h"
+#include "spool/segment.h"
+#include "spool/segment_index.h"
 
 #include <cstdint>
 #include <string>
@@ -30,7 +32,8 @@ struct TestMail {
 class SegmentBuilder {
  public:
   /// salt   0: a segment of format version 1
-  explicit SegmentBuilder(uint64_t generation, uint32_t worker = 0, uint64_t salt = 0);
+  explicit SegmentBuilder(uint64_t generation, uint32_t worker = 0, uint64_t salt = 0,
+                          uint32_t version = spool::kSegmentVersion);
 
   /// One record. returns  its offset in the file
   uint64_t add(spool::RecordType type, uint64_t mail_id, core::Octets body);
@@ -43,7 +46,10 @@ class SegmentBuilder {
   void add_mail(const TestMail& mail, size_t piece_bytes = 16 << 10);
   /// As a write ends that began when everything before `durable_bytes` had landed.
   uint64_t add_mark(uint64_t durable_bytes);
+  /// A seal as up to version 2.
   void add_seal();
+  /// Index, mark and seal.
+  void add_footer();
   /// Zeros up to a file of `bytes`.
   void allocate(uint64_t bytes);
 
@@ -53,9 +59,13 @@ class SegmentBuilder {
   uint64_t end() const { return octets_.size(); }
 
  private:
+  void note_end(uint64_t mail_id, uint64_t offset, core::Octets body);
+
   spool::SegmentKey key_;
   uint64_t sequence_ = 0;
   uint64_t mails_ = 0;
+  spool::SealBody seal_;                    // of a footer, as far as it is known
+  std::vector<spool::IndexEntry> entries_;  // of its index
   std::vector<std::byte> octets_;
   std::vector<uint64_t> offsets_;
 };

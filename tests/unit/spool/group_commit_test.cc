@@ -221,7 +221,7 @@ TEST_F(GroupCommitTest, NextSegmentWaitsForTheWritesToThisOne) {
   }
   append(++mail, true, 13);
   flush();
-  ASSERT_EQ(writes(), 3u);  // two with mails, one with the seal
+  ASSERT_EQ(writes(), 3u);  // two with mails, one with the index; the seal waits for all of them
   for (size_t i = 0; i < files_.pending();) {
     // The next segment becomes ready; still nothing is written to it.
     const SimFile::Operation& operation = files_.operation(i);
@@ -459,7 +459,7 @@ TEST_F(GroupCommitTest, ClosesBehindASeal) {
   EXPECT_EQ(files_.open_count(), 0u);
   EXPECT_EQ(log_->durable(), kRecord);
   EXPECT_EQ(files_.cached().at("worker/0000000000000001.segment").size(),
-            4096 + kRecord + kMark + kSealRecordBytes);
+            4096 + kRecord + index_bytes(1) + kMark + kMark + kSealRecordBytes);
 }
 
 // What the records in a write of chunks and a mark are; the mark's body is in `mark`.

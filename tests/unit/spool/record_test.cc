@@ -21,6 +21,7 @@ TEST(RecordTest, WorkedExampleMatchesFormatMd) {
   tests::SegmentBuilder segment(/*generation=*/1, /*worker=*/0, tests::kWorkedExampleSalt);
   segment.add_mail(tests::worked_example_mail());
   segment.add_mark(/*durable_bytes=*/4096);
+  segment.add_footer();
   EXPECT_EQ(tests::hex_dump(segment.octets()), tests::format_md_dump());
 }
 
@@ -104,7 +105,7 @@ TEST(RecordTest, TheSaltTellsForgedRecords) {
 
 // Octets with a right checksum but a type or length that no writer uses.
 TEST(RecordTest, RefusesUnknownTypesAndLongBodies) {
-  for (const uint16_t type : {uint16_t{0}, uint16_t{6}, uint16_t{0xffff}}) {
+  for (const uint16_t type : {uint16_t{0}, uint16_t{7}, uint16_t{0xffff}}) {
     auto octets = end_record();
     core::store_le(octets.data() + 24, type);
     place_record(octets.data(), SegmentKey(7), 0);
@@ -116,12 +117,13 @@ TEST(RecordTest, RefusesUnknownTypesAndLongBodies) {
   EXPECT_EQ(std::string(decode_record(octets, SegmentKey(7)).error().where), "record.body_bytes");
 }
 
-TEST(RecordTest, EndAndSealBodiesHaveOneLength) {
-  const std::array<std::byte, 32> octets{};
+TEST(RecordTest, EndAndSealBodiesHaveTheirLengths) {
+  const std::array<std::byte, 80> octets{};
   for (size_t size = 0; size <= octets.size(); ++size) {
     const auto body = core::Octets(octets).first(size);
     EXPECT_EQ(decode_end(body).has_value(), size == kEndBodyBytes);
-    EXPECT_EQ(decode_seal(body).has_value(), size == kSealBodyBytes);
+    EXPECT_EQ(decode_seal(body).has_value(),
+              size == kSealBodyBytes || size == kSealBodyBytesVersion2);
     EXPECT_EQ(decode_mark(body).has_value(), size >= kMarkBodyBytes);  // zeros may follow
   }
 }

@@ -186,7 +186,7 @@ TEST(RecoveryTest, LeavesATailThatCannotBeRead) {
 TEST(RecoveryTest, LeavesAFormatVersionThatIsNotOurs) {
   SegmentBuilder segment = two_mails(1);
   auto octets = segment.octets();
-  core::store_le(octets.data() + 8, uint32_t{3});
+  core::store_le(octets.data() + 8, uint32_t{kSegmentVersion + 1});
   const uint32_t crc = core::crc32c(0, core::Octets(octets).first(60));
   core::store_le(octets.data() + 60, core::crc32c(crc, core::Octets(octets).subspan(64, 8)));
   MemoryDisk disk;

@@ -29,8 +29,9 @@ using tests::walk_spool;
 using tests::WalkedSpool;
 
 constexpr const char* kGoldenPaths[] = {MAILRACE_SOURCE_DIR "/tests/data/segment_version_1.segment",
+                                        MAILRACE_SOURCE_DIR "/tests/data/segment_version_2.segment",
                                         MAILRACE_SOURCE_DIR
-                                        "/tests/data/segment_version_2.segment"};
+                                        "/tests/data/segment_version_3.segment"};
 
 std::string path_of(uint64_t number, uint32_t worker = 0) {
   return segment_path("/spool", worker, number);
@@ -372,11 +373,11 @@ class GoldenSegmentTest : public testing::TestWithParam<uint32_t> {};
 
 TEST_P(GoldenSegmentTest, IsReadAndWrittenOctetForOctet) {
   const char* const path = kGoldenPaths[GetParam() - 1];
-  SegmentBuilder segment(1, 0, GetParam() == 1 ? 0 : tests::kWorkedExampleSalt);
+  SegmentBuilder segment(1, 0, GetParam() == 1 ? 0 : tests::kWorkedExampleSalt, GetParam());
   segment.add_mail(tests::worked_example_mail());
   segment.add_mail({.mail_id = 2, .forward_paths = {"x@y", "z@y"}, .data = "two, in pieces"}, 5);
   if (GetParam() > 1) segment.add_mark(kSegmentHeadBytes);
-  segment.add_seal();
+  GetParam() < 3 ? segment.add_seal() : segment.add_footer();
   if (std::getenv("MAILRACE_WRITE_GOLDEN") != nullptr) {
     std::ofstream(path, std::ios::binary) << core::as_text(segment.octets());
   }
@@ -397,7 +398,7 @@ TEST_P(GoldenSegmentTest, IsReadAndWrittenOctetForOctet) {
   EXPECT_EQ(walked.mails.at(1).envelope.helo, "client.example.org");
 }
 
-INSTANTIATE_TEST_SUITE_P(Versions, GoldenSegmentTest, testing::Values(1u, 2u));
+INSTANTIATE_TEST_SUITE_P(Versions, GoldenSegmentTest, testing::Values(1u, 2u, 3u));
 
 }  // namespace
 }  // namespace mailrace::spool
