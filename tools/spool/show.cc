@@ -2,16 +2,21 @@
 // `mailrace spool show`: the envelope in lines, an empty line, then the mail data.
 #include "core/base/limits.h"
 #include "core/base/queue_id.h"
+#include "spool/follower.h"
+#include "spool/footer.h"
 #include "tools/lib/exit_codes.h"
 #include "tools/lib/flag_values.h"
 #include "tools/lib/flags.h"
+#include "tools/lib/posix_disk.h"
 #include "tools/spool/claims.h"
 #include "tools/spool/commands.h"
 #include "tools/spool/output.h"
 #include "tools/spool/walk.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace mailrace::tools {
 namespace {
@@ -21,6 +26,9 @@ struct ShowFlags {
   std::string id;
   bool headers_only = false;
 };
+
+// As spool/FORMAT.md makes ids.
+uint32_t worker_of(uint64_t id) { return uint32_t(id % core::kWorkersMax); }
 
 const char* durability_name(uint8_t durability) {
   switch (durability) {
@@ -136,6 +144,15 @@ core::Result<void> print_data(SpoolWalk& walk, const spool::StoredMail& mail, Ou
   return read;
 }
 
+// The mail, if an index names it and all of it is there.
+std::optional<spool::StoredMail> find_by_index(const std::string& directory, uint64_t id) {
+  PosixDisk disk;
+  const auto place = spool::find_in_index(disk, directory, worker_of(id), id);
+  if (!place) return std::nullopt;
+  auto mail = spool::find_mail(disk, directory, *place);
+  return mail ? std::optional(std::move(*mail)) : std::nullopt;
+}
+
 }  // namespace
 
 int spool_show(int argc, char** argv) {
@@ -158,17 +175,24 @@ int spool_show(int argc, char** argv) {
   if (!walk.open()) return kExitUsage;
   bool found = false;
   core::Result<void> read;
-  spool::SpoolVisit visit;
-  visit.only_worker = uint32_t(*id % core::kWorkersMax);  // as spool/FORMAT.md makes ids
-  visit.mail = [&](const spool::StoredMail& mail) {
-    if (mail.mail_id != *id) return true;
+  const auto show = [&](const spool::StoredMail& mail) {
     found = true;
     walk.progress().clear();
     out.write(envelope_text(mail, mark_name(walk.mark(*id))));
     read = print_data(walk, mail, out, flags.headers_only);
-    return false;
   };
-  if (!walk.run(std::move(visit))) return kExitUsage;
+  if (const auto mail = find_by_index(flags.directory, *id)) {
+    show(*mail);
+  } else {
+    spool::SpoolVisit visit;
+    visit.only_worker = worker_of(*id);
+    visit.mail = [&](const spool::StoredMail& other) {
+      if (other.mail_id != *id) return true;
+      show(other);
+      return false;
+    };
+    if (!walk.run(std::move(visit))) return kExitUsage;
+  }
   out.flush();
   if (!found) {
     complain(flags.directory + ": no mail " + queue_id(*id));
