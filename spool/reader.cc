@@ -118,6 +118,7 @@ void SegmentReader::read_head() {
     return;
   }
   outcome_.created_at_ns = head->created_at_ns;
+  outcome_.capacity = head->capacity;
   outcome_.valid_bytes = std::min<uint64_t>(octets.size(), kSegmentHeadBytes);
   if (head->generation != key_.generation()) {
     add_damage({.offset = 16, .what = "segment.generation"});
@@ -251,7 +252,7 @@ SegmentReader::Step SegmentReader::skip(const Checked& checked, bool& again) {
   Found found;
   if (checked.bad == nullptr && in_range(checked.record)) {
     found.record = checked.record;
-  } else {
+  } else if (!options_.unwritten || outcome_.records > 0) {
     const bool skip_body = checked.header_good &&
                            (checked.bad == nullptr || checked.record.header.sequence == sequence_);
     found = search(offset_ + (skip_body ? record_bytes(checked.record.header.body_bytes)

@@ -49,6 +49,7 @@ struct SegmentOutcome {
   uint64_t damages = 0;
   uint64_t tail_generation = 0;  // of a stale_tail: whose header was found there
   int64_t created_at_ns = 0;     // from the head; 0 if it does not check
+  uint64_t capacity = 0;         // likewise
   uint64_t salt = 0;             // that the records were checked with
 };
 
@@ -63,6 +64,9 @@ struct ReaderOptions {
   std::function<bool()> settle = nullptr;
   /// Writes to this segment may have been under way when its server died.
   bool unfinished = false;
+  /// No write to this segment can have begun. If no record stands at its start, none is searched
+  /// for behind that.
+  bool unwritten = false;
 };
 
 /// Walks one segment. Trusts no length before its header's checksum. Where a record does not check,

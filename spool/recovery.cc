@@ -6,6 +6,7 @@
 #include "core/base/limits.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace mailrace::spool {
@@ -15,18 +16,14 @@ class Recoverer {
  public:
   Recoverer(core::Disk& disk, const std::string& spool_path) : disk_(disk), path_(spool_path) {}
 
-  core::Result<Recovery> run() {
+  core::Result<Recovery> run(uint32_t worker) {
     SpoolReader reader(disk_, path_);
-    MAILRACE_TRY(const std::vector<uint32_t> workers, reader.workers());
-    for (const uint32_t worker : workers) {
-      recovery_.workers.push_back({.worker = worker});
-      current_ = &recovery_.workers.back();
-      segments_.clear();
-      const auto walked = reader.walk(visit(worker));
-      if (!walked) return tl::unexpected<core::Error>(walked.error());
-      for (const SegmentSummary& segment : segments_) tidy(segment);
-      find_free_segments(worker);
-    }
+    recovery_.workers.push_back({.worker = worker});
+    current_ = &recovery_.workers.back();
+    const auto walked = reader.walk(visit(worker));
+    if (!walked) return tl::unexpected<core::Error>(walked.error());
+    for (const SegmentSummary& segment : segments_) tidy(segment);
+    find_free_segments(worker);
     return std::move(recovery_);
   }
 
@@ -128,8 +125,33 @@ class Recoverer {
 
 }  // namespace
 
+core::Result<Recovery> recover_worker(core::Disk& disk, const std::string& spool_path,
+                                      uint32_t worker) {
+  return Recoverer(disk, spool_path).run(worker);
+}
+
 core::Result<Recovery> recover(core::Disk& disk, const std::string& spool_path) {
-  return Recoverer(disk, spool_path).run();
+  MAILRACE_TRY(const std::vector<uint32_t> workers, SpoolReader(disk, spool_path).workers());
+  Recovery all;
+  for (const uint32_t worker : workers) {
+    MAILRACE_TRY(Recovery recovery, recover_worker(disk, spool_path, worker));
+    add_recovery(all, std::move(recovery));
+  }
+  return all;
+}
+
+void add_recovery(Recovery& all, Recovery&& other) {
+  std::ranges::move(other.workers, std::back_inserter(all.workers));
+  std::ranges::sort(all.workers, {}, &WorkerRecovery::worker);
+  const size_t room = core::kFindingsMax - all.findings.size();
+  const size_t kept = std::min(room, other.findings.size());
+  std::move(other.findings.begin(), other.findings.begin() + ptrdiff_t(kept),
+            std::back_inserter(all.findings));
+  all.findings_count += other.findings_count;
+  all.tails_cut += other.tails_cut;
+  all.octets_cut += other.octets_cut;
+  all.segments_removed += other.segments_removed;
+  all.segments_read += other.segments_read;
 }
 
 }  // namespace mailrace::spool

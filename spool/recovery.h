@@ -49,4 +49,10 @@ struct Recovery {
 /// fails        io: the spool directory cannot be listed
 core::Result<Recovery> recover(core::Disk& disk, const std::string& spool_path);
 
+/// The same for one worker, who must have a directory. For several at a time, each with a disk of
+/// its own; add_recovery() makes one of them all.
+core::Result<Recovery> recover_worker(core::Disk& disk, const std::string& spool_path,
+                                      uint32_t worker);
+void add_recovery(Recovery& all, Recovery&& other);
+
 }  // namespace mailrace::spool

@@ -40,6 +40,7 @@ struct SpoolReader::WorkerWalk {
   MailReader mails;
   uint64_t salt = 0;    // of the spool, as far as it is known
   bool passed = false;  // a segment was not read, but for its footer
+  bool open = false;    // the segment before was not left: neither sealed nor cut
 
   std::string path(uint64_t number) const { return directory + "/" + segment_file_name(number); }
   bool unfinished(size_t index) const {
@@ -124,7 +125,8 @@ bool SpoolReader::walk_segment(WorkerWalk& walk, size_t index) {
                         .salt = walk.salt,
                         .search_zeros_max = walk.visit.search_zeros_max,
                         .settle = unfinished ? walk.visit.settle : nullptr,
-                        .unfinished = unfinished});
+                        .unfinished = unfinished,
+                        .unwritten = walk.visit.by_footer && walk.open});
   bool go_on = drain(walk, reader, segment);
   const bool has_next = index + 1 < walk.numbers.size();
   while (go_on && unfinished && has_next && reader.outcome().end != SegmentEnd::sealed) {
@@ -138,6 +140,8 @@ bool SpoolReader::walk_segment(WorkerWalk& walk, size_t index) {
   segment.file_bytes = disk_.size(*file).value_or(0);
   disk_.close(*file);
   judge_tail(walk, index, segment);
+  walk.open = segment.outcome.end != SegmentEnd::sealed && segment.outcome.capacity > 0 &&
+              segment.file_bytes >= segment.outcome.capacity;
   if (walk.visit.segment) walk.visit.segment(segment);
   return go_on;
 }
@@ -156,6 +160,7 @@ bool SpoolReader::pass_by_footer(WorkerWalk& walk, core::FileHandle file, Segmen
                      .salt = footer.head.salt};
   disk_.close(file);
   walk.passed = true;
+  walk.open = false;
   walk.mails.note_gap();
   if (walk.visit.segment) walk.visit.segment(segment);
   return true;

@@ -255,6 +255,8 @@ inline constexpr uint64_t kReaderSearchBodyBytesMax = 1ull << 30;
 /// The newest segments of a worker: the ones that writes may be under way to, and the one made
 /// ahead. Only these may have a tail that is torn or still growing.
 inline constexpr size_t kUnfinishedSegmentsMax = kWritesInFlightMax + 2;
+/// Logs of workers that are recovered at the same time.
+inline constexpr size_t kRecoveryThreadsMax = 16;
 /// Findings that a report keeps; further ones are only counted.
 inline constexpr size_t kFindingsMax = 1024;
 

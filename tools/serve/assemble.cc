@@ -8,6 +8,7 @@
 #include "spool/consumers.h"
 #include "spool/segment.h"
 #include "tools/lib/posix_disk.h"
+#include "tools/serve/recover_spool.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -107,8 +108,7 @@ std::optional<std::string> Server::open_spool() {
 
   if (auto failed = check_spool_io()) return failed;
 
-  PosixDisk disk;
-  const auto recovery = spool::recover(disk, options_.spool);
+  const auto recovery = recover_spool(options_.spool);
   if (!recovery) return "cannot read the spool: " + error_text(recovery.error());
   log_recovery(*recovery);
   recovered_ = recovery->workers;

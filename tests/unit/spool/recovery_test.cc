@@ -124,6 +124,26 @@ TEST(RecoveryTest, FindsRecordsBehindManyZeros) {
   EXPECT_EQ(disk.files[path_of(1)].size(), octets.size());
 }
 
+// While a segment was neither sealed nor cut, nothing was written to the next one: it was only made
+// ahead, and its zeros need not be read. Where the one before was left, they are.
+TEST(RecoveryTest, DoesNotSearchASegmentThatWasOnlyMadeAhead) {
+  for (const bool left : {false, true}) {
+    MemoryDisk disk;
+    SegmentBuilder tail = two_mails(1);
+    tail.allocate(left ? tail.end() : 1 << 20);  // its capacity
+    disk.files[path_of(1)] = tail.octets();
+    SegmentBuilder ahead = two_mails(2);
+    auto octets = ahead.octets();
+    std::fill_n(octets.begin() + kSegmentHeadBytes, core::kRecordHeaderBytes, std::byte{0});
+    disk.files[path_of(2)] = octets;
+    const auto recovery = recover(disk, "/spool");
+    ASSERT_TRUE(recovery);
+    EXPECT_EQ(recovery->segments_removed, left ? 0u : 1u);
+    EXPECT_EQ(disk.files.contains(path_of(2)), left);
+    EXPECT_EQ(recovery->workers[0].next_segment, 3u);
+  }
+}
+
 TEST(RecoveryTest, RemovesSegmentsWithoutAnyRecord) {
   MemoryDisk disk;
   disk.files[path_of(1)] = two_mails(1).octets();
