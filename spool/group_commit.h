@@ -40,7 +40,7 @@ struct SpoolOptions {
   uint64_t segment_bytes = core::kSegmentBytesDefault;
   SyncPolicy sync = SyncPolicy::with_each_write;
   // So many octets are written without waiting for another write, or for a commit at all.
-  uint64_t commit_bytes = core::kWriteAheadBytes;
+  uint64_t commit_bytes = core::kCommitBytesDefault;
   core::Duration commit_delay{};  // how long a commit may wait for company; 0: not at all
 };
 

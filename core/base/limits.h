@@ -236,9 +236,15 @@ inline constexpr size_t kWriteBytesMax = 1 << 20;
 static_assert(kWriteBytesMax % kBlockBytes == 0);
 static_assert(kWriteBytesMax >= 2 * (kChunkBytes + kBlockBytes));
 static_assert(kWriteChunksMax <= 1024);  // IOV_MAX
-/// Mail data that no commit waits for is written in blocks of this size.
-inline constexpr size_t kWriteAheadBytes = 256 << 10;
-static_assert(kWriteAheadBytes / kChunkBytes < kChunksPerWorker / 4);
+/// So many octets are written without waiting for another write, for company, or for a commit at
+/// all: --commit-bytes. Less than a block is written as one, more than a write takes is two.
+inline constexpr uint64_t kCommitBytesDefault = 256 << 10;
+inline constexpr uint64_t kCommitBytesFloor = kBlockBytes;
+inline constexpr uint64_t kCommitBytesCeiling = kWriteBytesMax;
+static_assert(kCommitBytesFloor <= kCommitBytesDefault);
+static_assert(kCommitBytesDefault <= kCommitBytesCeiling);
+static_assert(kCommitBytesCeiling / kChunkBytes < kChunksPerWorker / 4);
+inline constexpr int64_t kCommitDelayMaxMs = 1000;  // --commit-delay
 inline constexpr size_t kWritesInFlightMax = 4;
 
 /// Mails that a reader may have open at once while it puts records together.

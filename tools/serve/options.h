@@ -26,6 +26,7 @@ struct ServeOptions {
   std::string spool;
   core::Durability durability = core::Durability::disk;  // of listeners that do not say
   core::Duration commit_delay{};
+  uint64_t commit_bytes = core::kCommitBytesDefault;
   core::WriteMode spool_io = core::WriteMode::direct;
   uint64_t segment_bytes = core::kSegmentBytesDefault;
   core::Duration retain_for{};  // 0: for ever

@@ -263,7 +263,7 @@ TEST_F(GroupCommitTest, CommitWaitsForCompanyAsLongAsItIsTold) {
 TEST_F(GroupCommitTest, DataIsWrittenAheadOfItsCommitInBlocks) {
   open({});
   uint64_t bytes = 0;
-  while (bytes < core::kWriteAheadBytes) {
+  while (bytes < core::kCommitBytesDefault) {
     EXPECT_EQ(flush(), std::nullopt);
     EXPECT_EQ(writes(), 0u);
     bytes = append(1, /*ends_mail=*/false, 15);
