@@ -20,6 +20,9 @@ enum class EventKind : uint8_t {
   proxied,        // `via` speaks for `peer`, by PROXY header or XCLIENT; `text`: a name, if any
   proxy_failure,  // no PROXY header where there must be one: `text` says why
   spool_failure,  // the spool takes no mail any more: `text` and `sys_errno`
+  spool_busy,     // transactions are refused: `text` says what is used up
+  spool_ready,    // and no more; `refused`: how many were since the last such event
+  worker_end,     // `refused`: how many were in all; `busy_spells`: how often spool_busy held
 };
 
 /// Views are borrowed: until push() on the way in, during the visit on the way out.
@@ -37,6 +40,7 @@ struct Event {
   core::ReplyId reply = core::ReplyId::mail_accepted;
   core::Verb verb = core::Verb::unknown;
   uint32_t refused = 0;
+  uint32_t busy_spells = 0;
   uint32_t early = 0;               // as for early_talker, since the last event of this connection
   bool answered = true;             // false: the peer was gone when its mail was stored
   core::Endpoint via = {};          // the proxy

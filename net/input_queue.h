@@ -29,8 +29,8 @@ struct HeldBuffers {
 };
 
 /// First in, first out, without copying: a buffer goes back to the ring when its last octet was
-/// used. A connection that may keep its buffers for long, because its peer does not take replies,
-/// gives them back by stash(), so that nobody starves.
+/// used. A connection that may keep its buffers for long, because its peer does not take replies or
+/// the disk stands still, gives them back by stash(), so that nobody starves.
 class InputQueue {
  public:
   InputQueue(HeldBuffers& held, uint32_t owner) noexcept : held_(held), owner_(owner) {}

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <functional>
 #include <utility>
 
 namespace mailrace::net {
@@ -145,7 +146,7 @@ Verdict ServerConnection::judge(const Step& step) noexcept {
     case Question::mail: {
       mail_at_ = context_.now;
       const auto ready = context_.sink->ready();
-      return ready ? Verdict::accept() : Verdict::refuse(reply_to(ready.error()));
+      return ready ? Verdict::accept() : refuse_for(ready.error());
     }
     case Question::recipient:
       return context_.domains.judge(step.domain);
@@ -163,6 +164,11 @@ Verdict ServerConnection::judge(const Step& step) noexcept {
 
 // --- mail ----------------------------------------------------------------------------------------
 
+Verdict ServerConnection::refuse_for(const core::Error& error) noexcept {
+  if (error.code == core::Errc::busy) ++context_.busy_refusals;
+  return Verdict::refuse(reply_to(error));
+}
+
 Verdict ServerConnection::open_mail() noexcept {
   const core::Transaction& transaction = session_.transaction();
   const core::TransferProtocol protocol = protocol_of(session_);
@@ -179,7 +185,7 @@ Verdict ServerConnection::open_mail() noexcept {
       .durability = listener_.durability,
   };
   const auto mail = context_.sink->begin(envelope, {self_.slot, self_.generation});
-  if (!mail) return Verdict::refuse(reply_to(mail.error()));
+  if (!mail) return refuse_for(mail.error());
   mail_ = *mail;
   mail_open_ = true;
   data_at_ = context_.now;
@@ -324,11 +330,22 @@ void ServerConnection::steer_receiving() noexcept {
 }
 
 void ServerConnection::relieve() noexcept {
-  const bool waits_for_long =
-      wait_ == Wait::output || wait_ == Wait::delay || wait_ == Wait::greeting;
-  if (!waits_for_long) return;
+  const bool for_peer = wait_ == Wait::output || wait_ == Wait::delay || wait_ == Wait::greeting;
+  const bool for_disk = wait_ == Wait::room || wait_ == Wait::commit;
+  if (!for_peer && !for_disk) return;
   stream_.stop_receiving();
-  if (!input_.stash()) end();
+  // Mail data without room lies in what is moved, unless it is a CR that the session had kept.
+  const core::Octets before = input_.empty() ? core::Octets{} : input_.front();
+  const bool moves = !unappended_.empty() &&
+                     std::greater_equal<>{}(unappended_.data(), before.data()) &&
+                     std::less<>{}(unappended_.data(), before.data() + before.size());
+  const ptrdiff_t offset = moves ? unappended_.data() - before.data() : 0;
+  if (!input_.stash()) {
+    // The peer of one that waits for the disk has done its part.
+    if (for_peer) end();
+    return;
+  }
+  if (moves) unappended_ = input_.front().subspan(size_t(offset), unappended_.size());
 }
 
 void ServerConnection::flush() noexcept {

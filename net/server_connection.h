@@ -53,8 +53,8 @@ class ServerConnection {
   /// The server is stopping: says goodbye unless a transaction is open. `now`: even then.
   void drain(bool now) noexcept;
 
-  /// Copies what it holds, if it waits for its peer to take replies or for the time to say one:
-  /// somebody else needs the buffers. Drops the connection if that is too much.
+  /// Copies what it holds, if it waits for anything: somebody else needs the buffers. If that is
+  /// too much, drops the connection, unless it is the disk that it waits for.
   void relieve() noexcept;
 
   uint32_t slot() const noexcept { return self_.slot; }
@@ -89,6 +89,7 @@ class ServerConnection {
   bool meet(const core::Step& step, core::Step& next) noexcept;
   core::Verdict judge(const core::Step& step) noexcept;
   core::Verdict open_mail() noexcept;
+  core::Verdict refuse_for(const core::Error& error) noexcept;
   bool append(core::Octets octets) noexcept;
   bool end_mail(core::Step& next) noexcept;
   core::Step finish_mail(const core::Verdict& verdict) noexcept;

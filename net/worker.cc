@@ -85,6 +85,7 @@ void Worker::run() {
     ring_.visit_completions([this](const io_uring_cqe& cqe) { dispatch(cqe); });
     end_tick();
   }
+  log_end();
 }
 
 void Worker::dispatch(const io_uring_cqe& cqe) noexcept {
@@ -234,6 +235,7 @@ void Worker::relieve_starvation() noexcept {
 // An operator must hear of a spool that takes no mail: once, not with every mail.
 void Worker::watch_sink() noexcept {
   const auto ready = sink_->ready();
+  watch_load(ready);
   const bool failed = !ready && ready.error().code != core::Errc::busy;
   const int error = failed ? ready.error().sys_errno : 0;
   if (std::exchange(sink_errno_, error) == error || !failed) return;
@@ -243,6 +245,33 @@ void Worker::watch_sink() noexcept {
                            .worker = options_.worker,
                            .sys_errno = error,
                            .text = ready.error().where});
+}
+
+// A change is logged once, and the log is not filled by a worker that goes to and fro.
+void Worker::watch_load(const core::Result<void>& ready) noexcept {
+  const bool busy = !closing_sink_ && !ready && ready.error().code == core::Errc::busy;
+  if (busy && !std::exchange(busy_, busy)) ++busy_spells_;
+  busy_ = busy;
+  const bool may_log = context_.now >= busy_log_at_ || closing_sink_;
+  if (busy_ == busy_logged_ || !may_log || options_.failures == nullptr) return;
+  busy_logged_ = busy_;
+  busy_log_at_ = context_.now + core::seconds(core::kBusyLogIntervalS);
+  const uint32_t refused = context_.busy_refusals - busy_refusals_logged_;
+  busy_refusals_logged_ = context_.busy_refusals;
+  options_.failures->push({.kind = busy ? EventKind::spool_busy : EventKind::spool_ready,
+                           .time = context_.wall,
+                           .worker = options_.worker,
+                           .refused = refused,
+                           .text = busy ? ready.error().where : ""});
+}
+
+void Worker::log_end() noexcept {
+  if (options_.events == nullptr) return;
+  options_.events->push({.kind = EventKind::worker_end,
+                         .time = context_.wall,
+                         .worker = options_.worker,
+                         .refused = context_.busy_refusals,
+                         .busy_spells = busy_spells_});
 }
 
 void Worker::end_tick() noexcept {

@@ -76,6 +76,8 @@ class Worker {
   void relieve_starvation() noexcept;
   void drain(bool now) noexcept;
   void watch_sink() noexcept;
+  void watch_load(const core::Result<void>& ready) noexcept;
+  void log_end() noexcept;
   void end_tick() noexcept;
   void arm_timer() noexcept;
   void arm_flush(std::optional<core::Instant> when) noexcept;
@@ -102,6 +104,11 @@ class Worker {
   core::Instant flush_due_{};  // of the timeout armed last
   bool closing_sink_ = false;
   int sink_errno_ = 0;  // why the sink takes no mail, as last logged
+  bool busy_ = false;   // the sink is
+  bool busy_logged_ = false;
+  uint32_t busy_spells_ = 0;
+  uint32_t busy_refusals_logged_ = 0;
+  core::Instant busy_log_at_{};  // not before
   __kernel_timespec tick_{};
   __kernel_timespec flush_at_{};
   core::Instant drain_deadline_{};

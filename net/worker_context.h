@@ -34,6 +34,7 @@ struct WorkerContext {
   core::Instant now;            // of this tick
   core::WallTime wall;
   bool draining = false;
+  uint32_t busy_refusals = 0;  // transactions that the sink was too busy for
 };
 
 }  // namespace mailrace::net

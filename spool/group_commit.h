@@ -39,6 +39,7 @@ struct SpoolOptions {
   uint64_t last_mail_id = 0;   // the greatest in the directory
   uint64_t segment_bytes = core::kSegmentBytesDefault;
   SyncPolicy sync = SyncPolicy::with_each_write;
+  uint64_t memory_bytes = core::kSpoolMemoryDefault;  // of mail data on its way to the disk
   // So many octets are written without waiting for another write, or for a commit at all.
   uint64_t commit_bytes = core::kCommitBytesDefault;
   core::Duration commit_delay{};  // how long a commit may wait for company; 0: not at all

@@ -29,20 +29,29 @@ core::Error error_of(MailOutcome outcome) noexcept {
 }  // namespace
 
 Writer::Writer(core::FileIo& files, const SpoolOptions& options, const core::MailSinkEvents& events)
-    : chunks_(core::kChunksPerWorker),
+    : chunk_count_(core::spool_chunks(options.memory_bytes)),
+      chunks_(chunk_count_),
       log_(files, chunks_, options, {this, &on_moved, &on_lost, &on_gap, &is_lost}),
       events_(events),
       worker_(options.worker),
       sync_(options.sync),
       last_mail_id_(options.last_mail_id),
-      mails_(core::kOpenMailsMax) {
+      mails_(core::open_mails_max(chunk_count_)) {
   MAILRACE_CHECK(options.worker < core::kWorkersMax);
+  // With all chunks out a write must be due, see spool/README.md, "Memory".
+  MAILRACE_CHECK(options.commit_bytes / core::kChunkBytes < chunk_count_ / 4);
   for (uint32_t slot = 0; slot < mails_.size(); ++slot) {
     mails_[slot].next = slot + 1 < mails_.size() ? slot + 1 : kNone;
   }
 }
 
 core::Result<void> Writer::ready() const {
+  if (const auto can = can_begin(); !can) return can;
+  if (memory_low_) return core::fail(core::Errc::busy, "spool.memory");
+  return {};
+}
+
+core::Result<void> Writer::can_begin() const noexcept {
   if (const auto error = log_.unwritable()) return tl::unexpected<core::Error>(*error);
   if (log_.closing()) return core::fail(core::Errc::busy, "spool.closing");
   if (free_ == kNone) return core::fail(core::Errc::busy, "spool.open_mails");
@@ -60,7 +69,7 @@ uint64_t Writer::next_mail_id(core::WallTime wall) noexcept {
 }
 
 core::Result<MailHandle> Writer::begin(const core::Envelope& envelope, core::MailOwner owner) {
-  if (const auto can = ready(); !can) return tl::unexpected<core::Error>(can.error());
+  if (const auto can = can_begin(); !can) return tl::unexpected<core::Error>(can.error());
   MAILRACE_CHECK(envelope.durability == Durability::page_cache || sync_ != SyncPolicy::never);
   const uint32_t slot = free_;
   Mail& mail = mails_[slot];
@@ -75,7 +84,7 @@ core::Result<MailHandle> Writer::begin(const core::Envelope& envelope, core::Mai
               .durability = envelope.durability};
   if (!write_envelope(mail, slot, envelope)) {
     release(slot);
-    return core::fail(core::Errc::busy, "spool.chunks");
+    return core::fail(core::Errc::busy, "spool.memory");
   }
   return MailHandle{slot, mail.generation, mail.mail_id};
 }
@@ -264,9 +273,18 @@ bool Writer::is_lost(void* self, const Chunk& chunk) {
   return mail.state == State::free || mail.state == State::lost || mail.mail_id != chunk.mail_id;
 }
 
+// Two marks, so that those who are held back get the room first, and nobody sees a yes and a no in
+// turn.
+void Writer::watch_memory() noexcept {
+  const size_t enough =
+      memory_low_ ? core::chunks_back(chunk_count_) : core::chunks_low(chunk_count_);
+  memory_low_ = chunks_.free_count() < enough;
+}
+
 std::optional<core::Instant> Writer::flush(core::Instant now, core::WallTime wall) {
   wall_ = wall;
   report_ended();
+  watch_memory();
   if (wants_room_ && chunks_.free_count() > 0) {
     wants_room_ = false;
     events_.has_room(events_.context);

@@ -19,6 +19,7 @@ class Writer final : public core::MailSink {
   /// files   must outlive this, and run its operations until closed()
   Writer(core::FileIo& files, const SpoolOptions& options, const core::MailSinkEvents& events);
 
+  /// Also fails while memory is low, which begin() does not: what was promised room goes on.
   core::Result<void> ready() const override;
   core::Result<core::MailHandle> begin(const core::Envelope& envelope,
                                        core::MailOwner owner) override;
@@ -73,6 +74,8 @@ class Writer final : public core::MailSink {
   static void on_gap(void* self, const core::Error& error);
   static bool is_lost(void* self, const Chunk& chunk);
 
+  core::Result<void> can_begin() const noexcept;
+  void watch_memory() noexcept;
   Mail* find(const core::MailHandle& handle) noexcept;
   bool write_envelope(Mail& mail, uint32_t slot, const core::Envelope& envelope) noexcept;
   Chunk* take_chunk(const Mail& mail, uint32_t slot) noexcept;
@@ -84,6 +87,7 @@ class Writer final : public core::MailSink {
   void report_ended(Line& line, uint64_t offset) noexcept;
   uint64_t next_mail_id(core::WallTime wall) noexcept;
 
+  size_t chunk_count_;
   ChunkPool chunks_;
   GroupCommit log_;
   core::MailSinkEvents events_;
@@ -98,6 +102,7 @@ class Writer final : public core::MailSink {
   Line for_disk_;
   Line for_page_cache_;
   bool wants_room_ = false;
+  bool memory_low_ = false;  // from chunks_low() on, until chunks_back()
 };
 
 }  // namespace mailrace::spool

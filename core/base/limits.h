@@ -202,10 +202,27 @@ static_assert(kCompletionEntries >= 2 * kSessionsPerWorkerMax);
 /// Mail data is gathered in chunks; a full chunk is a record or more. Larger ones cost memory per
 /// open mail, smaller ones headers: 32 octets in 16 KiB are 0.2 %.
 inline constexpr size_t kChunkBytes = 16 << 10;
-inline constexpr size_t kChunksPerWorker = 4096;
+/// What all chunks of a worker take up, --spool-memory. The floor has room for the envelope of the
+/// greatest transaction beside everything else.
+inline constexpr uint64_t kSpoolMemoryDefault = 64ull << 20;
+inline constexpr uint64_t kSpoolMemoryFloor = 8ull << 20;
+inline constexpr uint64_t kSpoolMemoryCeiling = 16ull << 30;
+static_assert(kSpoolMemoryFloor >= 2 * transaction_blocks_max(kRecipientsMax) * kSessionBlockBytes);
+constexpr size_t spool_chunks(uint64_t memory_bytes) noexcept {
+  return size_t(memory_bytes / kChunkBytes);
+}
 /// A mail in progress holds at most one chunk that is not on its way to the disk, so with a quarter
 /// of the chunks left over there is always one to go on with.
-inline constexpr size_t kOpenMailsMax = kChunksPerWorker * 3 / 4;
+inline constexpr size_t kOpenMailsMax = spool_chunks(kSpoolMemoryDefault) * 3 / 4;
+constexpr size_t open_mails_max(size_t chunks) noexcept {
+  return chunks * 3 / 4 < kOpenMailsMax ? chunks * 3 / 4 : kOpenMailsMax;
+}
+/// With fewer chunks free no transaction is begun, until so many are free again. Open mails alone
+/// leave a quarter, so that comes back as soon as the disk does.
+constexpr size_t chunks_low(size_t chunks) noexcept { return chunks / 8; }
+constexpr size_t chunks_back(size_t chunks) noexcept { return chunks / 4; }
+/// Time between two lines of the log about a worker that is too busy for further mail.
+inline constexpr int64_t kBusyLogIntervalS = 10;
 
 inline constexpr size_t kRecordHeaderBytes = 32;
 inline constexpr size_t kRecordAlignment = 8;
@@ -243,7 +260,7 @@ inline constexpr uint64_t kCommitBytesFloor = kBlockBytes;
 inline constexpr uint64_t kCommitBytesCeiling = kWriteBytesMax;
 static_assert(kCommitBytesFloor <= kCommitBytesDefault);
 static_assert(kCommitBytesDefault <= kCommitBytesCeiling);
-static_assert(kCommitBytesCeiling / kChunkBytes < kChunksPerWorker / 4);
+static_assert(kCommitBytesCeiling / kChunkBytes < spool_chunks(kSpoolMemoryFloor) / 4);
 inline constexpr int64_t kCommitDelayMaxMs = 1000;  // --commit-delay
 inline constexpr size_t kWritesInFlightMax = 4;
 

@@ -46,7 +46,8 @@ class MailSink {
  public:
   virtual ~MailSink() = default;
 
-  /// Whether a mail could be opened now; asked when a transaction begins. fails as begin()
+  /// Whether a mail could be opened now, and a further one is welcome; asked when a transaction
+  /// begins. fails as begin(), and with busy while memory is kept for mails that are under way
   virtual Result<void> ready() const = 0;
 
   /// Opens a mail. The first append() of up to kReceivedFieldBytesMax octets is taken whole. The

@@ -45,6 +45,8 @@ WRONG_VALUES = (
     ("commit-bytes", "4095", "4KiB to 1MiB"),
     ("commit-bytes", "1025KiB", "4KiB to 1MiB"),
     ("commit-bytes", "many", "4KiB to 1MiB"),
+    ("spool-memory", "8191KiB", "8MiB to 16GiB"),
+    ("spool-memory", "17GiB", "8MiB to 16GiB"),
     ("segment-size", "1023KiB", "1MiB to 64GiB"),
     ("retain-for", "7", "0 to 8784h"),
     ("retain-for", "9000h", "0 to 8784h"),
@@ -60,7 +62,8 @@ ALL_FLAGS = ("--listen", "127.0.0.1:2526", "--listen", "[::1]:2526,durability=di
              "--hostname", "mx.example.com", "--domain", "example.com", "--domain", "example.org",
              "--spool", "/var/spool/mailrace \"x\"", "--max-message-size", "25MB",
              "--durability", "page-cache", "--commit-delay", "1500us",
-             "--commit-bytes", "64KiB", "--segment-size", "1GiB",
+             "--commit-bytes", "64KiB", "--spool-memory", "32MiB",
+             "--segment-size", "1GiB",
              "--retain-for", "168h", "--retain-bytes", "2TiB",
              "--drain-timeout", "90s", "--log-format", "text", "--log-level", "warning")
 

@@ -31,6 +31,9 @@ class Durability(mailrace.ServerTestCase):
     def assert_promised(self, server, promised):
         """promised   durability by queue id"""
         self.assertEqual(server.stop(), 0)
+        # Nobody was refused for want of memory.
+        self.assertEqual([(entry["worker"], entry["busy_spells"], entry["busy_refused"])
+                          for entry in server.events("worker_end")], [(0, 0, 0)])
         logged = {entry["id"]: entry["durability"] for entry in server.events("message")}
         self.assertEqual(logged, promised)
         self.assertEqual({mail.id for mail in mailrace.exported(self.spool)}, set(promised))

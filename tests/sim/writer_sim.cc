@@ -48,6 +48,7 @@ WriterSim::Counts& WriterSim::Counts::operator+=(const Counts& other) {
   no_space += other.no_space;
   aborted += other.aborted;
   refused += other.refused;
+  unwelcome += other.unwelcome;
   short_appends += other.short_appends;
   broken_segments += other.broken_segments;
   recycled += other.recycled;
@@ -83,6 +84,7 @@ void WriterSim::open_writer() {
   options.salt = kSimSalt;
   options.last_mail_id = last_mail_id_;
   options.sync = profile_.sync;
+  options.memory_bytes = profile_.memory_bytes;
   if (chance(300)) options.commit_delay = core::microseconds(500);
   // One octet: every tick with something to write begins a write, so that many are under way.
   if (chance(700)) options.commit_bytes = 1;
@@ -222,14 +224,21 @@ void WriterSim::begin(uint32_t slot) {
   if (profile_.large_only) mail.data_bytes = profile_.mail_bytes_max;
   mail.durability = choose_durability();
   mail.recipients = chance(10) ? core::kRecipientsDefault : 1 + uint32_t(random_.below(4));
-  const bool ready = writer_->ready().has_value();
+  const auto ready = writer_->ready();
+  const bool low = !ready && ready.error().code == core::Errc::busy;
+  // Those whose MAIL was accepted before begin all the same.
+  if (low && chance(900)) {
+    ++counts_.unwelcome;
+    return;
+  }
   const auto handle = ledger_.begin(*writer_, mail, {slot, ++client.generation}, wall_);
   if (!handle) {
     ++counts_.refused;
-    if (ready && handle.error().code != core::Errc::busy) problem("ready, but cannot begin");
+    const bool busy = handle.error().code == core::Errc::busy;
+    if (ready && !busy) problem("ready, but cannot begin");
     return;
   }
-  if (!ready) problem("began a mail, but was not ready");
+  if (!ready && !low) problem("began a mail, but was not ready");
   client.handle = *handle;
   client.data = mail.data();
   client.sent = 0;
@@ -352,7 +361,9 @@ void WriterSim::close_in_order() {
   if (!ledger_.problems.empty()) return;
   if (anybody_waits()) problem("closed, but somebody waits");
   if (writer_->open_mails() != 0) problem("closed with an open mail");
-  if (writer_->free_chunks() != core::kChunksPerWorker) problem("closed, but chunks are missing");
+  if (writer_->free_chunks() != core::spool_chunks(profile_.memory_bytes)) {
+    problem("closed, but chunks are missing");
+  }
   if (files_->pending() != 0) problem("closed with an operation under way");
   if (files_->open_count() != 0) problem("closed with an open file");
   disk_ = disk_after(/*in_order=*/true);

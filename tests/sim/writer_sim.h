@@ -30,6 +30,7 @@ struct SimProfile {
   uint32_t lives = 2;
   uint64_t mail_bytes_max = 120'000;
   uint64_t segment_bytes = 128 << 10;
+  uint64_t memory_bytes = core::kSpoolMemoryDefault;
   bool clean_ends = true;  // no sync or cut fails, so nothing but crashes excuses findings
 };
 
@@ -48,7 +49,8 @@ class WriterSim {
     uint64_t failed = 0;
     uint64_t no_space = 0;
     uint64_t aborted = 0;
-    uint64_t refused = 0;  // by begin()
+    uint64_t refused = 0;    // by begin()
+    uint64_t unwelcome = 0;  // not even tried: memory was low
     uint64_t short_appends = 0;
     uint64_t broken_segments = 0;
     uint64_t recycled = 0;

@@ -166,6 +166,30 @@ TEST(WriterSimTest, FullDiskTellsEverybodyThatWaits) {
   EXPECT_GT(counts.refused, 100u);
 }
 
+// A slow disk and little memory: mails wait for room, new ones are not welcome, and all that began
+// come to an end.
+TEST(WriterSimTest, LittleMemoryOnASlowDiskHoldsMailsBackAndLosesNone) {
+  const Counts counts = run_seeds(8000, 30, [](uint64_t seed) {
+    SimProfile profile = faulty(seed);
+    profile.faults = {.delay_max = 10 + uint32_t(seed % 10)};
+    profile.clean_ends = true;
+    profile.clients = 120;
+    profile.ticks = 300;
+    profile.lives = 1;
+    profile.mail_bytes_max = 400'000;
+    profile.large_only = seed % 2 == 0;
+    profile.segment_bytes = 4 << 20;
+    profile.memory_bytes = core::kSpoolMemoryFloor;
+    profile.cuts = seed % 3 == 0;
+    return profile;
+  });
+  EXPECT_EQ(counts.failed + counts.no_space, 0u);
+  if (replaying()) return;
+  EXPECT_GT(counts.mails, 100u);
+  EXPECT_GT(counts.short_appends, 10u);
+  EXPECT_GT(counts.unwelcome, 10u);
+}
+
 TEST(WriterSimTest, MemoryRunsOutAndComesBack) {
   const Counts counts = run_seeds(5000, 5, [](uint64_t seed) {
     SimProfile profile = faulty(seed);

@@ -161,8 +161,37 @@ void add_spool_failure(std::string& target, const net::Event& event, LogFormat f
   line.end();
 }
 
+void add_spool_load(std::string& target, const net::Event& event, LogFormat format) {
+  const bool busy = event.kind == net::EventKind::spool_busy;
+  Line line(target, format, event.time, "warning", busy ? "spool_busy" : "spool_ready");
+  if (busy) line.text("resource", event.text);
+  line.number("refused", uint64_t{event.refused}).number("worker", uint64_t{event.worker});
+  line.end();
+}
+
+void add_worker_end(std::string& target, const net::Event& event, LogFormat format) {
+  Line line(target, format, event.time, "info", "worker_end");
+  line.number("busy_spells", uint64_t{event.busy_spells});
+  line.number("busy_refused", uint64_t{event.refused}).number("worker", uint64_t{event.worker});
+  line.end();
+}
+
 LogLevel level_of(net::EventKind kind) {
-  return kind == net::EventKind::spool_failure ? LogLevel::error : LogLevel::info;
+  switch (kind) {
+    case net::EventKind::spool_failure:
+      return LogLevel::error;
+    case net::EventKind::spool_busy:
+    case net::EventKind::spool_ready:
+      return LogLevel::warning;
+    case net::EventKind::message:
+    case net::EventKind::refusal:
+    case net::EventKind::early_talker:
+    case net::EventKind::proxied:
+    case net::EventKind::proxy_failure:
+    case net::EventKind::worker_end:
+      break;
+  }
+  return LogLevel::info;
 }
 
 }  // namespace
@@ -181,6 +210,11 @@ void add_event_line(std::string& target, const net::Event& event, LogFormat form
       return add_proxy_failure(target, event, format);
     case net::EventKind::spool_failure:
       return add_spool_failure(target, event, format);
+    case net::EventKind::spool_busy:
+    case net::EventKind::spool_ready:
+      return add_spool_load(target, event, format);
+    case net::EventKind::worker_end:
+      return add_worker_end(target, event, format);
   }
 }
 

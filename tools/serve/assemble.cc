@@ -266,6 +266,7 @@ net::WorkerOptions Server::worker_options(uint32_t worker) {
   spool_options.salt = salt_;
   spool_options.commit_delay = options_.commit_delay;
   spool_options.commit_bytes = options_.commit_bytes;
+  spool_options.memory_bytes = options_.spool_memory_bytes;
   std::vector<uint64_t> free_segments;
   const auto known = std::ranges::find(recovered_, worker, &spool::WorkerRecovery::worker);
   if (known != recovered_.end()) {

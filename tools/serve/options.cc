@@ -129,6 +129,10 @@ std::vector<Flag> process_flags(ServeOptions& options) {
                  {core::kCommitBytesFloor, core::kCommitBytesCeiling},
                  "gathered octets that are written without waiting for --commit-delay, for the "
                  "write under way, or for the end of a mail"),
+      bytes_flag("spool-memory", &options.spool_memory_bytes,
+                 {core::kSpoolMemoryFloor, core::kSpoolMemoryCeiling},
+                 "memory of each worker for mail data on its way to the disk; when little is left, "
+                 "MAIL gets 452"),
       bytes_flag("segment-size", &options.segment_bytes,
                  {core::kSegmentBytesFloor, core::kSegmentBytesCeiling}, "size of a spool segment"),
       duration_flag("retain-for", &options.retain_for,

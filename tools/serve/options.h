@@ -28,6 +28,7 @@ struct ServeOptions {
   core::Duration commit_delay{};
   uint64_t commit_bytes = core::kCommitBytesDefault;
   core::WriteMode spool_io = core::WriteMode::direct;
+  uint64_t spool_memory_bytes = core::kSpoolMemoryDefault;
   uint64_t segment_bytes = core::kSegmentBytesDefault;
   core::Duration retain_for{};  // 0: for ever
   uint64_t retain_bytes = 0;    // 0: any number

@@ -27,6 +27,8 @@ using testing::Pair;
 using tests::SimFile;
 using tests::SimMail;
 
+constexpr size_t kChunks = core::spool_chunks(core::kSpoolMemoryDefault);
+
 class WriterTest : public testing::Test {
  protected:
   void SetUp() override { open({}); }
@@ -99,7 +101,7 @@ TEST_F(WriterTest, ReportsNothingBeforeTheWriteLands) {
   files_->complete(0);
   EXPECT_THAT(outcomes_, ElementsAre(Pair(3, MailOutcome::durable)));
   EXPECT_EQ(writer_->open_mails(), 0u);
-  EXPECT_EQ(writer_->free_chunks(), core::kChunksPerWorker);
+  EXPECT_EQ(writer_->free_chunks(), kChunks);
   expect_ledger_holds();
 }
 
@@ -195,7 +197,7 @@ TEST_F(WriterTest, AbortedMailsAreGoneAtEveryStage) {
   settle();
   EXPECT_THAT(outcomes_, ElementsAre(Pair(3, MailOutcome::durable)));
   EXPECT_EQ(writer_->open_mails(), 0u);
-  EXPECT_EQ(writer_->free_chunks(), core::kChunksPerWorker);
+  EXPECT_EQ(writer_->free_chunks(), kChunks);
   expect_ledger_holds();
 }
 
@@ -232,7 +234,7 @@ TEST_F(WriterTest, MoreMailsThanItHoldsAreRefusedUntilOneEnds) {
 // Back-pressure: with all chunks on their way, append() takes what fits and says when to go on.
 TEST_F(WriterTest, TakesLessWhenMemoryIsOutAndGoesOnWhenItIsBack) {
   open({.segment_bytes = 256 << 20});
-  const SimMail mail{.seed = 8, .data_bytes = core::kChunksPerWorker * core::kChunkBytes + 100'000};
+  const SimMail mail{.seed = 8, .data_bytes = kChunks * core::kChunkBytes + 100'000};
   const std::vector<std::byte> data = mail.data();
   const auto handle = begin(mail, 1);
   ASSERT_TRUE(handle.has_value());
@@ -257,8 +259,41 @@ TEST_F(WriterTest, TakesLessWhenMemoryIsOutAndGoesOnWhenItIsBack) {
   writer_->commit(*handle);
   settle();
   EXPECT_THAT(outcomes_, ElementsAre(Pair(1, MailOutcome::durable)));
-  EXPECT_EQ(writer_->free_chunks(), core::kChunksPerWorker);
+  EXPECT_EQ(writer_->free_chunks(), kChunks);
   expect_ledger_holds();
+}
+
+// What is under way goes on, and has the rest of the memory to itself.
+TEST_F(WriterTest, NoTransactionIsWelcomeFromTheLowMarkOfMemoryUntilTheHighOne) {
+  constexpr size_t kFew = core::spool_chunks(core::kSpoolMemoryFloor);
+  constexpr size_t kLow = core::chunks_low(kFew);
+  open({.segment_bytes = 64 << 20, .memory_bytes = core::kSpoolMemoryFloor});
+  const auto handle = begin({.seed = 8, .data_bytes = core::kSpoolMemoryFloor}, 1);
+  ASSERT_TRUE(handle.has_value());
+  const std::vector<std::byte> data(core::kChunkBytes);
+  while (writer_->free_chunks() > kLow) {
+    ASSERT_EQ(writer_->append(*handle, data).value_or(0), data.size());
+  }
+  flush();
+  EXPECT_TRUE(writer_->ready().has_value()) << "the mark itself is fine";
+  while (writer_->free_chunks() == kLow) {
+    ASSERT_EQ(writer_->append(*handle, data).value_or(0), data.size());
+  }
+  flush();
+  ASSERT_FALSE(writer_->ready().has_value());
+  EXPECT_EQ(writer_->ready().error().code, core::Errc::busy);
+  EXPECT_TRUE(begin({.seed = 9}, 2).has_value()) << "its MAIL was accepted before";
+
+  size_t lands = 0;
+  while (writer_->free_chunks() < core::chunks_back(kFew)) {
+    EXPECT_FALSE(writer_->ready().has_value()) << writer_->free_chunks() << " are free";
+    ASSERT_GT(files_->pending(), 0u);
+    files_->complete(0);
+    flush();
+    ++lands;
+  }
+  EXPECT_GT(lands, 1u) << "one write frees less than what lies between the marks";
+  EXPECT_TRUE(writer_->ready().has_value());
 }
 
 TEST_F(WriterTest, ClosingRefusesNewMailsAndReportsTheOthers) {
