@@ -275,7 +275,7 @@ class FooterLogTest : public testing::TestWithParam<size_t> {
     options.segment_bytes = segment_bytes;
     log_.emplace(files_, chunks_, options,
                  GroupCommitEvents{
-                     this, [](void*, uint64_t) {}, [](void*, const Chunk&, const core::Error&) {},
+                     this, [](void*) {}, [](void*, const Chunk&, const core::Error&) {},
                      [](void*, const core::Error&) {}, [](void*, const Chunk&) { return false; }});
     settle();
   }
