@@ -49,14 +49,27 @@ bool InputQueue::stash() {
   }
   if (stash_.size() + bytes > core::kStashBytesMax) return false;
   if (held_.stashed_bytes + bytes > core::kStashBytesPerWorkerMax) return false;
-  held_.stashed_bytes += bytes;
-  while (first_ != HeldBuffers::kNone) {
-    const HeldBuffers::Entry& entry = held_.entries[first_];
-    const core::Octets octets = held_.buffers.octets(first_, entry.end).subspan(entry.begin);
-    stash_.insert(stash_.end(), octets.begin(), octets.end());
-    pop();
-  }
+  while (first_ != HeldBuffers::kNone) stash_first();
   return true;
+}
+
+void InputQueue::stash_some() {
+  while (first_ != HeldBuffers::kNone &&
+         held_.stashed_bytes + first_bytes() <= core::kStashBytesPerWorkerMax) {
+    stash_first();
+  }
+}
+
+size_t InputQueue::first_bytes() const noexcept {
+  return held_.entries[first_].end - held_.entries[first_].begin;
+}
+
+void InputQueue::stash_first() {
+  const HeldBuffers::Entry& entry = held_.entries[first_];
+  const core::Octets octets = held_.buffers.octets(first_, entry.end).subspan(entry.begin);
+  stash_.insert(stash_.end(), octets.begin(), octets.end());
+  held_.stashed_bytes += octets.size();
+  pop();
 }
 
 void InputQueue::drop_stash() noexcept {

@@ -54,11 +54,16 @@ class InputQueue {
   /// returns   false if kStashBytesMax or kStashBytesPerWorkerMax would be exceeded; nothing is
   /// done
   bool stash();
+  /// The same, whatever one connection has: the first ones first, as many as
+  /// kStashBytesPerWorkerMax allows. For those who cannot be dropped.
+  void stash_some();
 
   void clear() noexcept;
 
  private:
   void pop() noexcept;
+  size_t first_bytes() const noexcept;
+  void stash_first();
   void drop_stash() noexcept;
 
   HeldBuffers& held_;

@@ -340,11 +340,13 @@ void ServerConnection::relieve() noexcept {
                      std::greater_equal<>{}(unappended_.data(), before.data()) &&
                      std::less<>{}(unappended_.data(), before.data() + before.size());
   const ptrdiff_t offset = moves ? unappended_.data() - before.data() : 0;
-  if (!input_.stash()) {
-    // The peer of one that waits for the disk has done its part.
-    if (for_peer) end();
+  if (for_peer) {
+    if (!input_.stash()) end();
     return;
   }
+  // The peer has done its part, and is not dropped. It may hold a good many: what one tick brings
+  // is not known before.
+  input_.stash_some();
   if (moves) unappended_ = input_.front().subspan(size_t(offset), unappended_.size());
 }
 

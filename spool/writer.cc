@@ -284,12 +284,13 @@ void Writer::watch_memory() noexcept {
 std::optional<core::Instant> Writer::flush(core::Instant now, core::WallTime wall) {
   wall_ = wall;
   report_ended();
-  watch_memory();
   if (wants_room_ && chunks_.free_count() > 0) {
     wants_room_ = false;
     events_.has_room(events_.context);
   }
-  return log_.flush(now, wall);
+  const auto next = log_.flush(now, wall);
+  watch_memory();  // after those who waited for room took it
+  return next;
 }
 
 }  // namespace mailrace::spool

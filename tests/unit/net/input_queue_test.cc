@@ -109,6 +109,23 @@ TEST_F(InputQueueTest, TheWorkersStashesTogetherHaveTheirs) {
   held_.stashed_bytes = 0;
 }
 
+TEST_F(InputQueueTest, WhoCannotBeDroppedStashesAsMuchAsTheWorkerAllows) {
+  InputQueue queue(held_, 7);
+  const std::string piece(core::kReceiveBufferBytes, 'x');
+  const size_t pieces = core::kStashBytesMax / piece.size() + 2;  // more than the others may
+  for (size_t i = 0; i < pieces; ++i) receive(queue, piece);
+  receive(queue, "one ");
+  receive(queue, "two");
+  held_.stashed_bytes = core::kStashBytesPerWorkerMax - pieces * piece.size() - 5;
+  queue.stash_some();
+  EXPECT_EQ(queue.held_count(), 1u) << "the last one does not fit";
+  held_.stashed_bytes -= core::kStashBytesPerWorkerMax - pieces * piece.size() - 5;
+  const std::string all = take_all(queue, SIZE_MAX);
+  EXPECT_EQ(all.size(), pieces * piece.size() + 7);
+  EXPECT_TRUE(all.ends_with("xone two"));
+  EXPECT_EQ(held_.stashed_bytes, 0u);
+}
+
 TEST_F(InputQueueTest, GivesEverythingBackWhenItGoes) {
   {
     InputQueue queue(held_, 7);
