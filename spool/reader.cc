@@ -162,9 +162,7 @@ bool SegmentReader::at_record() {
   if (!head_read_) read_head();
   if (!damages_.empty()) return true;
   if (over_) return false;
-  const auto checks = [this] {
-    return decode_record(window(offset_, core::kRecordHeaderBytes), key_).has_value();
-  };
+  const auto checks = [this] { return check_at(offset_).bad == nullptr; };
   if (checks()) return true;
   // Little, for what a server is about to write past the page cache should not be in it.
   buffer_bytes_ = 0;

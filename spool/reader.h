@@ -83,9 +83,10 @@ class SegmentReader {
   /// source   spool/FORMAT.md, "Record"
   Step next();
 
-  /// Whether next() has something to say at once: a header that checks stands where the next record
-  /// is expected, or damage was found. Looks at the disk anew and searches nothing; for those who
-  /// wait at the end of a file that grows. The body of record() is lost.
+  /// Whether next() has something to say at once: a whole record stands where the next one is
+  /// expected, or damage was found. Looks at the disk anew and searches nothing; for those who wait
+  /// at the end of a file that grows, where half a record is a write under way, or one that failed
+  /// and will be cut off. The body of record() is lost.
   bool at_record();
 
   /// Valid after Step::record, until the next call.

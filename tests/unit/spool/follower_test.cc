@@ -131,6 +131,27 @@ TEST_F(FollowerTest, WritesThatLandOutOfOrderAreWaitedFor) {
   EXPECT_EQ(take(follower), (Ids{2, 3}));
 }
 
+// A write that fails half-way leaves a header without its body, and whole records of later writes
+// behind it; the server cuts them off before it goes on elsewhere. Nobody may call that damage.
+TEST_F(FollowerTest, AWriteThatFailsIsCutOffBeforeItIsJudged) {
+  SegmentBuilder segment(1);
+  segment.add_mail({.mail_id = 1, .data = "one"});
+  const uint64_t cut = segment.end();
+  segment.add_mail({.mail_id = 2, .data = std::string(1000, 'x')});
+  segment.add_mail({.mail_id = 3, .data = "three"});
+  put(segment, 1);
+  auto& octets = disk_.files[path_of(1)];
+  std::fill_n(octets.begin() + std::ptrdiff_t(cut + 40), 100, std::byte{0});
+  SpoolFollower follower(disk_, "/spool", cursor_, nullptr);
+  EXPECT_EQ(take(follower), Ids{1});
+  octets.resize(cut);
+  SegmentBuilder later(2);
+  later.add_mail({.mail_id = 4, .data = "four"});
+  put(later, 2);
+  EXPECT_EQ(take(follower), Ids{4});
+  EXPECT_TRUE(findings_.empty());
+}
+
 TEST_F(FollowerTest, AMailAcrossSegmentsIsWholeAfterARestart) {
   SegmentBuilder first(1);
   first.add_mail({.mail_id = 1, .data = "one"});
