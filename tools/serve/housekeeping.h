@@ -7,12 +7,12 @@
 #include "spool/observed_writer.h"
 #include "spool/operations.h"
 #include "spool/retention.h"
+#include "spool/segment_tracker.h"
 #include "tools/lib/log.h"
 #include "tools/lib/posix_disk.h"
 
 #include <condition_variable>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -47,30 +47,16 @@ class Housekeeping {
   size_t look();
 
  private:
-  struct Worker {
-    spool::SegmentWatch segments;
-    std::map<uint64_t, spool::RetainedSegment> finished;  // does not change any more
-  };
-
   void run();
   std::optional<std::vector<spool::Cursor>> read_consumers();
   bool read_operations();
-  core::Result<std::vector<spool::RetainedSegment>> look_at_segments();
-  core::Result<void> look_at_worker(uint32_t worker, std::vector<spool::RetainedSegment>& segments);
-  core::Result<spool::RetainedSegment> look_at_segment(Worker& worker, uint32_t worker_number,
-                                                       uint64_t number);
-  uint64_t newest_begun(uint32_t worker, const std::vector<uint64_t>& numbers);
-  spool::WriterWatch* watch_of(uint32_t worker);
-  core::Result<bool> take_away(const spool::RetainedSegment& segment);
-  bool has_room_for_free(uint32_t worker);
   void complain(const std::string& file, const core::Error& error);
 
   HousekeepingOptions options_;
-  std::vector<spool::WriterWatch*> watches_;
   Log& log_;
   PosixDisk disk_;
   spool::Operations operations_;
-  std::map<uint32_t, Worker> workers_;
+  spool::SegmentTracker segments_;
   std::string complained_;  // what was logged last, so that it is not logged every second
 
   std::mutex mutex_;

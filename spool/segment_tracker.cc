@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What is known of a finished segment is kept: nothing is written to it any more.
+#include "spool/segment_tracker.h"
+
+#include "core/base/limits.h"
+#include "spool/segment.h"
+#include "spool/segment_files.h"
+#include "spool/spool_reader.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace mailrace::spool {
+
+SegmentTracker::SegmentTracker(core::Disk& disk, std::string spool_path, uint64_t segment_bytes,
+                               std::vector<WriterWatch*> watches)
+    : disk_(disk),
+      path_(std::move(spool_path)),
+      segment_bytes_(segment_bytes),
+      watches_(std::move(watches)) {}
+
+// --- segments ------------------------------------------------------------------------------------
+
+WriterWatch* SegmentTracker::watch_of(uint32_t worker) {
+  return worker < watches_.size() ? watches_[worker] : nullptr;
+}
+
+core::Result<std::vector<RetainedSegment>> SegmentTracker::look() {
+  MAILRACE_TRY(const std::vector<std::string> names, disk_.list(path_));
+  std::vector<RetainedSegment> segments;
+  for (const std::string& name : names) {
+    const auto worker = parse_worker_directory_name(name);
+    if (!worker || worker_directory_name(*worker) != name) continue;
+    if (const auto looked = look_at_worker(*worker, segments); !looked) {
+      return tl::unexpected<core::Error>(looked.error());
+    }
+  }
+  return segments;
+}
+
+// The newest one that has a record; 0: none has. A segment before it is finished.
+uint64_t SegmentTracker::newest_begun(uint32_t worker, const std::vector<uint64_t>& numbers) {
+  const auto begun = std::ranges::find_if(numbers.rbegin(), numbers.rend(), [&](uint64_t number) {
+    const std::string path = segment_path(path_, worker, number);
+    return read_segment_start(disk_, path, number, /*salt=*/0).has_begun;
+  });
+  return begun == numbers.rend() ? 0 : *begun;
+}
+
+// The order matters, see SegmentWatch: first which segments are finished, then how far mails have
+// come, then where the last of them may have ended.
+core::Result<void> SegmentTracker::look_at_worker(uint32_t number,
+                                                  std::vector<RetainedSegment>& segments) {
+  MAILRACE_TRY(std::vector<uint64_t> numbers, list_segments(disk_, path_, number));
+  const uint64_t newest = newest_begun(number, numbers);
+  const WriterWatch* const watch = watch_of(number);
+  Worker& worker = workers_[number];
+  const uint64_t last_begun = watch == nullptr ? 0 : watch->last_begun();
+  for (const uint64_t segment : numbers) {
+    if (segment < newest) worker.segments.note_finished(segment, last_begun);
+  }
+  const uint64_t oldest_open = watch == nullptr ? WriterWatch::kNoMail : watch->oldest_open();
+  MAILRACE_TRY(numbers, list_segments(disk_, path_, number));
+  worker.segments.note_open_mails(oldest_open, newest_begun(number, numbers));
+  worker.segments.keep_only(numbers);
+  std::erase_if(worker.finished, [&](const auto& entry) {
+    return !std::ranges::binary_search(numbers, entry.first);
+  });
+  for (const uint64_t segment : numbers) {
+    const auto looked = look_at_segment(worker, number, segment);
+    if (!looked && looked.error().sys_errno == ENOENT) continue;
+    if (!looked) return tl::unexpected<core::Error>(looked.error());
+    segments.push_back(*looked);
+  }
+  return {};
+}
+
+core::Result<RetainedSegment> SegmentTracker::look_at_segment(Worker& worker,
+                                                              uint32_t worker_number,
+                                                              uint64_t number) {
+  auto known = worker.finished.find(number);
+  if (known == worker.finished.end()) {
+    MAILRACE_TRY(const core::FileHandle file,
+                 disk_.open(segment_path(path_, worker_number, number), false));
+    const auto bytes = disk_.size(file);
+    const auto modified = disk_.modified_at(file);
+    disk_.close(file);
+    if (!bytes) return tl::unexpected<core::Error>(bytes.error());
+    if (!modified) return tl::unexpected<core::Error>(modified.error());
+    RetainedSegment segment{
+        .worker = worker_number, .number = number, .bytes = *bytes, .newest = *modified};
+    segment.finished = worker.segments.is_finished(number);
+    if (!segment.finished) return segment;
+    known = worker.finished.emplace(number, segment).first;
+  }
+  RetainedSegment segment = known->second;
+  segment.ends_by = worker.segments.ends_by(number);
+  return segment;
+}
+
+// --- away with it --------------------------------------------------------------------------------
+
+// Files of other lengths were cut, or made with another --segment-size.
+bool SegmentTracker::has_room_for_free(uint32_t worker) {
+  const auto names = disk_.list(path_ + "/" + worker_directory_name(worker));
+  if (!names) return false;
+  const auto count = std::ranges::count_if(
+      *names, [](const std::string& name) { return parse_free_file_name(name).has_value(); });
+  return size_t(count) < core::kFreeSegmentsMax;
+}
+
+// returns   whether it is there to be used again
+core::Result<bool> SegmentTracker::take_away(const RetainedSegment& segment) {
+  const std::string path = segment_path(path_, segment.worker, segment.number);
+  WriterWatch* const watch = watch_of(segment.worker);
+  const bool fits = watch != nullptr && segment.bytes == segment_bytes_;
+  if (fits && has_room_for_free(segment.worker)) {
+    const std::string free_path =
+        path_ + "/" + worker_directory_name(segment.worker) + "/" + free_file_name(segment.number);
+    if (const auto renamed = disk_.rename(path, free_path); !renamed) {
+      return tl::unexpected<core::Error>(renamed.error());
+    }
+    if (watch->offer(segment.number)) return true;
+    if (const auto removed = disk_.remove(free_path); !removed) {
+      return tl::unexpected<core::Error>(removed.error());
+    }
+    return false;
+  }
+  if (const auto removed = disk_.remove(path); !removed) {
+    return tl::unexpected<core::Error>(removed.error());
+  }
+  return false;
+}
+
+}  // namespace mailrace::spool

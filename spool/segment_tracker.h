@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The segments of a spool as retention sees them, looked at again and again while workers write;
+// and away with one that nobody needs.
+#pragma once
+
+#include "core/base/result.h"
+#include "core/port/disk.h"
+#include "spool/observed_writer.h"
+#include "spool/retention.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace mailrace::spool {
+
+/// Belongs to one thread; workers never wait for it, see WriterWatch.
+class SegmentTracker {
+ public:
+  /// disk            outlives this
+  /// segment_bytes   length of the segments that the workers make; others are not used again
+  /// watches         of the workers, by number; outlive this
+  SegmentTracker(core::Disk& disk, std::string spool_path, uint64_t segment_bytes,
+                 std::vector<WriterWatch*> watches);
+
+  /// All segments, for recyclable_segments().
+  /// fails   io: a directory cannot be listed, or a segment not be opened
+  core::Result<std::vector<RetainedSegment>> look();
+
+  /// Takes a segment away: gives its file to its worker to be used again, if there is one that has
+  /// room for it and it has the right length, or removes it.
+  /// returns   whether it is there to be used again
+  core::Result<bool> take_away(const RetainedSegment& segment);
+
+ private:
+  struct Worker {
+    SegmentWatch segments;
+    std::map<uint64_t, RetainedSegment> finished;  // does not change any more
+  };
+
+  core::Result<void> look_at_worker(uint32_t worker, std::vector<RetainedSegment>& segments);
+  core::Result<RetainedSegment> look_at_segment(Worker& worker, uint32_t worker_number,
+                                                uint64_t number);
+  uint64_t newest_begun(uint32_t worker, const std::vector<uint64_t>& numbers);
+  WriterWatch* watch_of(uint32_t worker);
+  bool has_room_for_free(uint32_t worker);
+
+  core::Disk& disk_;
+  std::string path_;
+  uint64_t segment_bytes_;
+  std::vector<WriterWatch*> watches_;
+  std::map<uint32_t, Worker> workers_;
+};
+
+}  // namespace mailrace::spool
