@@ -2,19 +2,18 @@
 // A repair, cut off at every operation, and one on a disk that fails now and then: no mail that
 // could be read is gone, none is there twice, and the repair comes to its end when done again.
 //
-// MAILRACE_SIM_SEED=n replays one seed.
+// MAILRACE_SIM_SEED=n replays one seed, MAILRACE_SIM_SEEDS=FROM:COUNT runs others.
 #include "core/base/prng.h"
-#include "core/base/text.h"
 #include "spool/salvage.h"
 #include "spool/segment.h"
 #include "tests/sim/sim_disk.h"
 #include "tests/support/memory_disk.h"
 #include "tests/support/segment_builder.h"
+#include "tests/support/sim_seeds.h"
 #include "tests/support/walked_spool.h"
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <map>
 #include <string>
 #include <vector>
@@ -102,22 +101,10 @@ void expect_all_is_well(const FileContents& files, const FileContents& damaged, 
   for (const auto& [path, octets] : after) EXPECT_FALSE(path.ends_with(".repair")) << path;
 }
 
-struct Seeds {
-  uint64_t first = 1;
-  uint64_t count = 60;
-
-  Seeds() {
-    const char* const text = std::getenv("MAILRACE_SIM_SEED");
-    if (text == nullptr) return;
-    first = core::parse_decimal(text).value_or(first);
-    count = 1;
-  }
-};
-
 TEST(RepairCutTest, ACutAtAnyOperationLosesNothing) {
-  const Seeds seeds;
+  const SimSeeds seeds = sim_seeds(1, 60);
   uint64_t cuts = 0;
-  for (uint64_t seed = seeds.first; seed < seeds.first + seeds.count; ++seed) {
+  for (uint64_t seed = seeds.first; seed < seeds.end(); ++seed) {
     core::Prng random(seed);
     const FileContents damaged = make_damaged(random);
     for (uint64_t cut = 0;; ++cut, ++cuts) {
@@ -132,13 +119,13 @@ TEST(RepairCutTest, ACutAtAnyOperationLosesNothing) {
       if (!was_cut) break;
     }
   }
-  EXPECT_TRUE(seeds.count == 1 || cuts > 500) << cuts;
+  EXPECT_TRUE(seeds.chosen || cuts > 500) << cuts;
 }
 
 TEST(RepairCutTest, NorDoesADiskThatFailsNowAndThen) {
-  const Seeds seeds;
+  const SimSeeds seeds = sim_seeds(1, 300);
   uint64_t failed = 0;
-  for (uint64_t seed = seeds.first; seed < seeds.first + 5 * seeds.count; ++seed) {
+  for (uint64_t seed = seeds.first; seed < seeds.end(); ++seed) {
     SCOPED_TRACE("MAILRACE_SIM_SEED=" + std::to_string(seed));
     core::Prng random(seed);
     const FileContents damaged = make_damaged(random);
@@ -148,7 +135,7 @@ TEST(RepairCutTest, NorDoesADiskThatFailsNowAndThen) {
     expect_all_is_well(disk.power_cut(), damaged, seed);
     if (testing::Test::HasFailure()) return;
   }
-  EXPECT_TRUE(seeds.count == 1 || failed > 50) << failed;
+  EXPECT_TRUE(seeds.chosen || failed > 50) << failed;
 }
 
 }  // namespace

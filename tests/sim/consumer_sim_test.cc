@@ -2,21 +2,20 @@
 // A consumer on a disk that loses power at every operation: no mail is passed over, and what was
 // acknowledged in a saved cursor never comes again.
 //
-// MAILRACE_SIM_SEED=n replays one seed in each test.
+// MAILRACE_SIM_SEED=n replays one seed in each test, MAILRACE_SIM_SEEDS=FROM:COUNT runs others.
 #include "core/base/check.h"
 #include "core/base/prng.h"
-#include "core/base/text.h"
 #include "spool/consumers.h"
 #include "spool/follower.h"
 #include "spool/spool_reader.h"
 #include "tests/sim/sim_disk.h"
 #include "tests/support/memory_disk.h"
 #include "tests/support/segment_builder.h"
+#include "tests/support/sim_seeds.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <set>
 #include <string>
@@ -198,12 +197,9 @@ struct Sum {
 
 /// Each seed with the power cut at every operation of its first life, and then once more later.
 Sum run_seeds(uint64_t first, uint64_t count, uint32_t faults, Mistake mistake) {
-  if (const char* const text = std::getenv("MAILRACE_SIM_SEED")) {
-    first = core::parse_decimal(text).value_or(first);
-    count = 1;
-  }
+  const SimSeeds seeds = sim_seeds(first, count);
   Sum sum;
-  for (uint64_t seed = first; seed < first + count; ++seed) {
+  for (uint64_t seed = seeds.first; seed < seeds.end(); ++seed) {
     const uint64_t operations = ConsumerSim(seed, faults, mistake).live(UINT64_MAX);
     for (uint64_t cut = 0; cut <= operations; ++cut, ++sum.runs) {
       ConsumerSim sim(seed, faults, mistake);

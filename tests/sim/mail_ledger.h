@@ -44,6 +44,7 @@ struct LedgerEntry {
   bool aborted = false;
   bool excused = false;  // the power failed, and nobody had promised that it survives that
   bool gone = false;     // and it did not
+  bool passed = false;   // everybody has it: it may be there, or not
   bool retired = false;  // its segment may be used again: it need not be there any more
   std::optional<core::MailOutcome> outcome = std::nullopt;
 };

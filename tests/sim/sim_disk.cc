@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace mailrace::tests {
 
@@ -84,7 +85,7 @@ core::Result<core::FileHandle> SimDisk::create(const std::string& path) {
 void SimDisk::close(core::FileHandle file) {
   const auto found = opened_.find(file.index);
   MAILRACE_CHECK(found != opened_.end());
-  if (found->second.inner && !is_cut()) files_.close(*found->second.inner);
+  if (found->second.inner && !is_cut() && !files_.is_off()) files_.close(*found->second.inner);
   opened_.erase(found);
 }
 
@@ -136,7 +137,10 @@ core::Result<void> SimDisk::write(core::FileHandle file, uint64_t offset, core::
   if (is_cut()) return core::fail_errno(-EIO, "sim.power");
   core::FileOp op{&on_done, this};
   const iovec piece{const_cast<std::byte*>(octets.data()), octets.size()};
+  // Through the page cache, whatever the writer does.
+  const size_t block = std::exchange(files_.block, 1);
   files_.write(op, *opened_.at(file.index).inner, {&piece, 1}, offset, /*synced=*/false);
+  files_.block = block;
   return finish_void(op);
 }
 

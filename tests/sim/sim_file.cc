@@ -212,6 +212,7 @@ void SimFile::complete(size_t index, Ending ending) {
   ++completed_;
   const int result = carry_out(operation, ending);
   operation.op->done(*operation.op, result);
+  if (after_operation) after_operation();
 }
 
 int SimFile::carry_out(Operation& operation, Ending ending) {
@@ -392,6 +393,28 @@ FileContents SimFile::cached() const {
   FileContents contents;
   for (const auto& [path, file] : names_) contents[path] = file->cached;
   return contents;
+}
+
+std::unique_ptr<SimFile> SimFile::clone(uint64_t seed) const {
+  auto copy = std::make_unique<SimFile>(seed);
+  std::map<const File*, std::shared_ptr<File>> copies;
+  const auto copy_of = [&copies](const std::shared_ptr<File>& file) -> std::shared_ptr<File> {
+    if (file == nullptr) return nullptr;
+    auto& made = copies[file.get()];
+    if (made == nullptr) made = std::make_shared<File>(*file);
+    return made;
+  };
+  for (const auto& [path, file] : names_) copy->names_[path] = copy_of(file);
+  for (const auto& [path, file] : stable_names_) copy->stable_names_[path] = copy_of(file);
+  copy->changes_ = changes_;
+  for (NameChange& change : copy->changes_) change.file = copy_of(change.file);
+  copy->change_count_ = change_count_;
+  copy->operations_ = operations_;
+  for (Operation& operation : copy->operations_) {
+    operation.file = copy_of(operation.file);
+    operation.op = nullptr;
+  }
+  return copy;
 }
 
 // An operation that was under way when the power went out.

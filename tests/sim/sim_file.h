@@ -6,6 +6,7 @@
 #include "core/port/file_io.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -84,7 +85,8 @@ class SimFile final : public core::FileIo {
   ~SimFile() override;
 
   SimFaults faults;
-  uint64_t power_until = UINT64_MAX;  // so many operations end, then the power is out
+  uint64_t power_until = UINT64_MAX;      // so many operations end, then the power is out
+  std::function<void()> after_operation;  // called behind each that ended
   size_t block = 1;  // what block_bytes() says; writes that do not keep to it are violations
 
   size_t block_bytes() const noexcept override { return block; }
@@ -127,6 +129,9 @@ class SimFile final : public core::FileIo {
   std::shared_ptr<const File> find(const std::string& path) const;
   /// Files as a process sees them that reads now.
   FileContents cached() const;
+
+  /// The same disk, to see what a power cut would leave of it now. What is under way never ends.
+  std::unique_ptr<SimFile> clone(uint64_t seed) const;
 
   /// The power fails: what is found afterwards. Operations under way never end.
   FileContents power_cut();

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // 250 only after durable, whatever the disk does and whenever the power fails.
 //
-// MAILRACE_SIM_SEED=n replays one seed in each test.
+// MAILRACE_SIM_SEED=n replays one seed in each test, MAILRACE_SIM_SEEDS=FROM:COUNT runs others.
 #include "tests/sim/writer_sim.h"
 
-#include "core/base/check.h"
-#include "core/base/text.h"
+#include "tests/support/sim_seeds.h"
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <functional>
 
 namespace mailrace::tests {
@@ -17,18 +15,14 @@ namespace {
 
 using Counts = WriterSim::Counts;
 
-/// Runs `profile` for seeds first..first+count-1 and returns what came up in all of them.
+/// Runs `profile` for seeds first..first+count-1, or those that were chosen, and returns what came
+/// up in all of them.
 Counts run_seeds(uint64_t first, uint64_t count,
                  const std::function<SimProfile(uint64_t)>& profile) {
-  if (const char* const text = std::getenv("MAILRACE_SIM_SEED")) {
-    const auto seed = core::parse_decimal(text);
-    MAILRACE_CHECK(seed.has_value());
-    first = *seed;
-    count = 1;
-  }
+  const SimSeeds seeds = sim_seeds(first, count);
   Counts sum;
   int failures = 0;
-  for (uint64_t seed = first; seed < first + count && failures < 3; ++seed) {
+  for (uint64_t seed = seeds.first; seed < seeds.end() && failures < 3; ++seed) {
     WriterSim sim(seed, profile(seed));
     const std::vector<std::string> problems = sim.run();
     for (size_t i = 0; i < problems.size() && i < 5; ++i) {
@@ -40,7 +34,7 @@ Counts run_seeds(uint64_t first, uint64_t count,
   return sum;
 }
 
-bool replaying() { return std::getenv("MAILRACE_SIM_SEED") != nullptr; }
+bool replaying() { return sim_seeds(0, 0).chosen; }
 
 /// A seed's own mixture of faults; odd seeds leave cuts and syncs alone.
 SimFaults some_faults(uint64_t seed) {
