@@ -268,7 +268,8 @@ class Salvager {
       if (header.type == RecordType::end) ++outcome_.mails;
     }
     if (end > file.end()) leave_out(end - file.end());
-    // No summary: the index that was copied may name mails that are gone. Recovery reads the segment.
+    // No summary: the index that was copied may name mails that are gone. Recovery reads the
+    // segment.
     std::vector<std::byte> seal(kSealBodyBytes);
     encode_seal(seal.data(), {.mails = outcome_.mails, .records = file.records()});
     seal.resize(kSealBodyBytesVersion2);
