@@ -16,9 +16,6 @@ namespace mailrace::spool {
 namespace {
 
 constexpr std::string_view kSuffix = ".cursor";
-// A reader may find one slot in the middle of an update, and by the time it comes to the other one,
-// that one.
-constexpr int kReadsMax = 3;
 
 struct Loaded {
   CursorSlot slot;
@@ -83,7 +80,7 @@ core::Result<std::vector<std::string>> list_consumers(core::Disk& disk,
 core::Result<CursorSlot> read_cursor(core::Disk& disk, const std::string& path) {
   MAILRACE_TRY(const core::FileHandle file, disk.open(path, /*writable=*/false));
   auto loaded = load(disk, file);
-  for (int i = 1; !loaded && i < kReadsMax; ++i) loaded = load(disk, file);
+  for (int i = 1; !loaded && i < core::kCursorReadsMax; ++i) loaded = load(disk, file);
   disk.close(file);
   if (!loaded) return tl::unexpected<core::Error>(loaded.error());
   return std::move(loaded->slot);

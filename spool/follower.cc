@@ -18,8 +18,6 @@
 namespace mailrace::spool {
 namespace {
 
-// Each is one wait of a few milliseconds; what stays bad for longer is damage.
-constexpr int kSettlesMax = 16;
 constexpr uint32_t kMailsPerTurn = 64;
 
 }  // namespace
@@ -182,7 +180,7 @@ std::optional<WorkerFollower::Step> WorkerFollower::open_segment(uint64_t number
   settles_ = 0;
   ReaderOptions options{.generation = number, .salt = salt_, .unfinished = unfinished};
   options.settle = [this] {
-    if (!wait_ || ++settles_ > kSettlesMax) return false;
+    if (!wait_ || ++settles_ > core::kFollowerSettlesMax) return false;
     wait_();
     return true;
   };

@@ -30,7 +30,6 @@ namespace {
 
 constexpr std::string_view kSegmentSuffix = ".segment";
 constexpr std::string_view kDamagedSuffix = ".damaged";
-constexpr int kDamagedNamesMax = 1000;
 
 std::string with_suffix(const std::string& segment_file, std::string_view suffix) {
   MAILRACE_CHECK(segment_file.ends_with(kSegmentSuffix));
@@ -303,7 +302,7 @@ class Salvager {
   }
 
   core::Result<void> keep_damaged(core::FileHandle source) {
-    for (int i = 1; i <= kDamagedNamesMax; ++i) {
+    for (int i = 1; i <= core::kDamagedNamesMax; ++i) {
       std::string path = with_suffix(segment_.file, kDamagedSuffix);
       if (i > 1) path += "." + std::to_string(i);
       const auto linked = disk_.link(segment_.file, path);

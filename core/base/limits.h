@@ -242,6 +242,17 @@ inline constexpr uint64_t kSealedRestBytesMax = 3 * kChunkBytes;
 inline constexpr size_t kIndexEntriesMax = 64 << 10;
 /// Entries of one index record; at 24 octets two of these fit into a write.
 inline constexpr size_t kIndexRecordEntries = 16 << 10;
+/// Waits of a few milliseconds until a reader of a live spool takes what does not check for damage:
+/// a consumer's, and those of `spool verify` and its like.
+inline constexpr int kFollowerSettlesMax = 16;
+inline constexpr int kWalkSettlesMax = 10;
+/// Times that a cursor is read until one slot is whole: it may be written to meanwhile.
+inline constexpr int kCursorReadsMax = 3;
+/// What a consumer hands off between two syncs; as many files are open at once.
+inline constexpr size_t kHandOffMailsMax = 256;
+inline constexpr uint64_t kHandOffBytesMax = 16 << 20;
+/// Names that are tried for a damaged segment which is put aside.
+inline constexpr int kDamagedNamesMax = 1000;
 /// Segments that wait to be used again, of one worker.
 inline constexpr size_t kFreeSegmentsMax = 4;
 

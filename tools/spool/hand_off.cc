@@ -23,10 +23,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// A batch shares the syncs of the directory and of the cursor, and most of the journal's work. As
-// many files are open at once.
-constexpr size_t kBatchMails = 256;
-constexpr uint64_t kBatchBytes = 16 << 20;
+// A batch shares the syncs of the directory and of the cursor, and most of the journal's work.
 constexpr milliseconds kBatchTime{200};
 constexpr milliseconds kPauseMin{5};
 constexpr milliseconds kPauseMax{100};
@@ -93,7 +90,8 @@ bool HandOff::work() {
   while (!should_stop_() && !at_end_) {
     if (!follow_one()) return false;
     const auto now = Clock::now();
-    const bool full = batch_.size() >= kBatchMails || batch_bytes_ >= kBatchBytes;
+    const bool full =
+        batch_.size() >= core::kHandOffMailsMax || batch_bytes_ >= core::kHandOffBytesMax;
     if (full || (!batch_.empty() && now - batch_began_ >= kBatchTime)) {
       if (!commit()) return false;
     }

@@ -17,9 +17,7 @@
 namespace mailrace::tools {
 namespace {
 
-// A write that is under way ends within milliseconds; what takes longer than all of these waits
-// together is taken for damage.
-constexpr int kSettlesMax = 10;
+// A write that is under way ends within milliseconds.
 constexpr auto kSettleTime = std::chrono::milliseconds(20);
 
 const char* kind_name(spool::FindingKind kind) {
@@ -83,7 +81,7 @@ std::string_view mark_name(const spool::MailMark& mark) {
 
 std::function<bool()> patience() {
   return [settles = 0]() mutable {
-    if (++settles > kSettlesMax) return false;
+    if (++settles > core::kWalkSettlesMax) return false;
     std::this_thread::sleep_for(kSettleTime);
     return true;
   };
