@@ -93,21 +93,29 @@ std::optional<core::Instant> GroupCommit::flush(core::Instant now, core::WallTim
   return std::nullopt;
 }
 
-// Seals the segment behind the last octets; one that was made ahead is cut to nothing.
+// Seals the segment behind the last octets. One that nothing was written to is kept for the next
+// server if that spares it the filling, else cut to nothing.
 void GroupCommit::finish(core::Instant now, core::WallTime wall) noexcept {
   if (!queue_.empty()) return;
   maker_.abandon();
-  if (current_ != nullptr) {
-    if (flight_count_ < kFlights) start_flight(now, wall);
-  } else if (maker_.has_ready()) {
-    ensure_segment(now, wall);
-    if (current_ == nullptr) return;
-    current_->state = Segment::State::sealed;
-    current_->cut_at = kSegmentHeadBytes;
-    retire_segment(*std::exchange(current_, nullptr));
-  } else if (maker_.idle()) {
-    maker_.give_up();
+  if (current_ == nullptr && maker_.has_ready()) ensure_segment(now, wall);
+  if (current_ == nullptr) {
+    if (maker_.idle() && !maker_.has_ready()) maker_.give_up();
+    return;
   }
+  if (current_->sequence > 0) {
+    if (flight_count_ < kFlights) start_flight(now, wall);
+    return;
+  }
+  if (!maker_.idle()) return;
+  Segment& unused = *std::exchange(current_, nullptr);
+  if (unused.filled && maker_.empty()) {
+    unused.state = Segment::State::free;
+    return maker_.put_back({unused.file, unused.key.generation(), unused.capacity, true});
+  }
+  unused.state = Segment::State::sealed;
+  unused.cut_at = kSegmentHeadBytes;
+  retire_segment(unused);
 }
 
 // Has a current segment, or sees to it that there will be one; and has the next one made in time.
@@ -120,6 +128,7 @@ bool GroupCommit::ensure_segment(core::Instant now, core::WallTime wall) noexcep
     segment->file = ready.file;
     segment->key = SegmentKey(ready.number, options_.salt);
     segment->capacity = ready.capacity;
+    segment->filled = ready.filled;
     segment->used = kSegmentHeadBytes;
     segment->landed = kSegmentHeadBytes;
     segment->synced = kSegmentHeadBytes;

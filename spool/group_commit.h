@@ -124,6 +124,7 @@ class GroupCommit {
     core::FileHandle file;
     SegmentKey key{0};
     uint64_t capacity = 0;
+    bool filled = false;    // all octets were written before
     uint64_t used = 0;      // octets of the file that are written or being written
     uint64_t cut_at = 0;    // where the file is cut in the end
     uint64_t landed = 0;    // everything before this offset of the file has

@@ -76,16 +76,30 @@ class Recoverer {
 
   void tidy(const SegmentSummary& segment) {
     const bool empty = segment.outcome.records == 0;
-    const auto done = empty ? disk_.remove(segment.file) : cut(segment);
+    const bool kept = empty && is_whole(segment);
+    const auto done = kept    ? disk_.rename(segment.file, free_path(segment))
+                      : empty ? disk_.remove(segment.file)
+                              : cut(segment);
     if (!done) {
       find({FindingKind::unreadable, segment.file, segment.outcome.valid_bytes, done.error().where,
             0});
     } else if (empty) {
-      ++recovery_.segments_removed;
+      recovery_.segments_removed += kept ? 0 : 1;
+      recovery_.segments_kept += kept ? 1 : 0;
     } else {
       ++recovery_.tails_cut;
       recovery_.octets_cut += segment.file_bytes - segment.outcome.valid_bytes;
     }
+  }
+
+  // Its head is written last, when all of it was filled. So it serves again.
+  static bool is_whole(const SegmentSummary& segment) {
+    return segment.outcome.capacity > 0 && segment.file_bytes == segment.outcome.capacity;
+  }
+
+  std::string free_path(const SegmentSummary& segment) const {
+    return path_ + "/" + worker_directory_name(segment.worker) + "/" +
+           free_file_name(segment.number);
   }
 
   core::Result<void> cut(const SegmentSummary& segment) {
@@ -151,6 +165,7 @@ void add_recovery(Recovery& all, Recovery&& other) {
   all.tails_cut += other.tails_cut;
   all.octets_cut += other.octets_cut;
   all.segments_removed += other.segments_removed;
+  all.segments_kept += other.segments_kept;
   all.segments_read += other.segments_read;
 }
 

@@ -36,13 +36,15 @@ struct Recovery {
   uint64_t tails_cut = 0;
   uint64_t octets_cut = 0;  // allocated octets that were given back included
   uint64_t segments_removed = 0;
+  uint64_t segments_kept = 0;  // had no records, and wait to be used again
   uint64_t segments_read = 0;  // from end to end, because they have no footer that checks
 };
 
 /// Reads the footers of sealed segments and all of the others: those that a crash left, and old
-/// ones. Cuts tails that a crash left in the newest segments, removes those without any record.
-/// Octets that do not check but have whole records behind them stay as they are and are reported,
-/// where segments are read; no damage stops it. Requires: no server writes to the spool.
+/// ones. Cuts tails that a crash left in the newest segments, removes those without any record, or
+/// makes them NUMBER.free if they have their full length. Octets that do not check but have whole
+/// records behind them stay as they are and are reported, where segments are read; no damage stops
+/// it. Requires: no server writes to the spool.
 ///
 /// disk         where files can be opened for writing
 /// spool_path   exists; may be empty

@@ -52,6 +52,7 @@ void SegmentMaker::want(core::Instant now, core::WallTime wall, uint64_t mail_id
   free_path_.assign(directory_).push_back('/');
   append_free_file_name(free_path_, free_.back());
   free_.pop_back();
+  filled_up_ = true;
   step_ = Step::reopen;
   files_.open(op_, free_path_.c_str());
 }
@@ -64,6 +65,7 @@ bool SegmentMaker::recycle(uint64_t number) noexcept {
 
 void SegmentMaker::start_new() noexcept {
   filled_ = 0;
+  filled_up_ = false;
   hurried_ = false;
   step_ = Step::create;
   files_.create(op_, path_.c_str());
@@ -73,7 +75,8 @@ void SegmentMaker::start_new() noexcept {
 void SegmentMaker::fill_on() noexcept {
   const bool wanted = files_.block_bytes() == core::kBlockBytes;
   const uint64_t end = capacity_ - capacity_ % core::kBlockBytes;
-  if (!wanted || hurried_ || filled_ == end) return write_head();
+  filled_up_ = filled_ == end;
+  if (!wanted || hurried_ || filled_up_) return write_head();
   if (abandoned_) return undo(/*untouched=*/false);
   step_ = Step::fill;
   piece_ = {zeros.data(), size_t(std::min<uint64_t>(zeros.size(), end - filled_))};
@@ -90,7 +93,18 @@ void SegmentMaker::write_head() noexcept {
 ReadySegment SegmentMaker::take() noexcept {
   MAILRACE_CHECK(step_ == Step::ready);
   step_ = Step::idle;
-  return {std::exchange(file_, {}), number_++, capacity_};
+  return {std::exchange(file_, {}), number_++, capacity_, filled_up_};
+}
+
+void SegmentMaker::put_back(const ReadySegment& segment) noexcept {
+  MAILRACE_CHECK(empty());
+  file_ = segment.file;
+  path_.assign(directory_).push_back('/');
+  append_segment_file_name(path_, segment.number);
+  free_path_.assign(directory_).push_back('/');
+  append_free_file_name(free_path_, segment.number);
+  step_ = Step::put_back;
+  files_.rename(op_, path_.c_str(), free_path_.c_str());
 }
 
 void SegmentMaker::on_done(core::FileOp& op, int result) {
@@ -176,6 +190,13 @@ void SegmentMaker::advance(int result) noexcept {
       if (result < 0 || !untouched_) return next_number();
       step_ = Step::idle;
       return;
+    // What fails here costs the next server a segment to be made, no more.
+    case Step::put_back:
+      if (result < 0) return next_number();
+      step_ = Step::sync_put_back;
+      return files_.sync_directory(op_, directory_.c_str());
+    case Step::sync_put_back:
+      return next_number();
     case Step::idle:
     case Step::ready:
       break;

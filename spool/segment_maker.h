@@ -20,6 +20,7 @@ struct ReadySegment {
   core::FileHandle file;
   uint64_t number = 0;
   uint64_t capacity = 0;
+  bool filled = false;  // all of its octets were written before
 };
 
 /// A small state machine over FileIo: one segment at a time. A segment that is not needed any more
@@ -65,6 +66,10 @@ class SegmentMaker {
   /// system's journal, which is better than to wait for zeros.
   void hurry() noexcept { hurried_ = true; }
 
+  /// Keeps a segment that nothing was written to for the next server: gives its file the name
+  /// NUMBER.free and closes it. Requires: empty(), and that no segment is wanted any more.
+  void put_back(const ReadySegment& segment) noexcept;
+
   /// No segment will be wanted any more: does not fill one to its end. What is left without a head
   /// recovery removes.
   void abandon() noexcept { abandoned_ = true; }
@@ -90,6 +95,8 @@ class SegmentMaker {
     sync_name,
     ready,
     undo,
+    put_back,
+    sync_put_back,
   };
 
   static void on_done(core::FileOp& op, int result);
@@ -112,6 +119,7 @@ class SegmentMaker {
   uint64_t salt_;
   uint64_t filled_ = 0;  // octets of zeros written
   Step step_ = Step::idle;
+  bool filled_up_ = false;  // all octets were written, by this server or by another
   bool hurried_ = false;
   bool abandoned_ = false;
   bool untouched_ = false;  // nothing but allocation was tried on file_

@@ -54,6 +54,7 @@ WriterSim::Counts& WriterSim::Counts::operator+=(const Counts& other) {
   recycled += other.recycled;
   lost += other.lost;
   footers += other.footers;
+  kept += other.kept;
   return *this;
 }
 
@@ -91,6 +92,11 @@ void WriterSim::open_writer() {
   writer_ = std::make_unique<spool::Writer>(
       *files_, options,
       core::MailSinkEvents{this, &WriterSim::on_committed, &WriterSim::on_has_room});
+  for (const auto& [path, octets] : disk_) {
+    const auto number = spool::parse_free_file_name(path.substr(path.rfind('/') + 1));
+    if (!number || octets.size() != profile_.segment_bytes) continue;
+    if (writer_->recycle(*number)) ++counts_.kept;
+  }
   for (Client& client : clients_) client.step = Step::idle;
   aborted_.clear();
   last_durable_ = 0;

@@ -56,6 +56,7 @@ class WriterSim {
     uint64_t recycled = 0;
     uint64_t lost = 0;  // reported, and taken by a power cut as they might be
     uint64_t footers = 0;
+    uint64_t kept = 0;  // free segments that a writer found
 
     Counts& operator+=(const Counts& other);
   };

@@ -116,6 +116,7 @@ TEST(WriterSimTest, SegmentsAreUsedAgainAndNothingOldComesBack) {
   EXPECT_GT(counts.mails, 1000u);
   EXPECT_GT(counts.recycled, 200u);
   EXPECT_GT(counts.footers, 1000u);
+  EXPECT_GT(counts.kept, 100u);
 }
 
 TEST(WriterSimTest, PageCacheSurvivesTheDeathOfTheProcess) {

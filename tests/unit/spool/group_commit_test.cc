@@ -546,6 +546,51 @@ TEST_F(GroupCommitTest, ClosesWhatItNeverUsed) {
   EXPECT_EQ(files_.cached().at("worker/0000000000000001.segment").size(), kSegmentHeadBytes);
 }
 
+// Filled with zeros, or used before: the next server need not do that again.
+TEST_F(GroupCommitTest, ASegmentThatNothingWasWrittenToIsKeptAsAFreeOne) {
+  files_.block = core::kBlockBytes;
+  open({});
+  log_->close();
+  settle();
+  EXPECT_TRUE(log_->closed());
+  EXPECT_EQ(files_.open_count(), 0u);
+  const tests::FileContents after_cut = files_.power_cut();
+  ASSERT_EQ(after_cut.size(), 1u);
+  EXPECT_EQ(after_cut.begin()->first, "worker/" + free_file_name(1));
+  EXPECT_EQ(after_cut.begin()->second.size(), 1u << 20);
+}
+
+TEST_F(GroupCommitTest, TheNextSegmentIsKeptWhenThisOneIsSealed) {
+  files_.block = core::kBlockBytes;
+  open({});
+  for (uint64_t mail = 1; mail <= 20; ++mail) append(mail, true, 15);  // more than a quarter
+  settle();
+  log_->close();
+  settle();
+  EXPECT_TRUE(log_->closed());
+  const tests::FileContents files = files_.cached();
+  ASSERT_EQ(files.size(), 2u);
+  EXPECT_TRUE(files.contains("worker/" + segment_file_name(1)));
+  EXPECT_EQ(files.at("worker/" + free_file_name(2)).size(), 1u << 20);
+}
+
+TEST_F(GroupCommitTest, ClosesEvenIfASegmentCannotBeKept) {
+  for (const Kind failing : {Kind::rename, Kind::sync_directory}) {
+    SimFile files(/*seed=*/1);
+    files.block = core::kBlockBytes;
+    GroupCommit log(files, chunks_, {.directory = "worker", .segment_bytes = 1 << 20},
+                    GroupCommitEvents{this, &on_moved, &on_lost, &on_gap, &is_lost});
+    for (log.flush(now_, kWall); files.pending() > 0; log.flush(now_, kWall)) files.complete(0);
+    log.close();
+    for (log.flush(now_, kWall); files.pending() > 0; log.flush(now_, kWall)) {
+      const bool fails = files.operation(0).kind == failing;
+      files.complete(0, fails ? Ending::io_error : Ending::good);
+    }
+    EXPECT_TRUE(log.closed());
+    EXPECT_EQ(files.open_count(), 0u);
+  }
+}
+
 using GroupCommitDeathTest = GroupCommitTest;
 
 TEST_F(GroupCommitDeathTest, TakesNothingAfterClose) {

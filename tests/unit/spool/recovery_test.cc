@@ -179,6 +179,21 @@ TEST(RecoveryTest, FindsSegmentsThatWaitToBeUsedAgain) {
   EXPECT_EQ(disk.open_count, 0u);
 }
 
+TEST(RecoveryTest, KeepsAWholeSegmentWithoutRecordsForTheNextUse) {
+  MemoryDisk disk;
+  SegmentBuilder ahead(3);
+  ahead.allocate(1 << 20);  // its capacity
+  disk.files[path_of(3)] = ahead.octets();
+  const auto recovery = recover(disk, "/spool");
+  EXPECT_EQ(recovery->segments_removed, 0u);
+  EXPECT_EQ(recovery->segments_kept, 1u);
+  EXPECT_FALSE(disk.files.contains(path_of(3)));
+  EXPECT_TRUE(disk.files.contains("/spool/worker-0000/" + free_file_name(3)));
+  ASSERT_EQ(recovery->workers[0].free_segments.size(), 1u);
+  EXPECT_EQ(recovery->workers[0].free_segments[0].bytes, 1u << 20);
+  EXPECT_EQ(recovery->workers[0].next_segment, 4u);
+}
+
 TEST(RecoveryTest, CutsWhatIsAllocatedBehindASeal) {
   SegmentBuilder segment = two_mails(1);
   segment.add_seal();
