@@ -174,7 +174,7 @@ TEST(SalvageTest, MeasuringWritesNothingAndTellsTheSame) {
 
 // Holes of all lengths around those that one mark fills.
 TEST(SalvageTest, FillsLongHoles) {
-  for (const uint64_t extra : {0, 8, 16, 24, 32, 40, 48}) {
+  for (const uint64_t extra : {0u, 8u, 16u, 24u, 32u, 40u, 48u}) {
     SegmentBuilder segment(1, 0, kSalt);
     segment.add_mail({.mail_id = 1, .data = "before"});
     const uint64_t begin = segment.end();
