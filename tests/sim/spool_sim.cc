@@ -463,7 +463,10 @@ void SpoolSim::check_consumer(MemoryDisk& disk, const Consumer& consumer, const 
     if (*step == spool::SpoolFollower::Step::mail) comes.insert(follower.place().mail_id);
   }
   for (const auto& [mail_id, entry] : ledger_.entries()) {
-    const bool promised = entry.outcome == core::MailOutcome::durable && !entry.gone;
+    // Behind a power cut, page-cache mails may stand behind a hole where their segment begins: then
+    // they are handed out when the next server has written something.
+    const bool promised =
+        entry.outcome == core::MailOutcome::durable && !entry.gone && !entry.excused;
     if (promised && !comes.contains(mail_id)) {
       problem(when + ": mail " + std::to_string(mail_id) + " was promised, and " + consumer.name +
               " is never handed it");
