@@ -2,9 +2,8 @@
 """Other mail servers, taking mail in and delivering nothing: what they do before their 250.
 
 Each is unpacked from its Debian package and runs in a mount namespace of its own, with users of its
-own, because at most one of them can be installed. Each keeps its defaults for durability: Postfix
-syncs the queue file, Exim header file and data file, OpenSMTPD message and envelope; none syncs a
-directory. Limits on how much one client may send are lifted.
+own, because at most one of them can be installed. Each keeps its package's defaults for durability;
+only limits on how much one client may send are lifted.
 """
 
 import os
