@@ -22,9 +22,24 @@ struct Loaded {
   size_t index = 1;  // where it stands; a state that was never written leaves slot 0 to be next
 };
 
+// How much of a slot must be read, by its first block: most states fit into that. With zeros there
+// all of it, because only a slot of nothing but zeros was never written to.
+size_t slot_bytes(core::Octets block) {
+  const auto bytes = CursorSlot::encoded_bytes(block);
+  return std::clamp<size_t>(bytes.value_or(core::kCursorSlotBytes), block.size(),
+                            core::kCursorSlotBytes);
+}
+
 core::Result<CursorSlot> read_slot(core::Disk& disk, core::FileHandle file, size_t index) {
-  std::vector<std::byte> octets(core::kCursorSlotBytes);
-  MAILRACE_TRY(const size_t read, disk.read(file, index * core::kCursorSlotBytes, octets));
+  const uint64_t offset = index * core::kCursorSlotBytes;
+  std::vector<std::byte> octets(core::kBlockBytes);
+  MAILRACE_TRY(size_t read, disk.read(file, offset, octets));
+  if (read == octets.size()) {
+    octets.resize(slot_bytes(octets));
+    const auto rest = core::MutableOctets(octets).subspan(read);
+    MAILRACE_TRY(const size_t more, disk.read(file, offset + read, rest));
+    read += more;
+  }
   return CursorSlot::decode(core::Octets(octets).first(read));
 }
 

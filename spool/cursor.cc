@@ -115,6 +115,13 @@ std::vector<std::byte> CursorSlot::encode() const {
   return octets;
 }
 
+std::optional<size_t> CursorSlot::encoded_bytes(core::Octets head) noexcept {
+  const bool known = head.size() >= core::kCursorHeadBytes &&
+                     core::as_text(head.first(kMagic.size())) == kMagic;
+  if (!known) return std::nullopt;
+  return load_le<uint32_t>(head.data() + 12);
+}
+
 core::Result<CursorSlot> CursorSlot::decode(core::Octets octets) {
   const bool zeros = std::ranges::all_of(octets, [](std::byte b) { return b == std::byte{0}; });
   if (zeros || octets.size() < core::kCursorHeadBytes) {

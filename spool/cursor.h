@@ -98,6 +98,11 @@ struct CursorSlot {
   /// Octets of the slot. source: spool/FORMAT.md, "Cursor"
   std::vector<std::byte> encode() const;
 
+  /// How long the slot is, as it says itself; nothing that may be trusted before decode().
+  /// head      its first octets
+  /// returns   nothing: it is no slot, or there are fewer than kCursorHeadBytes
+  static std::optional<size_t> encoded_bytes(core::Octets head) noexcept;
+
   /// octets   the slot, or as much of it as the file has
   /// fails    torn_tail: too short, or zeros; corrupt: what no writer of ours wrote, or only in
   ///          part; unsupported: a format version that is not ours

@@ -4,6 +4,7 @@
 #include "spool/recovery.h"
 
 #include "core/base/limits.h"
+#include "spool/mail_id_floor.h"
 
 #include <algorithm>
 #include <iterator>
@@ -24,6 +25,7 @@ class Recoverer {
     if (!walked) return tl::unexpected<core::Error>(walked.error());
     for (const SegmentSummary& segment : segments_) tidy(segment);
     find_free_segments(worker);
+    find_mail_id_floor(worker);
     return std::move(recovery_);
   }
 
@@ -122,6 +124,16 @@ class Recoverer {
       if (!file) continue;
       current_->free_segments.push_back({*number, disk_.size(*file).value_or(0)});
       disk_.close(*file);
+    }
+  }
+
+  void find_mail_id_floor(uint32_t worker) {
+    const auto floor = read_mail_id_floor(disk_, path_, worker);
+    if (floor) {
+      current_->mail_id_floor = *floor;
+      current_->last_mail_id = std::max(current_->last_mail_id, *floor);
+    } else {
+      find({FindingKind::unreadable, mail_id_floor_path(path_, worker), 0, floor.error().where, 0});
     }
   }
 

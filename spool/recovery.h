@@ -22,7 +22,8 @@ struct FreeSegment {
 struct WorkerRecovery {
   uint32_t worker = 0;
   uint64_t next_segment = 1;  // no file in the directory has, or had, this number or a greater one
-  uint64_t last_mail_id = 0;  // the greatest that was read, accepted or not
+  uint64_t last_mail_id = 0;  // the greatest that was read, accepted or not, or mail_id_floor
+  uint64_t mail_id_floor = 0;  // what the file of that name says
   uint64_t salt = 0;          // of its segments; 0: none has one
   std::vector<FreeSegment> free_segments = {};
   uint64_t mails = 0;   // accepted; with a footer, as many as it says

@@ -3,6 +3,7 @@
 #include "spool/segment_tracker.h"
 
 #include "core/base/limits.h"
+#include "spool/mail_id_floor.h"
 #include "spool/segment.h"
 #include "spool/segment_files.h"
 #include "spool/spool_reader.h"
@@ -110,8 +111,23 @@ bool SegmentTracker::has_room_for_free(uint32_t worker) {
   return size_t(count) < core::kFreeSegmentsMax;
 }
 
-// returns   whether it is there to be used again
+// What made it go may be a record that no sync has covered yet: without power, nothing might be
+// left that knows its ids. Of directories without a worker see keep_mail_id_floors().
+core::Result<void> SegmentTracker::raise_mail_id_floor(uint32_t worker) {
+  const WriterWatch* const watch = watch_of(worker);
+  if (watch == nullptr) return {};
+  uint64_t& floor = workers_[worker].mail_id_floor;
+  const uint64_t last_begun = watch->last_begun();
+  if (last_begun == floor) return {};
+  auto done = write_mail_id_floor(disk_, path_, worker, last_begun);
+  if (done) floor = last_begun;
+  return done;
+}
+
 core::Result<bool> SegmentTracker::take_away(const RetainedSegment& segment) {
+  if (const auto raised = raise_mail_id_floor(segment.worker); !raised) {
+    return tl::unexpected<core::Error>(raised.error());
+  }
   const std::string path = segment_path(path_, segment.worker, segment.number);
   WriterWatch* const watch = watch_of(segment.worker);
   const bool fits = watch != nullptr && segment.bytes == segment_bytes_;

@@ -29,7 +29,8 @@ class SegmentTracker {
   core::Result<std::vector<RetainedSegment>> look();
 
   /// Takes a segment away: gives its file to its worker to be used again, if there is one that has
-  /// room for it and it has the right length, or removes it.
+  /// room for it and it has the right length, or removes it. Before that the worker's mail-id floor
+  /// is stable.
   /// returns   whether it is there to be used again
   core::Result<bool> take_away(const RetainedSegment& segment);
 
@@ -37,12 +38,14 @@ class SegmentTracker {
   struct Worker {
     SegmentWatch segments;
     std::map<uint64_t, RetainedSegment> finished;  // does not change any more
+    uint64_t mail_id_floor = 0;                    // that its file says; 0: not known
   };
 
   core::Result<void> look_at_worker(uint32_t worker, std::vector<RetainedSegment>& segments);
   core::Result<RetainedSegment> look_at_segment(Worker& worker, uint32_t worker_number,
                                                 uint64_t number);
   uint64_t newest_begun(uint32_t worker, const std::vector<uint64_t>& numbers);
+  core::Result<void> raise_mail_id_floor(uint32_t worker);
   WriterWatch* watch_of(uint32_t worker);
   bool has_room_for_free(uint32_t worker);
 

@@ -104,6 +104,12 @@ BREAKS = (
         Edit("spool/footer.cc",
              "if (!mark || mark->durable_bytes != began_at) return std::nullopt;",
              "if (!mark) return std::nullopt;"),)),
+    Break("the ids of a segment that is taken away are forgotten", (
+        Edit("spool/segment_tracker.cc",
+             """  auto done = write_mail_id_floor(disk_, path_, worker, last_begun);
+  if (done) floor = last_begun;
+  return done;""", "  floor = last_begun;\n  return {};"),),
+          tests="Pieces/EveryCutTest.*"),
     Break("recovery cuts what does not check, whatever stands behind it", (
         Edit("spool/recovery.cc", "if (!segment.read || outcome.damages > 0) return false;",
              "if (!segment.read) return false;"),),

@@ -6,6 +6,7 @@
 #include "core/base/ip.h"
 #include "net/ring_failure.h"
 #include "spool/consumers.h"
+#include "spool/mail_id_floor.h"
 #include "spool/segment.h"
 #include "tools/lib/posix_disk.h"
 #include "tools/serve/recover_spool.h"
@@ -113,6 +114,7 @@ std::optional<std::string> Server::open_spool() {
   log_recovery(*recovery);
   recovered_ = recovery->workers;
   respect_cursors();
+  if (auto failed = keep_mail_id_floors()) return failed;
   salt_ = choose_salt();
   if (salt_ == 0) return "cannot get a random number: " + errno_text(errno);
   for (uint32_t worker = 0; worker < worker_count(); ++worker) {
@@ -139,6 +141,21 @@ void Server::respect_cursors() {
       segment = std::max(segment, worker.position.segment);
     }
   }
+}
+
+// Of directories that have no worker now: when retention takes their segments away, nobody knows
+// any more which ids a later worker must not give out again.
+std::optional<std::string> Server::keep_mail_id_floors() {
+  PosixDisk disk;
+  for (const spool::WorkerRecovery& worker : recovered_) {
+    if (worker.worker < worker_count() || worker.last_mail_id == worker.mail_id_floor) continue;
+    const auto kept =
+        spool::write_mail_id_floor(disk, options_.spool, worker.worker, worker.last_mail_id);
+    if (kept) continue;
+    return "cannot write " + spool::mail_id_floor_path(options_.spool, worker.worker) + ": " +
+           error_text(kept.error());
+  }
+  return std::nullopt;
 }
 
 // One salt for the whole life of a spool, so that every old record in a segment that is used again

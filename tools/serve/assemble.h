@@ -51,6 +51,7 @@ class Server {
   net::WorkerOptions worker_options(uint32_t worker);
   void log_recovery(const spool::Recovery& recovery);
   void respect_cursors();
+  std::optional<std::string> keep_mail_id_floors();
   void start_housekeeping();
 
   const ServeOptions& options_;
