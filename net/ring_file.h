@@ -38,6 +38,7 @@ class RingFile final : public core::FileIo {
   void sync(core::FileOp& op, core::FileHandle file) override;
   void sync_data(core::FileOp& op, core::FileHandle file) override;
   void sync_directory(core::FileOp& op, const char* path) override;
+  int check_name(core::FileHandle file, const char* path) const noexcept override;
   void truncate(core::FileOp& op, core::FileHandle file, uint64_t bytes) override;
   void close(core::FileHandle file) override;
 

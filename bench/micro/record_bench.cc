@@ -34,6 +34,7 @@ class NullFile final : public core::FileIo {
   void sync(core::FileOp& op, core::FileHandle) override { start(op, 0); }
   void sync_data(core::FileOp& op, core::FileHandle) override { start(op, 0); }
   void sync_directory(core::FileOp& op, const char*) override { start(op, 0); }
+  int check_name(core::FileHandle, const char*) const noexcept override { return 0; }
   void truncate(core::FileOp& op, core::FileHandle, uint64_t) override { start(op, 0); }
   void close(core::FileHandle) override {}
 

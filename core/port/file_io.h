@@ -77,6 +77,12 @@ class FileIo {
   /// Makes the names in directory `path` stable. done(0 or -errno). path   borrowed until done
   virtual void sync_directory(FileOp& op, const char* path) = 0;
 
+  /// Whether `path` still is a name of `file`, so that whoever opens it finds what was written. The
+  /// one call that answers at once: the kernel keeps the names of open files in memory.
+  /// file      not open: there must be a file, whichever it is
+  /// returns   0; -ENOENT: there is no file; -ESTALE: there is another one; or another -errno
+  virtual int check_name(FileHandle file, const char* path) const noexcept = 0;
+
   /// Cuts the file to `bytes`. done(0 or -errno).
   virtual void truncate(FileOp& op, FileHandle file, uint64_t bytes) = 0;
 

@@ -60,6 +60,9 @@ class StallingFile final : public core::FileIo {
   void sync_directory(core::FileOp& op, const char* path) override {
     real_.sync_directory(op, path);
   }
+  int check_name(core::FileHandle file, const char* path) const noexcept override {
+    return real_.check_name(file, path);
+  }
   void truncate(core::FileOp& op, core::FileHandle file, uint64_t bytes) override {
     real_.truncate(op, file, bytes);
   }

@@ -34,6 +34,8 @@ void copy_sector(const std::vector<std::byte>& source, std::vector<std::byte>& t
   put(target, from, core::Octets(source).subspan(from, bytes));
 }
 
+std::string directory_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
 }  // namespace
 
 SimFile::SimFile(uint64_t seed, const FileContents& files) : random_(seed) {
@@ -141,6 +143,13 @@ void SimFile::sync_directory(core::FileOp& op, const char* path) {
   start(op, Kind::sync_directory, path).changes = change_count_;
 }
 
+int SimFile::check_name(core::FileHandle file, const char* path) const noexcept {
+  const auto named = names_.find(path);
+  if (named == names_.end()) return -ENOENT;
+  const bool same = !file.is_open() || named->second == open_.at(file.index).file;
+  return same ? 0 : -ESTALE;
+}
+
 void SimFile::truncate(core::FileOp& op, core::FileHandle file, uint64_t bytes) {
   start_on(op, Kind::truncate, file).bytes = bytes;
 }
@@ -245,6 +254,7 @@ int SimFile::carry_out(Operation& operation, Ending ending) {
       return 0;
     }
     case Kind::sync_directory:
+      if (is_missing(operation.path)) return -ENOENT;
       settle_names(operation.path, operation.changes);
       return 0;
     case Kind::sync:
@@ -265,6 +275,7 @@ int SimFile::carry_out_name(const Operation& operation) {
   if (operation.kind == Kind::open) {
     return names_.contains(operation.path) ? remember(operation.path) : -ENOENT;
   }
+  if (is_missing(directory_of(operation.path))) return -ENOENT;
   const int result = change_name(operation.kind, operation.path, operation.target);
   return result == 0 && operation.kind == Kind::create ? remember(operation.path) : result;
 }
@@ -304,7 +315,7 @@ void SimFile::apply(const NameChange& change, Names& names) {
 void SimFile::settle_names(const std::string& directory, uint64_t changes) {
   std::vector<NameChange> left;
   for (NameChange& change : changes_) {
-    const bool here = change.from.substr(0, change.from.rfind('/')) == directory;
+    const bool here = directory_of(change.from) == directory;
     if (here && change.number < changes) {
       apply(change, stable_names_);
     } else {
@@ -316,7 +327,23 @@ void SimFile::settle_names(const std::string& directory, uint64_t changes) {
 
 void SimFile::rename_now(const std::string& from, const std::string& to) {
   MAILRACE_CHECK(change_name(Kind::rename, from, to) == 0);
-  settle_names(to.substr(0, to.rfind('/')), change_count_);
+  settle_names(directory_of(to), change_count_);
+}
+
+void SimFile::remove_now(const std::string& path) {
+  names_.erase(path);
+  stable_names_.erase(path);
+  std::erase_if(changes_,
+                [&](const NameChange& change) { return change.from == path || change.to == path; });
+}
+
+void SimFile::remove_directory_now(const std::string& path) {
+  for (const std::string& name : names_in(path)) remove_now(path + "/" + name);
+  std::erase_if(stable_names_,
+                [&](const auto& entry) { return directory_of(entry.first) == path; });
+  std::erase_if(changes_,
+                [&](const NameChange& change) { return directory_of(change.from) == path; });
+  missing_.insert(path);
 }
 
 // --- octets --------------------------------------------------------------------------------------
@@ -409,6 +436,7 @@ std::unique_ptr<SimFile> SimFile::clone(uint64_t seed) const {
   copy->changes_ = changes_;
   for (NameChange& change : copy->changes_) change.file = copy_of(change.file);
   copy->change_count_ = change_count_;
+  copy->missing_ = missing_;
   copy->operations_ = operations_;
   for (Operation& operation : copy->operations_) {
     operation.file = copy_of(operation.file);

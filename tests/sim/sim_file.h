@@ -100,6 +100,7 @@ class SimFile final : public core::FileIo {
   void sync(core::FileOp& op, core::FileHandle file) override;
   void sync_data(core::FileOp& op, core::FileHandle file) override;
   void sync_directory(core::FileOp& op, const char* path) override;
+  int check_name(core::FileHandle file, const char* path) const noexcept override;
   void truncate(core::FileOp& op, core::FileHandle file, uint64_t bytes) override;
   void close(core::FileHandle file) override;
 
@@ -116,6 +117,12 @@ class SimFile final : public core::FileIo {
   void orphan_newest() { operations_.back().op = nullptr; }
   /// Another process renames a file and makes the names in its directory stable.
   void rename_now(const std::string& from, const std::string& to);
+  /// Another process removes a file, for good. Who has it open has it still.
+  void remove_now(const std::string& path);
+  /// The same for a directory and all files in it. Nothing can be made in it until there is another
+  /// one under its name.
+  void remove_directory_now(const std::string& path);
+  void make_directory_now(const std::string& path) { missing_.erase(path); }
 
   size_t pending() const { return operations_.size(); }
   const Operation& operation(size_t index) const { return operations_[index]; }
@@ -165,6 +172,7 @@ class SimFile final : public core::FileIo {
 
   int carry_out(Operation& operation, Ending ending);
   int carry_out_name(const Operation& operation);
+  bool is_missing(const std::string& directory) const { return missing_.contains(directory); }
   int change_name(Kind kind, const std::string& from, const std::string& to);
   static void apply(const NameChange& change, Names& names);
   void settle_names(const std::string& directory, uint64_t changes);
@@ -181,6 +189,7 @@ class SimFile final : public core::FileIo {
   Names stable_names_;               // but for `changes_`
   std::vector<NameChange> changes_;  // in order
   uint64_t change_count_ = 0;
+  std::set<std::string> missing_;   // directories
   std::map<int32_t, Opened> open_;  // by handle
   int32_t next_handle_ = 0;
   std::vector<Operation> operations_;

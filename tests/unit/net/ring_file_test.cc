@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cerrno>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -124,6 +125,31 @@ TEST_F(RingFileTest, DoesNotTakeOverAFileThatIsThere) {
   files_.create(op_, path.c_str());
   EXPECT_EQ(result(), -EEXIST);
   EXPECT_EQ(contents(path), "somebody's");
+}
+
+TEST_F(RingFileTest, SaysWhetherAPathIsAFilesName) {
+  const std::string worker = directory_.path() + "/worker";
+  const std::string path = worker + "/file";
+  const std::string other = directory_.path() + "/other";
+  std::filesystem::create_directory(worker);
+  const core::FileHandle file = create(path);
+  EXPECT_EQ(files_.check_name(file, path.c_str()), 0);
+  EXPECT_EQ(files_.check_name({}, path.c_str()), 0);
+
+  std::filesystem::rename(worker, other);
+  EXPECT_EQ(files_.check_name(file, path.c_str()), -ENOENT);
+  EXPECT_EQ(files_.check_name({}, path.c_str()), -ENOENT);
+  EXPECT_EQ(files_.check_name(file, (other + "/file").c_str()), 0);
+  std::filesystem::create_directory(worker);
+  std::filesystem::copy(other + "/file", path);
+  EXPECT_EQ(files_.check_name(file, path.c_str()), -ESTALE);
+  std::filesystem::remove(path);
+  std::filesystem::create_symlink(other + "/file", path);
+  EXPECT_EQ(files_.check_name(file, path.c_str()), -ESTALE) << "no name that is opened for mail";
+  std::filesystem::remove_all(worker);
+  std::ofstream(worker) << "a file";
+  EXPECT_EQ(files_.check_name(file, path.c_str()), -ENOTDIR);
+  files_.close(file);
 }
 
 TEST_F(RingFileTest, KeepsMailFromOtherUsers) {
