@@ -101,6 +101,25 @@ core::Result<CursorSlot> read_cursor(core::Disk& disk, const std::string& path) 
   return std::move(loaded->slot);
 }
 
+std::map<uint32_t, uint64_t> cursor_segments(
+    core::Disk& disk, const std::string& spool_path,
+    const std::function<void(const std::string& path, const core::Error& error)>& failed) {
+  std::map<uint32_t, uint64_t> segments;
+  const auto names = list_consumers(disk, spool_path);
+  for (const std::string& name : names.value_or(std::vector<std::string>{})) {
+    const std::string path = cursor_path(spool_path, name);
+    const auto slot = read_cursor(disk, path);
+    if (!slot) {
+      failed(path, slot.error());
+      continue;
+    }
+    for (const auto& [number, worker] : slot->cursor.workers()) {
+      segments[number] = std::max(segments[number], worker.position.segment);
+    }
+  }
+  return segments;
+}
+
 core::Result<void> forget_consumer(core::Disk& disk, const std::string& spool_path,
                                    std::string_view name) {
   return disk.remove(cursor_path(spool_path, name));

@@ -8,6 +8,8 @@
 #include "spool/cursor.h"
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +35,14 @@ core::Result<std::vector<std::string>> list_consumers(core::Disk& disk,
 /// registration a crash cut short reads as a consumer that nothing was handed out to.
 /// fails   io; corrupt: there is no state in it; unsupported
 core::Result<CursorSlot> read_cursor(core::Disk& disk, const std::string& path);
+
+/// By worker: the greatest number of a segment that a cursor's position is in. Segments that a
+/// consumer has passed may be gone, and with them the knowledge of their numbers; a number that
+/// came again would be passed over.
+/// failed   is called with the path of each cursor that cannot be read
+std::map<uint32_t, uint64_t> cursor_segments(
+    core::Disk& disk, const std::string& spool_path,
+    const std::function<void(const std::string& path, const core::Error& error)>& failed);
 
 /// Removes the cursor file. Requires: no consumer of that name runs.
 core::Result<void> forget_consumer(core::Disk& disk, const std::string& spool_path,

@@ -4,6 +4,11 @@
 // flights are of one segment, so no mail's end can be stable in a segment while an earlier part of
 // the mail fails in another. The same goes for syncs: a segment is left only when it is stable, so
 // one sync of the file that was written to last covers all that landed before it.
+//
+// A file goes on taking writes when it has lost its name. So names are looked at behind each write,
+// and behind each sync, before anybody is told: of the file that was written to, and of the one
+// where the oldest mail began that ends in the write. Segments between these two are not looked at;
+// who takes a directory away takes the last one as well.
 #include "spool/group_commit.h"
 
 #include "core/base/check.h"
@@ -38,6 +43,7 @@ GroupCommit::GroupCommit(core::FileIo& files, ChunkPool& chunks, const SpoolOpti
     segment.log = this;
   }
   sync_ = {&GroupCommit::on_synced, this};
+  path_.reserve(options.directory.size() + 1 + kSegmentNameBytes);
 }
 
 uint64_t GroupCommit::append(Chunk& chunk) noexcept {
@@ -170,6 +176,7 @@ bool GroupCommit::start_flight(core::Instant now, core::WallTime wall) noexcept 
   flight.pieces.clear();
   flight.file_offset = segment.used;
   flight.file_bytes = 0;
+  flight.first_segment = segment.key.generation();
   flight.ends_disk_mail = false;
   flight.done = false;
   flight.dead = false;
@@ -221,6 +228,7 @@ void GroupCommit::place(Chunk& chunk, Flight& flight) noexcept {
   if (chunk.ends_mail) {
     --queued_commits_;
     flight.ends_disk_mail |= chunk.durability == Durability::disk;
+    flight.first_segment = std::min(flight.first_segment, index_.first_segment(chunk));
   }
   queued_bytes_ -= chunk.bytes;
   add_piece(flight, {chunk.octets, chunk.bytes});
@@ -372,22 +380,54 @@ void GroupCommit::lose_queue(const core::Error& error) noexcept {
   events_.moved(events_.context);
 }
 
+const char* GroupCommit::path_of(uint64_t number) noexcept {
+  path_.assign(options_.directory).push_back('/');
+  append_segment_file_name(path_, number);
+  return path_.c_str();
+}
+
+// Whether a restart would find the segment, and the one where the oldest of its mails began.
+int GroupCommit::check_names(const Segment& segment, uint64_t first) noexcept {
+  const uint64_t number = segment.key.generation();
+  const int older = first < number ? files_.check_name({}, path_of(first)) : 0;
+  return older < 0 ? older : files_.check_name(segment.file, path_of(number));
+}
+
+// What was reported stays where it is: the file may have been renamed, or come back.
+void GroupCommit::lose_segment(Segment& segment, int result) noexcept {
+  const core::Error error = core::fail_errno(result, "segment.name").value();
+  break_segment(segment, segment.landed, error);
+  maker_.lose(error);
+  give_up_mails(error);
+}
+
 void GroupCommit::retire_flights() noexcept {
-  Segment* segment = nullptr;
+  if (flight_count_ == 0 || !flights_[first_flight_].done) return;
+  uint64_t first = UINT64_MAX;
+  for (size_t i = 0; i < flight_count_; ++i) {
+    const Flight& flight = flights_[(first_flight_ + i) % kFlights];
+    if (!flight.done || flight.dead) break;
+    first = std::min(first, flight.first_segment);
+  }
+  Segment* segment = flights_[first_flight_].segment;
+  if (const int result = first < UINT64_MAX ? check_names(*segment, first) : 0; result < 0) {
+    lose_segment(*segment, result);
+  }
   while (flight_count_ > 0 && flights_[first_flight_].done) {
     Flight& flight = flights_[first_flight_];
     while (!flight.chunks.empty()) chunks_.give(flight.chunks.pop());
     MAILRACE_CHECK(flight.end >= landed_);
     MAILRACE_CHECK(flight.end <= written_);
-    segment = flight.segment;
     if (!flight.dead) segment->landed = flight.file_offset + flight.file_bytes;
-    if (!flight.dead && flight.ends_disk_mail) disk_mails_to_ = flight.end;
+    if (!flight.dead && flight.ends_disk_mail) {
+      disk_mails_to_ = flight.end;
+      disk_mails_from_ = std::min(disk_mails_from_, flight.first_segment);
+    }
     landed_ = flight.end;  // what is dead below it was reported lost, nobody waits for it
     first_flight_ = (first_flight_ + 1) % kFlights;
     --flight_count_;
   }
-  if (segment == nullptr) return;
-  if (options_.sync == SyncPolicy::with_each_write) durable_ = landed_;
+  if (options_.sync == SyncPolicy::with_each_write) note_durable(landed_);
   if (segment->flights == 0) retire_segment(*segment);
   sync_if_awaited(*segment);
   events_.moved(events_.context);
@@ -418,8 +458,11 @@ void GroupCommit::on_synced(core::FileOp& op, int result) {
 // reported of it stays where it is, for it may well be; the others go on nowhere.
 void GroupCommit::end_sync(int result) noexcept {
   Segment& segment = *std::exchange(syncing_, nullptr);
-  if (result >= 0) {
-    durable_ = std::max(durable_, sync_covers_);
+  const int named = result < 0 ? 0 : check_names(segment, disk_mails_from_);
+  if (named < 0) {
+    lose_segment(segment, named);
+  } else if (result >= 0) {
+    note_durable(sync_covers_);
     segment.synced = sync_covers_file_;
   } else {
     const core::Error error = core::fail_errno(result, "segment.sync").value();
@@ -429,6 +472,11 @@ void GroupCommit::end_sync(int result) noexcept {
   if (segment.flights == 0) retire_segment(segment);
   sync_if_awaited(segment);
   events_.moved(events_.context);
+}
+
+void GroupCommit::note_durable(uint64_t offset) noexcept {
+  durable_ = std::max(durable_, offset);
+  if (disk_mails_to_ <= durable_) disk_mails_from_ = UINT64_MAX;
 }
 
 // Whether what has landed needs no sync any more.
@@ -463,19 +511,26 @@ void GroupCommit::on_cut(core::FileOp& op, int result) {
   }
   GroupCommit& log = *segment.log;
   const bool mended = segment.state != Segment::State::cutting;
+  const bool awaited = mended && result >= 0 && log.disk_mails_to_ > log.durable_;
+  const int named = awaited ? log.check_names(segment, log.disk_mails_from_) : 0;
   log.files_.close(segment.file);
   segment.state = Segment::State::free;
   if (!mended) return;
   if (result < 0) return log.give_up_mails(core::fail_errno(result, "segment.cut").value());
+  if (named < 0) {
+    const core::Error error = core::fail_errno(named, "segment.name").value();
+    log.maker_.lose(error);
+    return log.give_up_mails(error);
+  }
   if (log.durable_ == log.landed_) return;
-  log.durable_ = log.landed_;
+  log.note_durable(log.landed_);
   log.events_.moved(log.events_.context);
 }
 
 void GroupCommit::give_up_mails(const core::Error& error) noexcept {
   events_.gap(events_.context, error);
   drop_lost_chunks();
-  durable_ = landed_;  // nobody who has octets below it waits any more
+  note_durable(landed_);  // nobody who has octets below it waits any more
   events_.moved(events_.context);
 }
 

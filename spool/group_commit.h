@@ -68,6 +68,8 @@ struct GroupCommitEvents {
 /// SyncPolicy::with_each_write. A chunk's place in a segment is chosen when its write starts. A
 /// segment is written to only when all writes to the one before it have ended, and if one of them
 /// failed, when the cut is stable: a segment with records vouches for the end of the one before it.
+/// Neither offset moves before it was seen that the file still has its name: what was written to a
+/// file that somebody has removed is lost.
 /// source: spool/README.md
 class GroupCommit {
  public:
@@ -86,6 +88,11 @@ class GroupCommit {
 
   /// Gives a segment to use again; see SegmentMaker::recycle().
   bool recycle(uint64_t number) noexcept { return maker_.recycle(number); }
+
+  /// How often the directory was found to be gone, or another one, and what to do when it is there
+  /// again; see SegmentMaker::losses() and restore(). Until then nothing can be written.
+  uint64_t losses() const noexcept { return maker_.losses(); }
+  void restore(uint64_t loss, uint64_t first) noexcept { maker_.restore(loss, first); }
 
   /// Why nothing can be written now; nothing if it can.
   std::optional<core::Error> unwritable() const noexcept;
@@ -143,7 +150,8 @@ class GroupCommit {
     ChunkQueue chunks;
     uint64_t file_offset = 0;
     uint64_t file_bytes = 0;
-    uint64_t end = 0;  // log offset
+    uint64_t end = 0;            // log offset
+    uint64_t first_segment = 0;  // where the oldest of the mails that end in it began
     bool ends_disk_mail = false;
     bool done = false;
     bool dead = false;  // its segment broke at or before it
@@ -171,9 +179,13 @@ class GroupCommit {
   void land(Flight& flight, int result) noexcept;
   void break_segment(Segment& segment, uint64_t cut_at, const core::Error& error) noexcept;
   void retire_flights() noexcept;
+  int check_names(const Segment& segment, uint64_t first) noexcept;
+  const char* path_of(uint64_t number) noexcept;
+  void lose_segment(Segment& segment, int result) noexcept;
   void sync_if_awaited(Segment& segment) noexcept;
   void start_sync(Segment& segment) noexcept;
   void end_sync(int result) noexcept;
+  void note_durable(uint64_t offset) noexcept;
   void retire_segment(Segment& segment) noexcept;
   bool is_stable(const Segment& segment) const noexcept;
   void drop_lost_chunks() noexcept;
@@ -188,6 +200,7 @@ class GroupCommit {
   SpoolOptions options_;
   GroupCommitEvents events_;
   SegmentMaker maker_;
+  std::string path_;  // of the segment that is looked at
 
   ChunkQueue queue_;  // appended, not written
   uint64_t queued_bytes_ = 0;
@@ -210,6 +223,7 @@ class GroupCommit {
   uint64_t sync_covers_ = 0;       // log offset: landed when it began
   uint64_t sync_covers_file_ = 0;  // the same in the file
   uint64_t disk_mails_to_ = 0;     // log offset: the last write that landed with the end of one
+  uint64_t disk_mails_from_ = UINT64_MAX;  // where the oldest began of those who wait for a sync
 
   uint64_t last_mail_id_;
   uint64_t durable_ = 0;

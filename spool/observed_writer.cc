@@ -85,14 +85,22 @@ void ObservedWriter::on_has_room(void* self) {
   events.has_room(events.context);
 }
 
-std::optional<core::Instant> ObservedWriter::flush(core::Instant now, core::WallTime wall) {
+void ObservedWriter::take_offers() noexcept {
   for (std::atomic<uint64_t>& offer : watch_.offers_) {
     const uint64_t number = offer.load(std::memory_order_acquire);
     if (number == 0) continue;
     writer_.recycle(number);
     offer.store(0, std::memory_order_release);
   }
-  return writer_.flush(now, wall);
+}
+
+std::optional<core::Instant> ObservedWriter::flush(core::Instant now, core::WallTime wall) {
+  take_offers();
+  const uint64_t restored = watch_.restored_.load(std::memory_order_acquire);
+  writer_.restore(restored, watch_.first_segment_.load(std::memory_order_relaxed));
+  const auto next = writer_.flush(now, wall);
+  watch_.losses_.store(writer_.log().losses(), std::memory_order_release);
+  return next;
 }
 
 }  // namespace mailrace::spool

@@ -31,12 +31,26 @@ class WriterWatch {
   /// Gives NUMBER.free to be used again. returns   false if kFreeSegmentsMax wait already
   bool offer(uint64_t number) noexcept;
 
+  /// How often the writer found that its directory is gone, or is another one.
+  uint64_t losses() const noexcept { return losses_.load(std::memory_order_acquire); }
+  /// Whether it waits for restore().
+  bool is_lost() const noexcept { return losses() != restored_.load(std::memory_order_relaxed); }
+  /// The directory is there. loss   losses() when the observer began to look
+  /// first   number that no file in the directory has, nor had
+  void restore(uint64_t loss, uint64_t first) noexcept {
+    first_segment_.store(first, std::memory_order_relaxed);
+    restored_.store(loss, std::memory_order_release);
+  }
+
  private:
   friend class ObservedWriter;
 
   std::atomic<uint64_t> last_begun_{0};
   std::atomic<uint64_t> oldest_open_{kNoMail};
   std::array<std::atomic<uint64_t>, core::kFreeSegmentsMax> offers_{};  // 0: none
+  std::atomic<uint64_t> losses_{0};
+  std::atomic<uint64_t> restored_{0};
+  std::atomic<uint64_t> first_segment_{0};
 };
 
 /// Passes all on to a Writer, and keeps its open mails in the order of their ids.
@@ -76,6 +90,7 @@ class ObservedWriter final : public core::MailSink {
   core::MailSinkEvents wrapped() noexcept { return {this, &on_committed, &on_has_room}; }
   void remove(uint32_t index) noexcept;
   void tell_oldest() noexcept;
+  void take_offers() noexcept;
 
   core::MailSinkEvents events_;
   WriterWatch& watch_;

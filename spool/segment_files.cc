@@ -23,6 +23,19 @@ core::Result<std::vector<uint64_t>> list_segments(core::Disk& disk, const std::s
   return numbers;
 }
 
+core::Result<uint64_t> next_segment_number(core::Disk& disk, const std::string& spool_path,
+                                           uint32_t worker) {
+  MAILRACE_TRY(const std::vector<std::string> names,
+               disk.list(spool_path + "/" + worker_directory_name(worker)));
+  uint64_t next = 1;
+  for (const std::string& name : names) {
+    auto number = parse_segment_file_name(name);
+    if (!number) number = parse_free_file_name(name);
+    if (number) next = std::max(next, *number + 1);
+  }
+  return next;
+}
+
 SegmentStart read_segment_start(core::Disk& disk, const std::string& path, uint64_t number,
                                 uint64_t salt) {
   SegmentStart start;

@@ -18,6 +18,11 @@ namespace mailrace::spool {
 core::Result<std::vector<uint64_t>> list_segments(core::Disk& disk, const std::string& spool_path,
                                                   uint32_t worker);
 
+/// A number that no segment of the worker has, in use or free, and that is above all of theirs.
+/// fails   io: the directory cannot be listed
+core::Result<uint64_t> next_segment_number(core::Disk& disk, const std::string& spool_path,
+                                           uint32_t worker);
+
 /// The head of a segment and the header of its first record, if they check.
 struct SegmentStart {
   std::optional<SegmentHead> head;

@@ -47,6 +47,10 @@ class SegmentIndex {
   /// A chunk was given the place `offset` in the segment's file.
   void note(const Chunk& chunk, uint64_t offset) noexcept;
 
+  /// Number of the segment with the first record of the chunk's mail, which begins or was noted.
+  uint64_t first_segment(const Chunk& chunk) const noexcept {
+    return first_segments_[chunk.mail_slot];
+  }
   /// Mails that end in the segment.
   uint64_t mails() const noexcept { return seal_.mails; }
   /// Octets that the next index record will take up; 0: there is none.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Each step starts when the one before it is done; the order is what makes the segment's name safe:
 // head and length are stable before the directory is, and the directory before any mail. A file
-// that is used again gets its name only when its new head is stable.
+// that is used again gets its name only when its new head is stable. Names are looked at once more
+// in the end: somebody may have taken the directory away meanwhile, and put another in its place.
 #include "spool/segment_maker.h"
 
 #include "core/base/check.h"
@@ -38,6 +39,8 @@ SegmentMaker::SegmentMaker(core::FileIo& files, std::string directory, uint32_t 
 void SegmentMaker::want(core::Instant now, core::WallTime wall, uint64_t mail_id) noexcept {
   if (step_ != Step::idle) return;
   if (error_ && now < retry_at_) return;
+  retry_at_ = now + kRetryAfter;
+  if (lost_) return;
   now_ = now;
   wall_ = wall;
   mail_id_ = mail_id;
@@ -45,6 +48,7 @@ void SegmentMaker::want(core::Instant now, core::WallTime wall, uint64_t mail_id
     step_ = Step::allocate;
     return files_.allocate(op_, file_, capacity_);
   }
+  number_ = std::max(number_, first_);
   path_.assign(directory_).push_back('/');
   append_segment_file_name(path_, number_);
   free_path_.clear();
@@ -61,6 +65,23 @@ bool SegmentMaker::recycle(uint64_t number) noexcept {
   if (free_.size() == core::kFreeSegmentsMax) return false;
   free_.push_back(number);
   return true;
+}
+
+// What is left of its file has no records, for whoever may still find it.
+void SegmentMaker::lose(const core::Error& error) noexcept {
+  error_ = error;
+  lost_ = true;
+  ++losses_;
+  free_.clear();
+  if (step_ == Step::ready) return undo(/*untouched=*/false);
+  if (step_ == Step::idle && file_.is_open()) next_number();
+}
+
+void SegmentMaker::restore(uint64_t loss, uint64_t first) noexcept {
+  if (!lost_ || loss != losses_) return;
+  lost_ = false;
+  first_ = first;
+  retry_at_ = {};
 }
 
 void SegmentMaker::start_new() noexcept {
@@ -116,6 +137,7 @@ void SegmentMaker::on_done(core::FileOp& op, int result) {
 void SegmentMaker::fail(int result, const char* where) noexcept {
   error_ = core::fail_errno(result, where).value();
   retry_at_ = now_ + kRetryAfter;
+  if (result == -ENOENT || result == -ENOTDIR || result == -ESTALE) lose(*error_);
   // A file that cannot be used again stays as it is: recovery and retention know what it is.
   if (!file_.is_open() || !free_path_.empty()) return next_number();
   undo(step_ == Step::allocate || step_ == Step::extend);
@@ -139,9 +161,22 @@ void SegmentMaker::give_up() noexcept {
   if (step_ == Step::idle && file_.is_open()) next_number();
 }
 
+void SegmentMaker::offer() noexcept {
+  if (lost_) return undo(/*untouched=*/false);
+  const int named = files_.check_name(file_, path_.c_str());
+  if (named < 0) return fail(named, "segment.name");
+  step_ = Step::ready;
+  error_.reset();
+}
+
 void SegmentMaker::advance(int result) noexcept {
   switch (step_) {
     case Step::reopen:
+      // Somebody removed it: a new one does as well.
+      if (result == -ENOENT) {
+        free_path_.clear();
+        return start_new();
+      }
       if (result < 0) return fail(result, "segment.open");
       file_.index = result;
       return write_head();
@@ -183,9 +218,7 @@ void SegmentMaker::advance(int result) noexcept {
       return files_.sync_directory(op_, directory_.c_str());
     case Step::sync_name:
       if (result < 0) return fail(result, "segment.sync_directory");
-      step_ = Step::ready;
-      error_.reset();
-      return;
+      return offer();
     case Step::undo:
       if (result < 0 || !untouched_) return next_number();
       step_ = Step::idle;

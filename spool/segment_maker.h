@@ -27,8 +27,9 @@ struct ReadySegment {
 /// is used again: new head, new name. Where there is none a file is created, allocated and, if
 /// writes bypass the page cache, written through with zeros: then no later write has to wait until
 /// the file system has made its block a written one. After a failure it waits before it tries
-/// again, in the same file if nothing was written to it, else with the next number. Belongs to one
-/// worker.
+/// again, in the same file if nothing was written to it, else with the next number. When the
+/// directory is gone, or is another one, it makes nothing until it is told that there is one again.
+/// Belongs to one worker.
 /// source: spool/README.md, "Order on disk"
 class SegmentMaker {
  public:
@@ -61,6 +62,15 @@ class SegmentMaker {
   core::Instant retry_at() const noexcept { return retry_at_; }
   /// Whether no operation is under way.
   bool idle() const noexcept { return step_ == Step::idle || step_ == Step::ready; }
+
+  /// What the directory's names say is not so any more: forgets what it had made in it, and waits
+  /// for restore().
+  void lose(const core::Error& error) noexcept;
+  /// How often that happened, found here or by who called lose().
+  uint64_t losses() const noexcept { return losses_; }
+  /// The directory is there, and ours. Does nothing if `loss` is not losses(): the news are old.
+  /// first   number that no file in the directory has, nor had
+  void restore(uint64_t loss, uint64_t first) noexcept;
 
   /// Mail waits for the segment: it is not filled any further. Its writes will wait for the file
   /// system's journal, which is better than to wait for zeros.
@@ -105,6 +115,7 @@ class SegmentMaker {
   void fill_on() noexcept;
   void write_head() noexcept;
   void fail(int result, const char* where) noexcept;
+  void offer() noexcept;
   void undo(bool untouched) noexcept;
   void next_number() noexcept;
 
@@ -115,6 +126,7 @@ class SegmentMaker {
   std::vector<uint64_t> free_;
   uint32_t worker_;
   uint64_t number_;
+  uint64_t first_ = 0;  // of the directory that was lost, and is there again
   uint64_t capacity_;
   uint64_t salt_;
   uint64_t filled_ = 0;  // octets of zeros written
@@ -122,6 +134,7 @@ class SegmentMaker {
   bool filled_up_ = false;  // all octets were written, by this server or by another
   bool hurried_ = false;
   bool abandoned_ = false;
+  bool lost_ = false;
   bool untouched_ = false;  // nothing but allocation was tried on file_
   core::FileHandle file_;
   core::FileOp op_;
@@ -131,6 +144,7 @@ class SegmentMaker {
   core::WallTime wall_;
   uint64_t mail_id_ = 0;
   core::Instant retry_at_{};
+  uint64_t losses_ = 0;
   std::optional<core::Error> error_;
 };
 

@@ -37,6 +37,9 @@ class Writer final : public core::MailSink {
   /// source   SegmentMaker::recycle()
   bool recycle(uint64_t number) noexcept { return log_.recycle(number); }
 
+  /// The directory that was found to be gone is there again. source   SegmentMaker::restore()
+  void restore(uint64_t loss, uint64_t first) noexcept { log_.restore(loss, first); }
+
   const GroupCommit& log() const noexcept { return log_; }
   /// Mails that are neither reported nor aborted yet, and aborted ones that the log still has.
   size_t open_mails() const noexcept { return open_count_; }

@@ -45,8 +45,8 @@ BREAKS = (
              "               options_.sync == SyncPolicy::with_each_write);",
              "               false);"),)),
     Break("a sync counts for what came later", (
-        Edit("spool/group_commit.cc", "durable_ = std::max(durable_, sync_covers_);",
-             "durable_ = std::max(durable_, landed_);"),)),
+        Edit("spool/group_commit.cc", "note_durable(sync_covers_);",
+             "note_durable(landed_);"),)),
     Break("no generation in a record's checksum", (
         Edit("spool/record.cc", "store_le(covered.data(), generation);",
              "store_le(covered.data(), uint64_t{0});"),)),
@@ -91,6 +91,18 @@ BREAKS = (
     Break("a failed write is not cut off", (
         Edit("spool/group_commit.cc", "files_.truncate(segment.cut, segment.file, segment.cut_at);",
              "files_.truncate(segment.cut, segment.file, segment.capacity);"),)),
+    Break("a file that lost its name is written to like any other", (
+        Edit("spool/group_commit.cc",
+             "  return older < 0 ? older : files_.check_name(segment.file, path_of(number));",
+             "  return older;"),)),
+    Break("a mail's first segment may be gone", (
+        Edit("spool/group_commit.cc",
+             "const int older = first < number ? files_.check_name({}, path_of(first)) : 0;",
+             "const int older = first > number ? files_.check_name({}, path_of(first)) : 0;"),),
+          target="spool_unit_test", tests="GroupCommitTest.*"),
+    Break("a writer goes to a directory that nobody has looked at", (
+        Edit("spool/segment_maker.cc", "  if (lost_) return;\n", ""),),
+          target="spool_unit_test", tests="SegmentMakerTest.*"),
     Break("retention does not mind mails that go on", (
         Edit("spool/retention.cc", "const bool ended = watched.last_begun < oldest_open;",
              "const bool ended = oldest_open > 0;"),)),

@@ -136,7 +136,7 @@ core::Result<core::MailHandle> MailLedger::begin(core::MailSink& sink, const Sim
   if (!handle) return handle;
   const auto found = entries_.find(handle->mail_id);
   // After a crash with a clock set back an id may come again, if the spool does not know it.
-  const bool known = found != entries_.end() && !found->second.gone;
+  const bool known = found != entries_.end() && !found->second.gone && !found->second.removed;
   if (known && found->second.outcome == core::MailOutcome::durable) {
     problem("begin", handle->mail_id, "id of a durable mail was given out again");
   }
@@ -151,6 +151,12 @@ void MailLedger::problem(const char* when, uint64_t mail_id, const std::string& 
 void MailLedger::power_failed() {
   for (auto& [mail_id, entry] : entries_) {
     entry.excused = entry.mail.durability == core::Durability::page_cache;
+  }
+}
+
+void MailLedger::taken_away() {
+  for (auto& [mail_id, entry] : entries_) {
+    if (entry.outcome == core::MailOutcome::durable) entry.removed = true;
   }
 }
 
@@ -205,7 +211,7 @@ void MailLedger::compare(MemoryDisk& disk, bool crashed, const char* when) {
       if (seen.contains(mail_id)) problem(when, mail_id, "its segment is gone, but it is back");
       continue;
     }
-    const bool may_be_gone = entry.passed && !seen.contains(mail_id);
+    const bool may_be_gone = (entry.passed || entry.removed) && !seen.contains(mail_id);
     if (entry.outcome != core::MailOutcome::durable || may_be_gone) continue;
     if (entry.excused && !seen.contains(mail_id)) {
       if (!std::exchange(entry.gone, true)) ++excused_lost;

@@ -45,6 +45,7 @@ struct LedgerEntry {
   bool excused = false;  // the power failed, and nobody had promised that it survives that
   bool gone = false;     // and it did not
   bool passed = false;   // everybody has it: it may be there, or not
+  bool removed = false;  // somebody may have removed it: the same
   bool retired = false;  // its segment may be used again: it need not be there any more
   std::optional<core::MailOutcome> outcome = std::nullopt;
 };
@@ -70,6 +71,9 @@ class MailLedger {
 
   /// The power failed: mails that were promised the page cache only need not be there any more.
   void power_failed();
+
+  /// Somebody removed files: what was promised so far need not be there any more.
+  void taken_away();
 
   std::vector<std::string> problems;
   uint64_t excused_lost = 0;  // mails that were reported and are gone as they may be, all together

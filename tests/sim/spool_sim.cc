@@ -8,6 +8,7 @@
 #include "core/base/limits.h"
 #include "spool/reader.h"
 #include "spool/segment.h"
+#include "spool/segment_files.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -52,7 +53,7 @@ SpoolSimProfile SpoolSimProfile::of(uint64_t seed) {
 
 SpoolSim::SpoolSim(uint64_t seed, const SpoolSimProfile& profile)
     : profile_(profile), random_(seed), clients_(profile.clients) {
-  ledger_.findings_count = profile.clean_ends;
+  ledger_.findings_count = profile.clean_ends && !profile.vanishes;
   for (uint32_t i = 0; i < profile.consumers; ++i) {
     consumers_.emplace_back().name = "c" + std::to_string(i);
   }
@@ -67,6 +68,8 @@ SpoolSim::Counts& SpoolSim::Counts::operator+=(const Counts& other) {
   taken_away += other.taken_away;
   reused += other.reused;
   failed += other.failed;
+  vanished += other.vanished;
+  after += other.after;
   return *this;
 }
 
@@ -98,6 +101,7 @@ std::vector<std::string> SpoolSim::run_with_every_cut() {
 // From recovery to the power cut behind so many operations, or to the end in good order.
 void SpoolSim::live(uint64_t operations) {
   files_ = std::make_unique<SimFile>(random_.next(), disk_);
+  has_vanished_ = false;
   files_->faults = profile_.faults;
   files_->block = profile_.block;
   files_->power_until = operations;
@@ -176,6 +180,7 @@ void SpoolSim::open_writer(const spool::WorkerRecovery& recovered) {
 void SpoolSim::tick() {
   const uint64_t acts = random_.below(uint64_t{profile_.clients} + 1);
   for (uint64_t i = 0; i < acts; ++i) act(uint32_t(random_.below(profile_.clients)));
+  if (profile_.vanishes && chance(15)) vanish();
   if (chance(200)) keep_house();
   for (Consumer& consumer : consumers_) {
     if (files_->is_off()) return;
@@ -260,6 +265,7 @@ void SpoolSim::on_committed(void* self, core::MailOwner owner, core::MailOutcome
   if (client.step != Step::waiting) return sim.problem("an outcome for nobody");
   sim.ledger_.at(client.handle.mail_id).outcome = outcome;
   if (outcome != core::MailOutcome::durable) ++sim.counts_.failed;
+  if (outcome == core::MailOutcome::durable && sim.has_vanished_) ++sim.counts_.after;
   client.step = Step::idle;
 }
 
@@ -271,9 +277,31 @@ bool SpoolSim::is_open(uint64_t mail_id) const {
 
 // --- housekeeping --------------------------------------------------------------------------------
 
-// As tools/serve/housekeeping.cc looks at a spool.
+// The segment made last, or the whole directory.
+void SpoolSim::vanish() {
+  const auto numbers = spool::list_segments(*house_disk_, kSimSpool, 0);
+  if (!numbers) return;
+  if (!numbers->empty() && chance(500)) {
+    files_->remove_now(spool::segment_path(kSimSpool, 0, numbers->back()));
+  } else {
+    files_->remove_directory_now(kSimWorker);
+  }
+  ledger_.taken_away();
+  has_vanished_ = true;
+  ++counts_.vanished;
+}
+
+// As tools/serve/restoration.cc and tools/serve/housekeeping.cc look at a spool.
 void SpoolSim::keep_house() {
   if (house_disk_->is_cut()) return;
+  if (watch_->is_lost()) {
+    const uint64_t losses = watch_->losses();
+    files_->make_directory_now(kSimWorker);
+    const auto first = spool::next_segment_number(*house_disk_, kSimSpool, 0);
+    const auto named = spool::cursor_segments(*house_disk_, kSimSpool, [](const auto&, auto&) {});
+    const uint64_t passed = named.contains(0) ? named.at(0) : 0;
+    if (first) watch_->restore(losses, std::max(*first, passed + 1));
+  }
   const auto names = spool::list_consumers(*house_disk_, kSimSpool);
   if (!names) return;
   std::vector<spool::Cursor> cursors;
@@ -300,8 +328,8 @@ void SpoolSim::take_away(const spool::RetainedSegment& segment) {
     const auto found = ledger_.entries().find(mail_id);
     if (found == ledger_.entries().end()) continue;
     if (is_open(mail_id)) return problem("a segment is taken away with a mail that goes on");
-    const bool promised =
-        found->second.outcome == core::MailOutcome::durable && !found->second.gone;
+    const bool promised = found->second.outcome == core::MailOutcome::durable &&
+                          !found->second.gone && !found->second.removed;
     for (const Consumer& consumer : consumers_) {
       if (promised && consumer.registered && !consumer.stable.contains(mail_id)) {
         return problem("mail " + std::to_string(mail_id) + " is taken away from " + consumer.name);
@@ -361,6 +389,7 @@ void SpoolSim::resume(Consumer& consumer) {
     }
     const auto found = ledger_.entries().find(mail.mail_id);
     const bool promised = found != ledger_.entries().end() && !found->second.gone &&
+                          !found->second.removed &&
                           found->second.outcome == core::MailOutcome::durable;
     if (promised && !consumer.stable.contains(mail.mail_id)) {
       problem("a pending mail is gone: " + std::to_string(mail.mail_id));
@@ -465,8 +494,8 @@ void SpoolSim::check_consumer(MemoryDisk& disk, const Consumer& consumer, const 
   for (const auto& [mail_id, entry] : ledger_.entries()) {
     // Behind a power cut, page-cache mails may stand behind a hole where their segment begins: then
     // they are handed out when the next server has written something.
-    const bool promised =
-        entry.outcome == core::MailOutcome::durable && !entry.gone && !entry.excused;
+    const bool promised = entry.outcome == core::MailOutcome::durable && !entry.gone &&
+                          !entry.excused && !entry.removed;
     if (promised && !comes.contains(mail_id)) {
       problem(when + ": mail " + std::to_string(mail_id) + " was promised, and " + consumer.name +
               " is never handed it");

@@ -37,6 +37,7 @@ struct SpoolSimProfile {
   uint64_t segment_bytes = 64 << 10;
   uint64_t mail_bytes_max = 20'000;
   bool clean_ends = true;  // nothing but crashes excuses findings
+  bool vanishes = false;   // somebody takes segments or their directory away, now and then
 
   /// Everything by seed.
   static SpoolSimProfile of(uint64_t seed);
@@ -63,6 +64,8 @@ class SpoolSim {
     uint64_t taken_away = 0;  // segments
     uint64_t reused = 0;      // of these
     uint64_t failed = 0;      // mails that were refused in the end
+    uint64_t vanished = 0;
+    uint64_t after = 0;  // mails that were reported durable in a life after something vanished
 
     Counts& operator+=(const Counts& other);
   };
@@ -104,6 +107,7 @@ class SpoolSim {
   void append(Client& client);
   void abort(Client& client);
 
+  void vanish();
   void keep_house();
   void take_away(const spool::RetainedSegment& segment);
   std::set<uint64_t> mails_in(const std::string& path) const;
@@ -137,6 +141,7 @@ class SpoolSim {
   std::unique_ptr<spool::SegmentTracker> tracker_;
   std::unique_ptr<spool::ObservedWriter> writer_;
   bool checking_every_cut_ = false;
+  bool has_vanished_ = false;  // in this life
   core::Instant now_{1'000'000'000};
   core::WallTime wall_{1'700'000'000'000'000'000};
 };

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <string>
@@ -39,12 +40,13 @@ class ProgressLine {
 };
 
 template <class Run>
-Counts run_seeds(const SimSeeds& seeds, Run&& run) {
+Counts run_seeds(const SimSeeds& seeds, Run&& run,
+                 SpoolSimProfile (*profile)(uint64_t seed) = &SpoolSimProfile::of) {
   Counts sum;
   ProgressLine progress;
   int failures = 0;
   for (uint64_t seed = seeds.first; seed < seeds.end() && failures < 3; ++seed) {
-    SpoolSim sim(seed, SpoolSimProfile::of(seed));
+    SpoolSim sim(seed, profile(seed));
     const std::vector<std::string> problems = run(sim);
     for (size_t i = 0; i < problems.size() && i < 5; ++i) {
       ADD_FAILURE() << "MAILRACE_SIM_SEED=" << seed << ": " << problems[i];
@@ -65,6 +67,23 @@ TEST(SpoolSimTest, LivesOneAfterTheOther) {
   EXPECT_GT(counts.taken_away, 500u);
   EXPECT_GT(counts.reused, 300u);
   EXPECT_GT(counts.failed, 100u);
+}
+
+TEST(SpoolSimTest, FilesThatSomebodyTakesAwayTakeNothingWithThemThatIsPromisedLater) {
+  const SimSeeds seeds = sim_seeds(1, 200);
+  const auto profile = [](uint64_t seed) {
+    SpoolSimProfile vanishing = SpoolSimProfile::of(seed);
+    vanishing.vanishes = true;
+    return vanishing;
+  };
+  Counts counts = run_seeds(
+      seeds, [](SpoolSim& sim) { return sim.run(); }, profile);
+  counts += run_seeds(
+      {seeds.first, std::min<uint64_t>(seeds.count, 40), seeds.chosen},
+      [](SpoolSim& sim) { return sim.run_with_every_cut(); }, profile);
+  if (seeds.chosen) return;
+  EXPECT_GT(counts.vanished, 300u);
+  EXPECT_GT(counts.after, 1'000u);
 }
 
 /// A thousand seeds in pieces that run beside each other.

@@ -55,6 +55,8 @@ WriterSim::Counts& WriterSim::Counts::operator+=(const Counts& other) {
   lost += other.lost;
   footers += other.footers;
   kept += other.kept;
+  vanished += other.vanished;
+  noticed += other.noticed;
   return *this;
 }
 
@@ -64,6 +66,7 @@ std::vector<std::string> WriterSim::run() {
     const uint64_t ticks = 1 + random_.below(profile_.ticks);
     for (uint64_t i = 0; i < ticks && ledger_.problems.empty(); ++i) tick();
     counts_.broken_segments += writer_->log().failures();
+    counts_.noticed += writer_->log().losses();
     profile_.cuts&& chance(800) ? crash() : close_in_order();
     for (const std::string& violation : files_->violations()) problem(violation);
     writer_.reset();
@@ -112,6 +115,8 @@ void WriterSim::tick() {
   if (profile_.fills_up && chance(30)) files_->faults.disk_full = !files_->faults.disk_full;
   if (profile_.stalls) choose_stall();
   if (profile_.recycles && chance(100)) recycle_one();
+  if (profile_.vanishes && chance(30)) vanish();
+  if (profile_.vanishes && chance(300)) restore();
   if (!standing_still_) files_->step();
   flush();
 }
@@ -158,6 +163,31 @@ void WriterSim::recycle_one() {
     ++counts_.recycled;
     return;
   }
+}
+
+// The directory goes, or is another one from now on, or loses the segment that is written to or the
+// one made ahead. What was promised until now may go with it; what is promised later may not.
+void WriterSim::vanish() {
+  const std::vector<std::string> names = files_->names_in(kSimWorker);
+  const bool one = !names.empty() && chance(500);
+  if (one) {
+    const size_t from_end = 1 + random_.below(std::min<size_t>(names.size(), 2));
+    files_->remove_now(std::string(kSimWorker) + "/" + names[names.size() - from_end]);
+  } else {
+    files_->remove_directory_now(kSimWorker);
+    if (chance(500)) files_->make_directory_now(kSimWorker);
+  }
+  ledger_.taken_away();
+  ++counts_.vanished;
+}
+
+void WriterSim::restore() {
+  files_->make_directory_now(kSimWorker);
+  uint64_t first = 1 + random_.below(20);
+  for (const std::string& name : files_->names_in(kSimWorker)) {
+    first = std::max(first, spool::parse_segment_file_name(name).value_or(0) + 1);
+  }
+  writer_->restore(writer_->log().losses(), first);
 }
 
 bool WriterSim::is_finished(uint64_t mail_id) const {

@@ -25,6 +25,7 @@ struct SimProfile {
   bool large_only = false;  // all mails have mail_bytes_max octets
   bool recycles = false;    // finished segments are used again
   bool stalls = false;      // the disk stands still until no memory is left
+  bool vanishes = false;    // somebody takes files or the directory away, now and then
   uint32_t clients = 20;
   uint32_t ticks = 120;  // of each life of the writer
   uint32_t lives = 2;
@@ -57,6 +58,8 @@ class WriterSim {
     uint64_t lost = 0;  // reported, and taken by a power cut as they might be
     uint64_t footers = 0;
     uint64_t kept = 0;  // free segments that a writer found
+    uint64_t vanished = 0;
+    uint64_t noticed = 0;  // by a writer
 
     Counts& operator+=(const Counts& other);
   };
@@ -79,6 +82,8 @@ class WriterSim {
   void tick();
   void choose_stall();
   void recycle_one();
+  void vanish();
+  void restore();
   bool is_finished(uint64_t mail_id) const;
   void flush();
   void check_offsets();

@@ -148,6 +148,27 @@ TEST(WriterSimTest, PowerCutsTakeOnlyMailsThatWerePromisedThePageCache) {
   EXPECT_GT(counts.lost, 100u) << "the cuts never took a mail: nothing was tested";
 }
 
+// A 250 behind the moment when files lost their names is one for a mail that is found.
+TEST(WriterSimTest, NothingIsPromisedInFilesThatSomebodyTookAway) {
+  const Counts counts = run_seeds(9000, 200, [](uint64_t seed) {
+    SimProfile profile = faulty(seed);
+    if (seed % 3 != 0) profile.faults = {.delay_max = profile.faults.delay_max};
+    profile.sync = seed % 3 == 1   ? spool::SyncPolicy::behind_writes
+                   : seed % 7 == 2 ? spool::SyncPolicy::never
+                                   : spool::SyncPolicy::with_each_write;
+    profile.vanishes = true;
+    profile.clean_ends = false;
+    profile.cuts = seed % 2 == 0;
+    profile.segment_bytes = (64 + 32 * (seed % 4)) << 10;
+    profile.ticks = 300;
+    return profile;
+  });
+  if (replaying()) return;
+  EXPECT_GT(counts.mails, 1000u);
+  EXPECT_GT(counts.vanished, 300u);
+  EXPECT_GT(counts.noticed, 300u);
+}
+
 TEST(WriterSimTest, FullDiskTellsEverybodyThatWaits) {
   const Counts counts = run_seeds(4000, 60, [](uint64_t seed) {
     SimProfile profile = faulty(seed);

@@ -8,7 +8,10 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace mailrace::spool {
 namespace {
@@ -132,6 +135,24 @@ TEST(CursorFileTest, ThereIsABoundToConsumers) {
   EXPECT_EQ(forget_consumer(disk, "/spool", "c7").error().sys_errno, ENOENT);
   CursorFile more(disk, "/spool", "more");
   EXPECT_TRUE(more.open());
+}
+
+TEST(ConsumersTest, TheGreatestSegmentThatAnyCursorIsInIsKnownByWorker) {
+  MemoryDisk disk;
+  for (const auto& [name, segment] : {std::pair{"a", 7}, std::pair{"b", 5}}) {
+    CursorFile file(disk, "/spool", name);
+    ASSERT_TRUE(file.open());
+    file.cursor().advance(0, {uint64_t(segment), 4096});
+    file.cursor().advance(3, {uint64_t(segment * segment), 4096});
+    ASSERT_TRUE(file.save({}));
+  }
+  const std::string bad = cursor_path("/spool", "c");
+  disk.files[bad] = std::vector<std::byte>(2 * core::kCursorSlotBytes, std::byte{1});
+  std::vector<std::string> failed;
+  const auto segments = cursor_segments(
+      disk, "/spool", [&](const std::string& path, const core::Error&) { failed.push_back(path); });
+  EXPECT_EQ(segments, (std::map<uint32_t, uint64_t>{{0, 7}, {3, 49}}));
+  EXPECT_EQ(failed, std::vector<std::string>{bad});
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <string>
 #include <vector>
 
@@ -233,11 +234,82 @@ TEST_F(SegmentMakerTest, UsesASegmentAgain) {
 TEST_F(SegmentMakerTest, AFileThatCannotBeUsedAgainIsPassedOver) {
   EXPECT_TRUE(maker_.recycle(3));
   maker_.want(kNow, kWall, kMailId);
-  run();  // there is no such file
+  EXPECT_THAT(run(/*failing=*/0), ElementsAre(Kind::open));
   EXPECT_FALSE(maker_.has_ready());
   maker_.want(maker_.retry_at(), kWall, kMailId);
   run();
   EXPECT_TRUE(maker_.has_ready());
+}
+
+TEST_F(SegmentMakerTest, WhereThereIsNoFileToBeUsedAgainANewOneIsMade) {
+  EXPECT_TRUE(maker_.recycle(3));
+  maker_.want(kNow, kWall, kMailId);
+  EXPECT_THAT(run(), ElementsAre(Kind::open, Kind::create, Kind::allocate, Kind::write, Kind::sync,
+                                 Kind::sync_directory));
+  EXPECT_TRUE(maker_.has_ready());
+}
+
+// --- a directory that somebody takes away --------------------------------------------------------
+
+TEST_F(SegmentMakerTest, WithoutADirectoryItWaitsUntilItIsToldOfOne) {
+  files_.remove_directory_now("worker");
+  EXPECT_TRUE(maker_.recycle(3));
+  maker_.want(kNow, kWall, kMailId);
+  run();
+  ASSERT_TRUE(maker_.error().has_value());
+  EXPECT_EQ(maker_.error()->sys_errno, ENOENT);
+  EXPECT_EQ(maker_.losses(), 1u);
+
+  files_.make_directory_now("worker");
+  const Instant later = maker_.retry_at();
+  maker_.want(later, kWall, kMailId);
+  EXPECT_EQ(files_.pending(), 0u) << "nobody said that it is ours";
+  EXPECT_EQ(maker_.retry_at(), later + SegmentMaker::kRetryAfter);
+  maker_.restore(/*loss=*/0, /*first=*/100);
+  maker_.want(maker_.retry_at(), kWall, kMailId);
+  EXPECT_EQ(files_.pending(), 0u) << "that was said before it was lost";
+
+  maker_.restore(/*loss=*/1, /*first=*/100);
+  maker_.want(later, kWall, kMailId);
+  EXPECT_THAT(run(), ElementsAre(Kind::create, Kind::allocate, Kind::write, Kind::sync,
+                                 Kind::sync_directory))
+      << "at once, and with a new file";
+  ASSERT_TRUE(maker_.has_ready());
+  EXPECT_EQ(maker_.take().number, 100u);
+}
+
+// The directory goes between any two of the steps; there may be another one at once.
+TEST_F(SegmentMakerTest, OffersNothingThatLostItsNameInTheMaking) {
+  for (const bool replaced : {false, true}) {
+    for (size_t steps = 1; steps < 5; ++steps) {
+      SimFile files(1);
+      SegmentMaker maker(files, "worker", 0, /*first=*/8, kCapacity, kSalt);
+      maker.want(kNow, kWall, kMailId);
+      for (size_t i = 0; i < steps; ++i) files.complete(0);
+      files.remove_directory_now("worker");
+      if (replaced) files.make_directory_now("worker");
+      while (files.pending() > 0) files.complete(0);
+      EXPECT_FALSE(maker.has_ready()) << steps;
+      EXPECT_EQ(maker.losses(), 1u) << steps;
+      EXPECT_EQ(files.open_count(), 0u) << steps;
+    }
+  }
+}
+
+TEST_F(SegmentMakerTest, ForgetsWhatItHadMadeWhenTheDirectoryIsLost) {
+  maker_.want(kNow, kWall, kMailId);
+  run();
+  EXPECT_TRUE(maker_.recycle(3));
+  maker_.lose({core::Errc::io, ESTALE, "test"});
+  EXPECT_FALSE(maker_.has_ready());
+  EXPECT_EQ(maker_.error()->sys_errno, ESTALE);
+  EXPECT_THAT(run(), ElementsAre(Kind::truncate));
+  EXPECT_TRUE(maker_.empty());
+  EXPECT_EQ(files_.open_count(), 0u);
+  maker_.restore(/*loss=*/1, /*first=*/1);
+  maker_.want(maker_.retry_at(), kWall, kMailId);
+  EXPECT_EQ(run().front(), Kind::create) << "not the one that was to be used again";
+  EXPECT_EQ(maker_.take().number, 9u);
 }
 
 TEST_F(SegmentMakerTest, KeepsAFewSegmentsToUseAgain) {
