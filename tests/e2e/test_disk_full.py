@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A full disk: 452 while it is full, nothing accepted is lost, and mail again when there is room.
 
-The spool is on a small tmpfs in a mount namespace of this process, which takes root.
+The spool is on a small tmpfs in a mount namespace of this process, which takes root. A limit on the
+size of files is a full disk that takes no root, and answers with a signal.
 """
 
 import ctypes
 import os
+import resource
 import sys
 import time
 import unittest
@@ -35,25 +37,10 @@ def mount_small_disk(path):
         raise unittest.SkipTest(f"no file system of our own can be mounted here: {reason}")
 
 
-class DiskFull(mailrace.ServerTestCase):
+class WriteFails(mailrace.ServerTestCase):
     def setUp(self):
         super().setUp()
-        self.disk = os.path.join(self.directory, "disk")
-        os.mkdir(self.disk)
-        mount_small_disk(self.disk)
-        self.addCleanup(libc.umount2, self.disk.encode(), 2)
-        self.spool = os.path.join(self.disk, "spool")
-        self.filler = os.path.join(self.disk, "filler")
         self.accepted = []
-
-    def fill(self):
-        """Leaves nothing on the disk."""
-        with open(self.filler, "ab") as file:
-            try:
-                while True:
-                    os.write(file.fileno(), bytes(64 << 10))
-            except OSError:
-                pass
 
     def deliver(self, client):
         """Delivers one mail. Returns the reply that decided."""
@@ -70,13 +57,13 @@ class DiskFull(mailrace.ServerTestCase):
             client.command("RSET")
         return reply
 
-    def assert_full(self, reply):
-        self.assertEqual((reply.code, reply.text[:6]), (452, "4.3.1 "), reply)
+    def assert_refused(self, reply, code, enhanced):
+        self.assertEqual((reply.code, reply.text.split()[0]), (code, enhanced), reply)
 
-    def assert_accepts_again(self, client):
+    def assert_accepts_again(self, client, code=452, enhanced="4.3.1"):
         deadline = time.monotonic() + mailrace.PATIENCE_S
         while (reply := self.deliver(client)).code != 250:
-            self.assert_full(reply)
+            self.assert_refused(reply, code, enhanced)
             self.assertLess(time.monotonic(), deadline, "it never accepts mail again")
             time.sleep(0.2)
 
@@ -85,6 +72,29 @@ class DiskFull(mailrace.ServerTestCase):
         self.assertEqual({mail.content for mail in mails}, {CONTENT})
         self.assertEqual([mail.id for mail in mails], self.accepted)
         mailrace.verify(self.spool)
+
+
+class DiskFull(WriteFails):
+    def setUp(self):
+        super().setUp()
+        self.disk = os.path.join(self.directory, "disk")
+        os.mkdir(self.disk)
+        mount_small_disk(self.disk)
+        self.addCleanup(libc.umount2, self.disk.encode(), 2)
+        self.spool = os.path.join(self.disk, "spool")
+        self.filler = os.path.join(self.disk, "filler")
+
+    def fill(self):
+        """Leaves nothing on the disk."""
+        with open(self.filler, "ab") as file:
+            try:
+                while True:
+                    os.write(file.fileno(), bytes(64 << 10))
+            except OSError:
+                pass
+
+    def assert_full(self, reply):
+        self.assert_refused(reply, 452, "4.3.1")
 
     def test_452_until_there_is_room_again(self):
         server = self.serve(segment_size="1MiB")
@@ -141,6 +151,27 @@ class DiskFull(mailrace.ServerTestCase):
         self.assert_full(self.deliver(client))
         client.close()
         self.assertEqual(server.stop(), 0)
+
+
+class FileSizeLimit(WriteFails):
+    """RLIMIT_FSIZE: behind the limit a write sends SIGXFSZ, which ends a process by default."""
+
+    def test_451_until_the_limit_is_lifted(self):
+        server = self.serve(segment_size="1MiB")
+        client = self.client(server).hello()
+        self.assertEqual(self.deliver(client).code, 250)
+        limits = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (4096, limits[1]))
+        self.assert_refused(self.deliver(client), 451, "4.3.0")
+        failure = server.wait_event("spool_failure")
+        self.assertIsNotNone(failure)
+        self.assertIn("too large", failure["error"])
+        self.assert_refused(self.deliver(client), 451, "4.3.0")
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, limits)
+        self.assert_accepts_again(client, 451, "4.3.0")
+        client.close()
+        self.assertEqual(server.stop(), 0)
+        self.assert_all_there()
 
 
 if __name__ == "__main__":

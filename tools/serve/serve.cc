@@ -68,6 +68,7 @@ int serve(const ServeOptions& options) {
   const sigset_t signals = stop_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);  // a file that RLIMIT_FSIZE keeps from growing is a failed write
   raise_descriptor_limit();
 
   Log log(options.log_format, options.log_level);
