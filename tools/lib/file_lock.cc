@@ -20,17 +20,26 @@ int FileLock::acquire(const std::string& path, Kind kind) {
     int error = 0;
     while ((error = ::flock(fd, operation) == 0 ? 0 : errno) == EINTR) {
     }
-    struct stat ours {};
-    struct stat named {};
-    const bool same = error == 0 && ::fstat(fd, &ours) == 0 && ::stat(path.c_str(), &named) == 0 &&
-                      ours.st_ino == named.st_ino;
-    if (same) {
+    if (error == 0) {
       fd_ = fd;
-      return 0;
+      if (is_named(path)) return 0;
+      fd_ = -1;
     }
     ::close(fd);
     if (error != 0) return error;
   }
+}
+
+bool FileLock::is_named(const std::string& path) const {
+  struct stat ours {};
+  struct stat named {};
+  return held() && ::fstat(fd_, &ours) == 0 && ::lstat(path.c_str(), &named) == 0 &&
+         ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
+}
+
+bool FileLock::write(std::string_view text) const {
+  return ::ftruncate(fd_, 0) == 0 &&
+         ::pwrite(fd_, text.data(), text.size(), 0) == ssize_t(text.size());
 }
 
 void FileLock::release() {

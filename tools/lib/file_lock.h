@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <string_view>
 
 namespace mailrace::tools {
 
@@ -22,6 +23,10 @@ class FileLock {
   int acquire(const std::string& path, Kind kind);
   void release();
   bool held() const { return fd_ >= 0; }
+  /// Whether the lock is held, and whoever opens `path` now finds the file that is locked.
+  bool is_named(const std::string& path) const;
+  /// Makes `text` what stands in the file. returns   false, with errno, if it cannot be written
+  bool write(std::string_view text) const;
 
  private:
   int fd_ = -1;

@@ -12,7 +12,6 @@
 #include "tools/serve/recover_spool.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,42 +20,15 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <utility>
 
 namespace mailrace::tools {
 namespace {
 
-constexpr mode_t kDirectoryMode = 0700;
-
 std::string errno_text(int error) { return std::strerror(error); }
 
 std::string error_text(const core::Error& error) {
   return std::string(error.where) + ": " + errno_text(error.sys_errno);
-}
-
-// A new name is only there to stay once its directory was synced.
-std::optional<std::string> sync_parent(const std::string& path) {
-  const std::string parent = std::filesystem::path(path).parent_path().string();
-  const net::Fd directory(
-      ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.is_open() || ::fsync(directory.get()) != 0) {
-    return "cannot sync the directory of " + path + ": " + errno_text(errno);
-  }
-  return std::nullopt;
-}
-
-std::optional<std::string> make_directory(const std::string& path) {
-  if (::mkdir(path.c_str(), kDirectoryMode) == 0) return sync_parent(path);
-  if (errno == EEXIST && std::filesystem::is_directory(path)) return std::nullopt;
-  return "cannot make " + path + ": " + errno_text(errno);
-}
-
-std::string read_pid(int fd) {
-  std::array<char, 32> text;
-  const ssize_t size = ::pread(fd, text.data(), text.size(), 0);
-  std::string pid(text.data(), size > 0 ? size_t(size) : 0);
-  return pid.substr(0, pid.find('\n'));
 }
 
 // Fully qualified or not, it is what the machine calls itself.
@@ -81,7 +53,10 @@ core::CidrSet networks(const std::vector<std::string>& texts) {
 }  // namespace
 
 Server::Server(const ServeOptions& options, Log& log)
-    : options_(options), log_(log), session_(session_options(options)) {
+    : options_(options),
+      log_(log),
+      directories_(options.spool),
+      session_(session_options(options)) {
   for (const std::string& domain : options.domains) domains_.add(domain);
   if (options.accept_any_domain) domains_.accept_any();
   connection_ = options.connection;
@@ -95,52 +70,26 @@ uint32_t Server::worker_count() const {
 }
 
 std::optional<std::string> Server::open_spool() {
-  if (auto failed = make_directory(options_.spool)) return failed;
-  const std::string lock_path = options_.spool + "/lock";
-  lock_.reset(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!lock_.is_open()) return "cannot open " + lock_path + ": " + errno_text(errno);
-  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
-    return "the spool is in use by process " + read_pid(lock_.get());
-  }
-  const std::string pid = std::to_string(::getpid()) + "\n";
-  const bool written = ::ftruncate(lock_.get(), 0) == 0 &&
-                       ::pwrite(lock_.get(), pid.data(), pid.size(), 0) == ssize_t(pid.size());
-  if (!written) return "cannot write " + lock_path + ": " + errno_text(errno);
-
+  if (auto failed = directories_.take()) return failed;
   if (auto failed = check_spool_io()) return failed;
 
   const auto recovery = recover_spool(options_.spool);
   if (!recovery) return "cannot read the spool: " + error_text(recovery.error());
   log_recovery(*recovery);
   recovered_ = recovery->workers;
-  respect_cursors();
+  PosixDisk disk;
+  cursor_segments_ = spool::cursor_segments(
+      disk, options_.spool, [this](const std::string& path, const core::Error& error) {
+        log_.line(LogLevel::warning, "spool_damage",
+                  {{"file", path}, {"offset", uint64_t{0}}, {"what", error.where}});
+      });
   if (auto failed = keep_mail_id_floors()) return failed;
   salt_ = choose_salt();
   if (salt_ == 0) return "cannot get a random number: " + errno_text(errno);
   for (uint32_t worker = 0; worker < worker_count(); ++worker) {
-    if (auto failed = make_worker_directory(worker)) return failed;
+    if (auto failed = directories_.make_worker(worker)) return failed;
   }
   return std::nullopt;
-}
-
-// Segments that a consumer has passed may be gone, and with them the knowledge of their numbers: a
-// number below a cursor's position must not come again, or its mails would be passed over.
-void Server::respect_cursors() {
-  PosixDisk disk;
-  const auto names = spool::list_consumers(disk, options_.spool);
-  for (const std::string& name : names.value_or(std::vector<std::string>{})) {
-    const std::string path = spool::cursor_path(options_.spool, name);
-    const auto slot = spool::read_cursor(disk, path);
-    if (!slot) {
-      log_.line(LogLevel::warning, "spool_damage",
-                {{"file", path}, {"offset", uint64_t{0}}, {"what", slot.error().where}});
-      continue;
-    }
-    for (const auto& [number, worker] : slot->cursor.workers()) {
-      uint64_t& segment = cursor_segments_[number];
-      segment = std::max(segment, worker.position.segment);
-    }
-  }
 }
 
 // Of directories that have no worker now: when retention takes their segments away, nobody knows
@@ -190,10 +139,6 @@ std::optional<std::string> Server::check_spool_io() const {
   }
   return "--spool-io: 'direct' does not work on the file system of " + options_.spool +
          " (allowed there: buffered)";
-}
-
-std::optional<std::string> Server::make_worker_directory(uint32_t worker) {
-  return make_directory(options_.spool + "/" + spool::worker_directory_name(worker));
 }
 
 void Server::log_recovery(const spool::Recovery& recovery) {
@@ -329,11 +274,13 @@ std::optional<std::string> Server::start() {
 }
 
 void Server::start_housekeeping() {
-  HousekeepingOptions options{options_.spool, options_.segment_bytes, {}};
+  HousekeepingOptions options{.spool = options_.spool, .segment_bytes = options_.segment_bytes};
   if (options_.retain_for.ns > 0) options.rules.retain_for = options_.retain_for;
   if (options_.retain_bytes > 0) options.rules.retain_bytes = options_.retain_bytes;
   std::vector<spool::WriterWatch*> watches;
   for (const auto& watch : watches_) watches.push_back(watch.get());
+  restoration_.emplace(options_.spool, directories_, watches, log_);
+  options.before_look = [this] { restoration_->look(); };
   housekeeping_.emplace(std::move(options), std::move(watches), log_);
   housekeeping_->start();
 }

@@ -4,7 +4,6 @@
 
 #include "core/policy/recipient_domains.h"
 #include "core/smtp/server_session.h"
-#include "net/fd.h"
 #include "net/system_clock.h"
 #include "net/worker_group.h"
 #include "spool/observed_writer.h"
@@ -13,6 +12,8 @@
 #include "tools/serve/housekeeping.h"
 #include "tools/serve/listen_address.h"
 #include "tools/serve/options.h"
+#include "tools/serve/restoration.h"
+#include "tools/serve/spool_directories.h"
 
 #include <map>
 #include <memory>
@@ -44,19 +45,17 @@ class Server {
   uint32_t worker_count() const;
   std::optional<std::string> check_spool_io() const;
   uint64_t choose_salt() const;
-  std::optional<std::string> make_worker_directory(uint32_t worker);
   std::vector<uint64_t> usable(const spool::WorkerRecovery& worker) const;
   net::ListenerOptions listener_options(const ListenAddress& address) const;
   spool::SyncPolicy sync_policy() const;
   net::WorkerOptions worker_options(uint32_t worker);
   void log_recovery(const spool::Recovery& recovery);
-  void respect_cursors();
   std::optional<std::string> keep_mail_id_floors();
   void start_housekeeping();
 
   const ServeOptions& options_;
   Log& log_;
-  net::Fd lock_;
+  SpoolDirectories directories_;
   net::SystemClock clock_;
   core::SessionConfig session_;
   core::RecipientDomains domains_;
@@ -67,6 +66,7 @@ class Server {
   std::vector<std::vector<net::ListeningSocket>> listeners_;  // by worker
   std::vector<std::unique_ptr<spool::WriterWatch>> watches_;  // by worker
   net::WorkerGroup workers_;
+  std::optional<Restoration> restoration_;
   std::optional<Housekeeping> housekeeping_;
 };
 

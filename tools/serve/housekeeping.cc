@@ -46,6 +46,7 @@ void Housekeeping::run() {
   std::unique_lock lock(mutex_);
   while (!stop_asked_.wait_for(lock, kInterval, [this] { return stopping_; })) {
     lock.unlock();
+    if (options_.before_look) options_.before_look();
     look();
     lock.lock();
   }

@@ -13,6 +13,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -25,7 +26,8 @@ namespace mailrace::tools {
 struct HousekeepingOptions {
   std::string spool;
   uint64_t segment_bytes = 0;  // length of the segments that the workers make
-  spool::RetentionRules rules;
+  spool::RetentionRules rules = {};
+  std::function<void()> before_look = {};  // what the thread does besides; may be empty
 };
 
 /// Looks at the spool once a second: consumers' cursors, the operations log, segments. Waits for

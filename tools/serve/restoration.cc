@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The order matters: how often writers have lost their directories is asked before these are looked
+// at, so that a writer is told of directories that were there after its loss. And the lock comes
+// first, so that no writer is sent to a spool that another server has begun to use.
+#include "tools/serve/restoration.h"
+
+#include "spool/consumers.h"
+#include "spool/segment_files.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace mailrace::tools {
+
+Restoration::Restoration(std::string spool, SpoolDirectories& directories,
+                         std::vector<spool::WriterWatch*> watches, Log& log)
+    : spool_(std::move(spool)),
+      directories_(directories),
+      watches_(std::move(watches)),
+      log_(log) {}
+
+void Restoration::look() {
+  std::vector<uint64_t> losses;
+  for (const spool::WriterWatch* watch : watches_) losses.push_back(watch->losses());
+  const bool is_whole = std::ranges::none_of(watches_, &spool::WriterWatch::is_lost);
+  if (is_whole && directories_.is_taken()) {
+    complained_.clear();
+    return;
+  }
+  const auto failed = restore(losses);
+  if (!failed) {
+    complained_.clear();
+    log_.line(LogLevel::warning, "spool_restored", {{"spool", spool_}});
+    return;
+  }
+  if (std::exchange(complained_, *failed) == *failed) return;
+  log_.line(LogLevel::error, "spool_lost", {{"spool", spool_}, {"what", *failed}});
+}
+
+std::optional<std::string> Restoration::restore(const std::vector<uint64_t>& losses) {
+  if (!directories_.is_taken()) {
+    if (auto failed = directories_.take()) return failed;
+  }
+  for (uint32_t worker = 0; worker < watches_.size(); ++worker) {
+    if (auto failed = directories_.make_worker(worker)) return failed;
+    if (!watches_[worker]->is_lost()) continue;
+    const auto first = first_segment(worker);
+    if (!first)
+      return std::string(first.error().where) + ": " + std::strerror(first.error().sys_errno);
+    watches_[worker]->restore(losses[worker], *first);
+  }
+  return std::nullopt;
+}
+
+// What is there may be another directory than the one that was lost, with segments of its own.
+core::Result<uint64_t> Restoration::first_segment(uint32_t worker) {
+  MAILRACE_TRY(const uint64_t first, spool::next_segment_number(disk_, spool_, worker));
+  const auto named = spool::cursor_segments(disk_, spool_, [](const auto&, const auto&) {});
+  const auto found = named.find(worker);
+  return found == named.end() ? first : std::max(first, found->second + 1);
+}
+
+}  // namespace mailrace::tools

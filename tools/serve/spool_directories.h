@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The directories of a spool, and the lock that says whose they are.
+#pragma once
+
+#include "tools/lib/file_lock.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace mailrace::tools {
+
+/// What a server makes before it writes to a spool, and makes again if somebody takes it away. Each
+/// step fails with one line that says what is wrong; a name that was made is stable when it ends.
+class SpoolDirectories {
+ public:
+  /// spool   path of the spool's directory
+  explicit SpoolDirectories(std::string spool) : spool_(std::move(spool)) {}
+
+  /// Makes the spool's directory if it is missing, and takes the lock in it.
+  std::optional<std::string> take();
+  /// Whether the lock is held, and is the one that another server would find.
+  bool is_taken() const { return lock_.is_named(lock_path()); }
+  /// Makes the directory of a worker if it is missing. Requires: is_taken().
+  std::optional<std::string> make_worker(uint32_t worker) const;
+
+ private:
+  std::string lock_path() const { return spool_ + "/lock"; }
+
+  std::string spool_;
+  FileLock lock_;
+};
+
+}  // namespace mailrace::tools
