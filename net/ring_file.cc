@@ -155,6 +155,25 @@ void RingFile::truncate(core::FileOp& op, core::FileHandle file, uint64_t bytes)
   tag(sqe, slot);
 }
 
+// Both are always carried out by a helper thread, which looks the descriptor up only then: the file
+// must not be closed before.
+void RingFile::drop_cached(core::FileOp& op, core::FileHandle file, uint64_t offset, uint64_t bytes,
+                           bool write_back) {
+  MAILRACE_CHECK(bytes <= UINT32_MAX);  // what older kernels take
+  if (write_back) {
+    io_uring_sqe& sqe = ring_.next_sqe();
+    io_uring_prep_sync_file_range(
+        &sqe, file.index, unsigned(bytes), offset,
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+    io_uring_sqe_set_flags(&sqe, IOSQE_IO_HARDLINK);
+    io_uring_sqe_set_data64(&sqe, Token{}.pack());
+  }
+  uint32_t slot = 0;
+  io_uring_sqe& sqe = prepare(op, slot);
+  io_uring_prep_fadvise(&sqe, file.index, offset, uint32_t(bytes), POSIX_FADV_DONTNEED);
+  tag(sqe, slot);
+}
+
 // The result is known, but the caller must not hear it from within its call.
 void RingFile::finish_at_once(core::FileOp& op, int result) noexcept {
   uint32_t slot = 0;

@@ -40,6 +40,8 @@ class RingFile final : public core::FileIo {
   void sync_directory(core::FileOp& op, const char* path) override;
   int check_name(core::FileHandle file, const char* path) const noexcept override;
   void truncate(core::FileOp& op, core::FileHandle file, uint64_t bytes) override;
+  void drop_cached(core::FileOp& op, core::FileHandle file, uint64_t offset, uint64_t bytes,
+                   bool write_back) override;
   void close(core::FileHandle file) override;
 
   /// The completion of an operation that this started. slot   of the token

@@ -36,6 +36,9 @@ class NullFile final : public core::FileIo {
   void sync_directory(core::FileOp& op, const char*) override { start(op, 0); }
   int check_name(core::FileHandle, const char*) const noexcept override { return 0; }
   void truncate(core::FileOp& op, core::FileHandle, uint64_t) override { start(op, 0); }
+  void drop_cached(core::FileOp& op, core::FileHandle, uint64_t, uint64_t, bool) override {
+    start(op, 0);
+  }
   void close(core::FileHandle) override {}
 
   /// Ends what was started; what that starts is for the next call.

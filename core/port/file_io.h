@@ -86,6 +86,15 @@ class FileIo {
   /// Cuts the file to `bytes`. done(0 or -errno).
   virtual void truncate(FileOp& op, FileHandle file, uint64_t bytes) = 0;
 
+  /// Takes octets offset..offset+bytes of `file` out of the page cache; `bytes` 0: up to its end.
+  /// Of what is dirty it takes nothing. A hint: what of it failed matters to nobody. done(0 or
+  /// -errno).
+  /// write_back   carries what is dirty to the disk first, which does not make it stable. An error
+  ///              of that is reported nowhere, not even by a later sync through this handle, so it
+  ///              is for files that nobody syncs
+  virtual void drop_cached(FileOp& op, FileHandle file, uint64_t offset, uint64_t bytes,
+                           bool write_back) = 0;
+
   /// Closes; the handle is dead from here on. Nothing is reported: who cares has synced.
   virtual void close(FileHandle file) = 0;
 };

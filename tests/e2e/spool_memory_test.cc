@@ -66,6 +66,10 @@ class StallingFile final : public core::FileIo {
   void truncate(core::FileOp& op, core::FileHandle file, uint64_t bytes) override {
     real_.truncate(op, file, bytes);
   }
+  void drop_cached(core::FileOp& op, core::FileHandle file, uint64_t offset, uint64_t bytes,
+                   bool write_back) override {
+    real_.drop_cached(op, file, offset, bytes, write_back);
+  }
   void close(core::FileHandle file) override { real_.close(file); }
 
   /// Starts what waits, if it may.

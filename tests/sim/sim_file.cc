@@ -68,6 +68,7 @@ SimFile::Operation& SimFile::start_on(core::FileOp& op, Kind kind, core::FileHan
   MAILRACE_CHECK(found != open_.end());
   Operation& operation = start(op, kind, found->second.path);
   operation.file = found->second.file;
+  operation.handle = file;
   return operation;
 }
 
@@ -154,11 +155,24 @@ void SimFile::truncate(core::FileOp& op, core::FileHandle file, uint64_t bytes) 
   start_on(op, Kind::truncate, file).bytes = bytes;
 }
 
+// All that was promised is that what is said to be clean is.
+void SimFile::drop_cached(core::FileOp& op, core::FileHandle handle, uint64_t offset,
+                          uint64_t bytes, bool write_back) {
+  Operation& operation = start_on(op, Kind::drop_cached, handle);
+  operation.offset = offset;
+  operation.bytes = bytes;
+  operation.write_back = write_back;
+  const std::set<uint64_t>& dirty = file_of(operation).dirty;
+  const auto first = dirty.lower_bound(offset / kSectorBytes);
+  const bool has_dirty = first != dirty.end() && *first * kSectorBytes < offset + bytes;
+  if (!write_back && has_dirty) violations_.push_back("dropped what is not stable");
+}
+
 void SimFile::close(core::FileHandle file) {
   const auto found = open_.find(file.index);
   MAILRACE_CHECK(found != open_.end());
   for (const Operation& operation : operations_) {
-    if (operation.file == found->second.file) {
+    if (operation.handle.index == file.index) {
       violations_.push_back("closed with an operation under way");
     }
   }
@@ -200,6 +214,8 @@ uint32_t SimFile::fault_of(Kind kind) const {
       return faults.sync_directory;
     case Kind::truncate:
       return faults.truncate;
+    case Kind::drop_cached:
+      return 0;
   }
   return 0;
 }
@@ -259,6 +275,7 @@ int SimFile::carry_out(Operation& operation, Ending ending) {
       return 0;
     case Kind::sync:
     case Kind::write:
+    case Kind::drop_cached:
       return 0;
   }
   return 0;
@@ -451,6 +468,7 @@ void SimFile::leave_to_chance(const Operation& operation) {
     case Kind::open:
     case Kind::sync:
     case Kind::sync_directory:
+    case Kind::drop_cached:
       return;
     case Kind::create:
     case Kind::rename:

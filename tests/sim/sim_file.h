@@ -52,7 +52,8 @@ class SimFile final : public core::FileIo {
     write,
     sync,
     sync_directory,
-    truncate
+    truncate,
+    drop_cached
   };
   enum class Ending : uint8_t { good, io_error, no_space, short_write, not_supported };
 
@@ -68,8 +69,10 @@ class SimFile final : public core::FileIo {
     std::string path;            // of the file or directory
     std::string target;          // of a rename or link
     std::shared_ptr<File> file;  // of those that have an open one
-    uint64_t offset = 0;         // of a write
-    uint64_t bytes = 0;          // of a write, an allocation, the file after a truncation
+    core::FileHandle handle;     // likewise
+    uint64_t offset = 0;         // of a write, of what is dropped
+    uint64_t bytes = 0;          // likewise; of an allocation, the file after a truncation
+    bool write_back = false;     // before it is dropped
     bool synced = false;
     bool data_only = false;  // of a sync
     uint64_t due_step = 0;
@@ -102,6 +105,8 @@ class SimFile final : public core::FileIo {
   void sync_directory(core::FileOp& op, const char* path) override;
   int check_name(core::FileHandle file, const char* path) const noexcept override;
   void truncate(core::FileOp& op, core::FileHandle file, uint64_t bytes) override;
+  void drop_cached(core::FileOp& op, core::FileHandle file, uint64_t offset, uint64_t bytes,
+                   bool write_back) override;
   void close(core::FileHandle file) override;
 
   // What a worker never does, but other processes do.

@@ -119,6 +119,26 @@ TEST_F(RingFileTest, WritesBlocksPastThePageCache) {
   EXPECT_EQ(read.substr(2 * core::kBlockBytes, 2 * core::kBlockBytes), one + two);
 }
 
+// What is dropped, or written back and dropped, is still there.
+TEST_F(RingFileTest, DropsPagesAndKeepsOctets) {
+  const std::string path = directory_.path() + "/file";
+  const core::FileHandle file = create(path);
+  std::string octets(size_t{2} << 20, 'x');
+  const iovec pieces[] = {{octets.data(), octets.size() / 2}};
+  for (const bool synced : {true, false}) {
+    files_.write(op_, file, pieces, synced ? 0 : octets.size() / 2, synced);
+    ASSERT_EQ(result(), int(octets.size() / 2));
+    for (const uint64_t bytes : {uint64_t{8192}, uint64_t{0}}) {
+      files_.drop_cached(op_, file, 4096, bytes, /*write_back=*/!synced);
+      EXPECT_EQ(result(), 0);
+    }
+  }
+  EXPECT_EQ(contents(path), octets);
+  files_.drop_cached(op_, {1'000'000}, 0, 0, /*write_back=*/true);
+  EXPECT_EQ(result(), -EBADF);
+  files_.close(file);
+}
+
 TEST_F(RingFileTest, DoesNotTakeOverAFileThatIsThere) {
   const std::string path = directory_.path() + "/file";
   std::ofstream(path) << "somebody's";
