@@ -29,6 +29,7 @@ GroupCommit::GroupCommit(core::FileIo& files, ChunkPool& chunks, const SpoolOpti
       events_(events),
       maker_(files, options.directory, options.worker, options.first_segment, options.segment_bytes,
              options.salt),
+      trimmer_(files, options.sync == SyncPolicy::never),
       fill_(kLongTailBytesMax),
       last_mail_id_(options.last_mail_id) {
   MAILRACE_CHECK(block_bytes_ <= core::kBlockBytes);
@@ -126,7 +127,7 @@ void GroupCommit::finish(core::Instant now, core::WallTime wall) noexcept {
 
 // Has a current segment, or sees to it that there will be one; and has the next one made in time.
 bool GroupCommit::ensure_segment(core::Instant now, core::WallTime wall) noexcept {
-  if (current_ == nullptr && maker_.has_ready() && settled()) {
+  if (current_ == nullptr && maker_.has_ready() && settled() && trimmer_.has_room()) {
     Segment* const segment = free_segment();
     if (segment == nullptr) return false;
     const ReadySegment ready = maker_.take();
@@ -428,9 +429,15 @@ void GroupCommit::retire_flights() noexcept {
     --flight_count_;
   }
   if (options_.sync == SyncPolicy::with_each_write) note_durable(landed_);
+  trim_cache(*segment);
   if (segment->flights == 0) retire_segment(*segment);
   sync_if_awaited(*segment);
   events_.moved(events_.context);
+}
+
+void GroupCommit::trim_cache(const Segment& segment) noexcept {
+  const bool synced_apart = options_.sync == SyncPolicy::behind_writes;
+  trimmer_.advance(segment.file, synced_apart ? segment.synced : segment.landed);
 }
 
 // A broken segment is synced when it was cut.
@@ -438,7 +445,10 @@ void GroupCommit::sync_if_awaited(Segment& segment) noexcept {
   const bool is_sound =
       segment.state == Segment::State::open || segment.state == Segment::State::full ||
       segment.state == Segment::State::indexed || segment.state == Segment::State::sealed;
-  if (is_sound && syncing_ == nullptr && disk_mails_to_ > durable_) start_sync(segment);
+  if (!is_sound || syncing_ != nullptr) return;
+  // Nobody waits for the latter, but what is not stable cannot be dropped from the page cache.
+  const bool many = !is_stable(segment) && trimmer_.wants_sync(segment.landed - segment.synced);
+  if (disk_mails_to_ > durable_ || many) start_sync(segment);
 }
 
 void GroupCommit::start_sync(Segment& segment) noexcept {
@@ -464,6 +474,7 @@ void GroupCommit::end_sync(int result) noexcept {
   } else if (result >= 0) {
     note_durable(sync_covers_);
     segment.synced = sync_covers_file_;
+    trim_cache(segment);
   } else {
     const core::Error error = core::fail_errno(result, "segment.sync").value();
     if (segment.state != Segment::State::broken) break_segment(segment, segment.landed, error);
@@ -493,7 +504,7 @@ void GroupCommit::retire_segment(Segment& segment) noexcept {
   if ((sealed || indexed) && !is_stable(segment)) return start_sync(segment);
   if (indexed) return;  // the seal comes next
   if (sealed && segment.capacity - segment.cut_at <= core::kSealedRestBytesMax) {
-    files_.close(segment.file);
+    trimmer_.close(segment.file);
     segment.state = Segment::State::free;
     return;
   }
@@ -513,7 +524,7 @@ void GroupCommit::on_cut(core::FileOp& op, int result) {
   const bool mended = segment.state != Segment::State::cutting;
   const bool awaited = mended && result >= 0 && log.disk_mails_to_ > log.durable_;
   const int named = awaited ? log.check_names(segment, log.disk_mails_from_) : 0;
-  log.files_.close(segment.file);
+  log.trimmer_.close(segment.file);
   segment.state = Segment::State::free;
   if (!mended) return;
   if (result < 0) return log.give_up_mails(core::fail_errno(result, "segment.cut").value());
@@ -536,7 +547,8 @@ void GroupCommit::give_up_mails(const core::Error& error) noexcept {
 
 bool GroupCommit::closed() const noexcept {
   return closing_ && queue_.empty() && flight_count_ == 0 && current_ == nullptr &&
-         maker_.empty() && std::ranges::all_of(segments_, [](const Segment& segment) {
+         maker_.empty() && trimmer_.empty() &&
+         std::ranges::all_of(segments_, [](const Segment& segment) {
            return segment.state == Segment::State::free;
          });
 }

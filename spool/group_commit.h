@@ -5,6 +5,7 @@
 #include "core/base/limits.h"
 #include "core/base/time.h"
 #include "core/port/file_io.h"
+#include "spool/cache_trimmer.h"
 #include "spool/chunk.h"
 #include "spool/record.h"
 #include "spool/segment_index.h"
@@ -99,7 +100,10 @@ class GroupCommit {
 
   /// Writes what is there, then seals and closes the segment, as long as flush() is called. Nothing
   /// may be appended any more.
-  void close() noexcept { closing_ = true; }
+  void close() noexcept {
+    closing_ = true;
+    trimmer_.finish();
+  }
   bool closing() const noexcept { return closing_; }
   bool closed() const noexcept;
 
@@ -188,6 +192,7 @@ class GroupCommit {
   void note_durable(uint64_t offset) noexcept;
   void retire_segment(Segment& segment) noexcept;
   bool is_stable(const Segment& segment) const noexcept;
+  void trim_cache(const Segment& segment) noexcept;
   void drop_lost_chunks() noexcept;
   void lose_queue(const core::Error& error) noexcept;
   void give_up_mails(const core::Error& error) noexcept;
@@ -200,6 +205,7 @@ class GroupCommit {
   SpoolOptions options_;
   GroupCommitEvents events_;
   SegmentMaker maker_;
+  CacheTrimmer trimmer_;
   std::string path_;  // of the segment that is looked at
 
   ChunkQueue queue_;  // appended, not written

@@ -275,6 +275,16 @@ static_assert(kCommitBytesCeiling / kChunkBytes < spool_chunks(kSpoolMemoryFloor
 inline constexpr int64_t kCommitDelayMaxMs = 1000;  // --commit-delay
 inline constexpr size_t kWritesInFlightMax = 4;
 
+/// What the page cache keeps of a worker's log behind its writer, if writes go through it, and of
+/// a segment behind a reader. A reader that is closer to the writer than that finds all in memory.
+inline constexpr uint64_t kCachedBytesMax = 16ull << 20;
+/// What is read ahead of a reader that takes kReaderBufferBytes at once. Who takes less is close to
+/// a writer, or only looks.
+inline constexpr uint64_t kReadAheadBytes = 2 << 20;
+/// Files of which some is kept: the one that is written to, and those before it.
+inline constexpr size_t kTrimmedFilesMax = 4;
+static_assert(kTrimmedFilesMax < kDescriptorsReservedPerWorker / 2);
+
 /// Mails that a reader may have open at once while it puts records together.
 inline constexpr size_t kReaderOpenMailsMax = kOpenMailsMax;
 /// What a reader takes from the disk at once.

@@ -216,6 +216,64 @@ TEST_F(GroupCommitTest, NothingIsSyncedWhereNobodyIsPromisedTheDisk) {
   }
 }
 
+// --- the page cache ------------------------------------------------------------------------------
+
+class PageCacheTest : public GroupCommitTest {
+ protected:
+  // Writes a third more than the page cache may keep, and notes what is dropped meanwhile.
+  void write(SyncPolicy sync) {
+    open({.segment_bytes = 2 * core::kCachedBytesMax, .sync = sync});
+    while (log_->appended() < core::kCachedBytesMax / 3 * 4) {
+      append(++mails_, true, 15, Durability::page_cache);
+      for (flush(); files_.pending() > 0; flush()) complete_first();
+    }
+  }
+  void complete_first() {
+    const SimFile::Operation& operation = files_.operation(0);
+    syncs_ += operation.data_only ? 1 : 0;
+    if (operation.kind == Kind::drop_cached) {
+      dropped_to_ = operation.offset + operation.bytes;
+      written_back_ = operation.write_back;
+    }
+    files_.complete(0);
+  }
+
+  uint64_t mails_ = 0;
+  uint64_t syncs_ = 0;
+  uint64_t dropped_to_ = 0;
+  bool written_back_ = false;
+};
+
+TEST_F(PageCacheTest, KeepsTheNewestOfWhatIsStable) {
+  write(SyncPolicy::with_each_write);
+  EXPECT_GT(dropped_to_, core::kCachedBytesMax / 4);
+  EXPECT_FALSE(written_back_);
+  EXPECT_THAT(files_.violations(), IsEmpty());
+}
+
+TEST_F(PageCacheTest, WhatNobodySyncsIsWrittenBackFirst) {
+  write(SyncPolicy::never);
+  EXPECT_GT(dropped_to_, core::kCachedBytesMax / 4);
+  EXPECT_TRUE(written_back_);
+  EXPECT_EQ(syncs_, 0u);
+}
+
+TEST_F(PageCacheTest, WhereMailsDifferWhatNobodyWaitsForIsSyncedNowAndThen) {
+  write(SyncPolicy::behind_writes);
+  EXPECT_GT(dropped_to_, core::kCachedBytesMax / 4);
+  EXPECT_FALSE(written_back_) << "an error of it would be missing from the sync";
+  EXPECT_GE(syncs_, 2u);
+  EXPECT_LE(syncs_, 4u);
+  EXPECT_THAT(files_.violations(), IsEmpty());
+}
+
+TEST_F(PageCacheTest, PastItNothingIsDropped) {
+  files_.block = core::kBlockBytes;
+  write(SyncPolicy::behind_writes);
+  EXPECT_EQ(dropped_to_, 0u);
+  EXPECT_EQ(syncs_, 0u);
+}
+
 // --- mails that are promised different things ----------------------------------------------------
 
 TEST_F(MixedTest, PageCacheIsTheEndOfTheWriteAndDiskTheEndOfTheSyncBehindIt) {
