@@ -2,6 +2,8 @@
 // System calls with their interruptions; nothing is kept but descriptors.
 #include "tools/lib/posix_disk.h"
 
+#include "spool/segment.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -11,6 +13,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 namespace mailrace::tools {
@@ -21,6 +24,16 @@ std::string parent_of(const std::string& path) {
   const size_t end = path.find_last_not_of('/');
   const size_t slash = end == std::string::npos ? 0 : path.rfind('/', end);
   return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+}
+
+bool is_segment(const std::string& path) {
+  return spool::parse_segment_file_name(std::string_view(path).substr(path.rfind('/') + 1))
+      .has_value();
+}
+
+// Advice that is not taken costs speed or memory, nothing else.
+void advise(int fd, const std::optional<ReadTrimmer::Range>& range, int advice) {
+  if (range) ::posix_fadvise(fd, off_t(range->offset), off_t(range->bytes), advice);
 }
 
 core::Result<void> sync_names(const std::string& directory) {
@@ -57,12 +70,25 @@ core::Result<core::FileHandle> PosixDisk::open(const std::string& path, bool wri
   if (fd < 0) return core::fail_errno(-errno, "disk.open");
   struct stat status {};
   const int result = ::fstat(fd, &status) == 0 ? 0 : -errno;
-  if (result == 0 && S_ISREG(status.st_mode)) return core::FileHandle{fd};
+  if (result == 0 && S_ISREG(status.st_mode)) {
+    if (!writable && is_segment(path)) {
+      ::posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);  // nothing but what is asked for
+      trimmers_[fd] = {};
+    }
+    return core::FileHandle{fd};
+  }
   ::close(fd);
   return core::fail_errno(result < 0 ? result : -EINVAL, "disk.open");
 }
 
-void PosixDisk::close(core::FileHandle file) { ::close(file.index); }
+void PosixDisk::close(core::FileHandle file) {
+  const auto trimmer = trimmers_.find(file.index);
+  if (trimmer != trimmers_.end()) {
+    advise(file.index, trimmer->second.rest(), POSIX_FADV_DONTNEED);
+    trimmers_.erase(trimmer);
+  }
+  ::close(file.index);
+}
 
 core::Result<uint64_t> PosixDisk::size(core::FileHandle file) {
   struct stat status {};
@@ -81,6 +107,10 @@ core::Result<size_t> PosixDisk::read(core::FileHandle file, uint64_t offset,
     if (got == 0) break;
     filled += size_t(got);
   }
+  const auto trimmer = trimmers_.find(file.index);
+  if (trimmer == trimmers_.end()) return filled;
+  advise(file.index, trimmer->second.note(offset, filled), POSIX_FADV_DONTNEED);
+  advise(file.index, trimmer->second.ahead(offset, filled), POSIX_FADV_WILLNEED);
   return filled;
 }
 

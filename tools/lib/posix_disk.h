@@ -3,13 +3,16 @@
 #pragma once
 
 #include "core/port/disk.h"
+#include "tools/lib/read_trimmer.h"
 
+#include <map>
 #include <string>
 #include <vector>
 
 namespace mailrace::tools {
 
-/// Files by descriptor. Opens regular files only, and no symbolic link in place of one.
+/// Files by descriptor. Opens regular files only, and no symbolic link in place of one. Of segments
+/// that are only read, the page cache is left little; see ReadTrimmer. Belongs to one thread.
 class PosixDisk final : public core::Disk {
  public:
   core::Result<std::vector<std::string>> list(const std::string& path) override;
@@ -28,6 +31,9 @@ class PosixDisk final : public core::Disk {
   core::Result<void> write(core::FileHandle file, uint64_t offset, core::Octets octets) override;
   core::Result<void> sync(core::FileHandle file) override;
   core::Result<void> sync_directory(const std::string& path) override;
+
+ private:
+  std::map<int, ReadTrimmer> trimmers_;  // by descriptor, of segments that are only read
 };
 
 }  // namespace mailrace::tools
