@@ -198,6 +198,7 @@ class CommandLine(mailrace.ServerTestCase):
             status, out, err = mailrace.run(*arguments)
             self.assertEqual((status, err), (0, ""))
             self.assertRegex(out, r"\Amailrace \d+\.\d+\.\d+\n")
+            self.assertRegex(out, r"(?m)^wolfSSL: \d+\.\d+\.\d+, with(out)? assembly$")
             for part in ("liburing: ", "mimalloc: ", "dot scan: ", "crc-32c: "):
                 self.assertIn(part, out)
 

@@ -6,10 +6,11 @@
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
-# What the program needs to be built; the second line is for tools/deps, which builds liburing.
+# What the program needs to be built; the second line is for tools/deps, which builds liburing and
+# wolfSSL.
 BUILD_PACKAGES=(
   g++ cmake ninja-build libmimalloc-dev libcli11-dev libtomlplusplus-dev libexpected-dev libidn2-dev
-  ca-certificates debian-archive-keyring make
+  ca-certificates debian-archive-keyring dpkg-dev make
 )
 
 say() { echo "$SCRIPT: $*" >&2; }
@@ -73,9 +74,10 @@ need_packages() {
 
 # What is newer than Debian 12's: see tools/deps. It needs apt's lists, but only to fetch.
 need_deps() {
-  if [ -z "${LIBURING_TARBALL:-}" ] &&
+  if [ -z "${LIBURING_TARBALL:-}${WOLFSSL_TARBALL:-}" ] &&
      [ -z "$(apt-get indextargets --format '$(REPO_URI)' 'Label: Debian' 2>/dev/null)" ] &&
-     ! LIBURING_TARBALL=/nonexistent "$ROOT/tools/deps" >/dev/null 2>&1; then
+     ! LIBURING_TARBALL=/nonexistent WOLFSSL_TARBALL=/nonexistent \
+       "$ROOT/tools/deps" >/dev/null 2>&1; then
     update_lists
   fi
   "$ROOT/tools/deps" >/dev/null || die "tools/deps failed"

@@ -4,6 +4,7 @@
 
 #include "core/base/crc32c.h"
 #include "core/scan/dot_scan.h"
+#include "net/tls_library.h"
 
 #include <liburing.h>
 #include <mimalloc.h>
@@ -17,6 +18,8 @@ std::string version_text() {
   text += "compiler: " __VERSION__ "\n";
   text += "liburing: " + std::to_string(io_uring_major_version()) + "." +
           std::to_string(io_uring_minor_version()) + "\n";
+  text += "wolfSSL: " + std::string(net::tls_library_version()) +
+          (net::tls_library_has_assembly() ? ", with assembly\n" : ", without assembly\n");
   const int mimalloc = mi_version();
   text += "mimalloc: " + std::to_string(mimalloc / 100) + "." + std::to_string(mimalloc / 10 % 10) +
           "." + std::to_string(mimalloc % 10) + "\n";

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The TLS library as a whole: which one it is, and its begin and end.
+#pragma once
+
+#include <string_view>
+
+namespace mailrace::net {
+
+/// The version that runs, as in "5.9.2".
+std::string_view tls_library_version() noexcept;
+
+/// Whether it was built with this architecture's assembly; without, it is many times slower.
+bool tls_library_has_assembly() noexcept;
+
+}  // namespace mailrace::net
