@@ -77,12 +77,23 @@ inline constexpr size_t kIpAddressTextBytesMax = 45;
 
 inline constexpr size_t kTextLineBytesMax = 1000;  // 4.5.3.1.6, with its CRLF; for lines we write
 
-/// The Received field, its three lines one by one: client, server, recipient and date; and the
+/// Under TLS: names of version, cipher suite and group; and the common name in a client's
+/// certificate, cut if it is longer (RFC 5280 allows 64 characters).
+inline constexpr size_t kTlsVersionBytesMax = 8;
+inline constexpr size_t kTlsCipherBytesMax = 48;
+inline constexpr size_t kTlsGroupBytesMax = 24;
+inline constexpr size_t kTlsClientBytesMax = 128;
+
+/// The Received field, its lines one by one: client, TLS, server, recipient and date; and the
 /// longest address that we write is 39 octets. See core/message/trace.h.
-inline constexpr size_t kReceivedFieldBytesMax = (15 + kHeloBytesMax + 8 + 39 + 4) +
-                                                 (4 + kDomainBytesMax + 17 + 9 + 4 + 13 + 2) +
-                                                 (6 + kPathBytesMax - 2 + 3 + 31 + 2);
-static_assert(kReceivedFieldBytesMax <= kTextLineBytesMax);  // so each of its lines is, too
+inline constexpr size_t kReceivedTlsLineBytesMax =
+    10 + kTlsVersionBytesMax + 8 + kTlsCipherBytesMax + 7 + kTlsGroupBytesMax + 5 +
+    kDomainBytesMax + 13 + kTlsClientBytesMax + 3;
+static_assert(kReceivedTlsLineBytesMax <= kTextLineBytesMax);
+inline constexpr size_t kReceivedFieldBytesMax =
+    (15 + kHeloBytesMax + 8 + 39 + 4) + kReceivedTlsLineBytesMax +
+    (4 + kDomainBytesMax + 17 + 9 + 4 + 13 + 2) + (6 + kPathBytesMax - 2 + 3 + 31 + 2);
+static_assert(kReceivedFieldBytesMax <= kReceivedTlsLineBytesMax + kTextLineBytesMax);
 
 // --- the PROXY protocol's header -----------------------------------------------------------------
 
@@ -91,6 +102,44 @@ inline constexpr size_t kProxyLineBytesMax = 107;
 /// Version 2: its length field could say 65,551. TLVs are skipped as they come, so this costs no
 /// memory; certificates in PP2_TYPE_SSL are the longest that is seen.
 inline constexpr size_t kProxyHeaderBytesMax = 16 << 10;
+
+// --- TLS -----------------------------------------------------------------------------------------
+
+/// A ClientHello; with a hybrid key share it has less than 2 KiB.
+inline constexpr size_t kClientHelloBytesMax = 16 << 10;
+/// The same with its record headers, of which there may be more than one.
+inline constexpr size_t kClientHelloStreamBytesMax = kClientHelloBytesMax + (4 << 10);
+/// Plaintext of a record, RFC 8446 section 5.1.
+inline constexpr size_t kTlsRecordBytesMax = 16 << 10;
+/// Encrypted octets of one connection on their way out: replies, or a flight of the handshake. A
+/// longer one, of a chain with many certificates, goes in pieces.
+inline constexpr size_t kTlsOutputBytes = 16 << 10;
+/// What a record adds to its plaintext: header, type, tag, and in TLS 1.2 a nonce.
+inline constexpr size_t kTlsRecordOverheadBytes = 32;
+static_assert(kTlsOutputBytes >= 2 * (kReplyBufferBytes + kTlsRecordOverheadBytes));
+/// ClientHellos that a worker answers in one tick, since each costs a signature: 0.1 ms with an
+/// ECDSA key, 0.8 ms with RSA. Others wait for their turn.
+inline constexpr uint32_t kTlsHandshakesPerTickMax = 4;
+/// Handshakes of a worker that have begun and not ended. Past it STARTTLS gets 421, and a
+/// connection that begins with TLS is closed.
+inline constexpr uint32_t kTlsHandshakesInFlightMax = 4096;
+inline constexpr int64_t kTlsHandshakeTimeoutS = 10;
+/// Plaintext of all of a worker's connections that could not be used at once.
+inline constexpr size_t kTlsKeptBytesPerWorkerMax = 64 << 20;
+
+inline constexpr size_t kTlsCertificatesMax = 1024;
+inline constexpr size_t kTlsFileBytesMax = 256 << 10;  // of a chain or key
+/// Keys of session tickets: the first one encrypts, all decrypt.
+inline constexpr size_t kTlsTicketKeysMax = 16;
+inline constexpr size_t kTlsTicketKeyBytes = 48;  // of a file: name and AES-256 key
+inline constexpr int64_t kTlsTicketLifetimeS = 2 * 3600;
+/// Time until our own key is replaced, and keys that still decrypt: longer than a ticket lives.
+inline constexpr int64_t kTlsTicketRotationS = 3600;
+inline constexpr size_t kTlsTicketKeysKept = 4;
+static_assert((kTlsTicketKeysKept - 1) * kTlsTicketRotationS > kTlsTicketLifetimeS);
+/// Resumptions one after the other, each with the ticket of the one before; then a full handshake.
+/// wolfSSL 5.9.2 carries a nonce of one octet on through all of them, and fails when it wraps.
+inline constexpr uint8_t kTlsTicketChainMax = 200;
 
 // --- sessions on a worker ------------------------------------------------------------------------
 

@@ -46,6 +46,21 @@ constexpr std::string_view durability_name(Durability durability) noexcept {
   return durability == Durability::disk ? "disk" : "page-cache";
 }
 
+/// The TLS that a session is under. All empty: none. Views of whoever runs TLS; the first three are
+/// static.
+struct TlsFacts {
+  std::string_view version = {};      // "TLS1.3"; <= kTlsVersionBytesMax
+  std::string_view cipher = {};       // IANA's name of the suite; <= kTlsCipherBytesMax
+  std::string_view group = {};        // of the key exchange, if there was one; <= kTlsGroupBytesMax
+  std::string_view server_name = {};  // that the client asked for; a host name in lower case
+  /// The common name in the client's certificate, which nobody has verified: printable ASCII
+  /// without parentheses, quotes and backslashes; <= kTlsClientBytesMax.
+  std::string_view client = {};
+  bool is_resumed = false;  // by a ticket of an earlier session
+
+  bool is_on() const noexcept { return !version.empty(); }
+};
+
 /// A forward-path and what RCPT said beside it.
 struct Recipient {
   std::string_view forward_path;  // without angle brackets, as written

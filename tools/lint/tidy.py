@@ -43,6 +43,7 @@ CORE_MAY_INCLUDE = {
     "auth": ("message", "base"),
     "milter": ("base",),
     "proxy": ("base",),
+    "tls": ("base",),
     "policy": ("auth", "message", "smtp", "scan", "base"),
     "port": ("smtp", "scan", "base"),
 }

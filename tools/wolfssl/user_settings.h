@@ -65,8 +65,7 @@
 #define SMALL_SESSION_CACHE
 #define NO_CLIENT_CACHE
 #define NO_SESSION_CACHE_REF
-#define KEEP_OUR_CERT            // and with it functions that read a certificate
-#define WOLFSSL_ALWAYS_VERIFY_CB // a client's certificate is seen when it comes, and not kept
+#define WOLFSSL_ALWAYS_VERIFY_CB   // a client's certificate is seen when it comes, and not kept
 #define WOLFSSL_MAX_SUITE_SZ 1024  // octets; the default refuses clients with more than 150 suites
 
 // --- algorithms ----------------------------------------------------------------------------------
