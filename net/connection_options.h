@@ -16,6 +16,7 @@ struct Timeouts {
   core::Duration data_block = core::seconds(core::kDataBlockTimeoutS);
   core::Duration reply = core::seconds(core::kReplyTimeoutS);
   core::Duration proxy_header = core::seconds(core::kProxyHeaderTimeoutS);
+  core::Duration tls_handshake = core::seconds(core::kTlsHandshakeTimeoutS);
   core::Duration linger = core::seconds(core::kLingerTimeoutS);
   core::Duration transaction = core::seconds(core::kTransactionTimeDefaultS);
   uint64_t data_rate_min = core::kDataRateMinDefault;  // octets per second; 0: none

@@ -19,6 +19,7 @@ enum class EventKind : uint8_t {
   early_talker,   // the client spoke `early` times before it was its turn; said nowhere else
   proxied,        // `via` speaks for `peer`, by PROXY header or XCLIENT; `text`: a name, if any
   proxy_failure,  // no PROXY header where there must be one: `text` says why
+  tls_failure,    // a handshake or a session under TLS broke: `text` says why
   spool_failure,  // the spool takes no mail any more: `text` and `sys_errno`
   spool_busy,     // transactions are refused: `text` says what is used up
   spool_ready,    // and no more; `refused`: how many were since the last such event
@@ -51,6 +52,7 @@ struct Event {
   core::Duration envelope = {};
   core::Duration data = {};
   core::Duration commit = {};
+  core::TlsFacts tls = {};  // of a message
   int sys_errno = 0;
   std::string_view text = {};
 };

@@ -19,7 +19,8 @@ std::byte* put(std::byte* target, std::string_view text) noexcept {
 EventRing::EventRing() : memory_(new std::byte[kBytes]) {}
 
 void EventRing::push(const Event& event) noexcept {
-  const size_t texts = event.helo.size() + event.reverse_path.size() + event.text.size();
+  const size_t texts = event.helo.size() + event.reverse_path.size() + event.text.size() +
+                       event.tls.server_name.size() + event.tls.client.size();
   const auto bytes = size_t(core::align_up(sizeof(Entry) + texts, 8));
   const uint64_t written = written_.load(std::memory_order_relaxed);
   const uint64_t room = kBytes - (written - read_.load(std::memory_order_acquire));
@@ -32,13 +33,19 @@ void EventRing::push(const Event& event) noexcept {
   }
   if (skipped > 0) core::store_le(memory_.get() + at, kWrap);
   std::byte* const target = memory_.get() + (at + skipped) % kBytes;
-  auto* const entry =
-      new (target) Entry{uint32_t(bytes), uint16_t(event.helo.size()),
-                         uint16_t(event.reverse_path.size()), uint16_t(event.text.size()), event};
+  auto* const entry = new (target) Entry{uint32_t(bytes),
+                                         uint16_t(event.helo.size()),
+                                         uint16_t(event.reverse_path.size()),
+                                         uint16_t(event.text.size()),
+                                         uint16_t(event.tls.server_name.size()),
+                                         uint16_t(event.tls.client.size()),
+                                         event};
   std::byte* texts_at = reinterpret_cast<std::byte*>(entry + 1);
   texts_at = put(texts_at, event.helo);
   texts_at = put(texts_at, event.reverse_path);
-  put(texts_at, event.text);
+  texts_at = put(texts_at, event.text);
+  texts_at = put(texts_at, event.tls.server_name);
+  put(texts_at, event.tls.client);
   written_.store(written + skipped + bytes, std::memory_order_release);
 }
 
@@ -56,6 +63,10 @@ uint64_t EventRing::read(uint64_t at, Event& event) noexcept {
   event.reverse_path = {texts, entry->reverse_path_bytes};
   texts += entry->reverse_path_bytes;
   event.text = {texts, entry->text_bytes};
+  texts += entry->text_bytes;
+  event.tls.server_name = {texts, entry->server_name_bytes};
+  texts += entry->server_name_bytes;
+  event.tls.client = {texts, entry->client_bytes};
   return at + entry->bytes;
 }
 

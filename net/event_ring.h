@@ -51,6 +51,8 @@ class EventRing {
     uint16_t helo_bytes;
     uint16_t reverse_path_bytes;
     uint16_t text_bytes;
+    uint16_t server_name_bytes;
+    uint16_t client_bytes;
     Event event;
   };
   static constexpr uint32_t kWrap = UINT32_MAX;

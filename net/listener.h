@@ -19,9 +19,17 @@ enum class Sharing : uint8_t {
   joined,  // with every socket of this user that has SO_REUSEPORT
 };
 
+/// How connections at an address come under TLS.
+enum class ListenerTls : uint8_t {
+  offered,   // by STARTTLS, if the server has a certificate
+  required,  // the same, and no mail is taken before
+  implicit,  // they begin with it
+};
+
 /// What holds for all connections that come in at one address.
 struct ListenerOptions {
   core::Durability durability = core::Durability::disk;  // what a 250 promises there
+  ListenerTls tls = ListenerTls::offered;                // the others need a certificate
 };
 
 /// A socket of open_listener() with the options of its address.

@@ -15,7 +15,8 @@
 namespace mailrace::net {
 
 enum class Message : uint32_t {
-  drain = 1,  // stop accepting, finish what is open, then end
+  drain = 1,        // stop accepting, finish what is open, then end
+  tls_context = 2,  // there is a new one: Worker::replace_tls()
 };
 
 /// A set of messages and an eventfd that wakes the worker's ring.

@@ -59,6 +59,7 @@ ServerConnection::ServerConnection(Token self, WorkerContext& context,
       stream_(context.ring, self, descriptor, context.buffers.group()),
       input_(context.held, self.slot),
       session_(context.session, context.session_blocks, context.transaction_blocks),
+      plaintext_(context.tls_kept_bytes),
       refused_(refused),
       clock_(context.connection.timeouts, context.now),
       idle_since_(context.now) {
@@ -70,6 +71,7 @@ ServerConnection::ServerConnection(Token self, WorkerContext& context,
 ServerConnection::~ServerConnection() {
   committing_ = false;
   drop_mail();
+  leave_handshake();
   replies_.consume(replies_.pending().size());
   context_.session_blocks.give(replies_.detach());
 }
@@ -81,27 +83,52 @@ void ServerConnection::run(Step step) noexcept {
   Step next;
   while (meet(step, next)) step = std::exchange(next, {});
   if (wait_ == Wait::nothing && !closing_) return go_on();
-  flush();
-  steer_receiving();
+  rest();
 }
 
 void ServerConnection::go_on() noexcept {
   Step next;
-  while (wait_ == Wait::nothing && !closing_ && (!input_.empty() || session_.can_go_on())) {
-    Step step = session_.feed(input_.empty() ? core::Octets{} : input_.front(), replies_);
+  while (wait_ == Wait::nothing && !closing_ && (has_input() || session_.can_go_on())) {
+    Step step = session_.feed(front(), replies_);
     // Octets of an append are used up only once the sink has them all.
     if (step.need == Need::append) {
       unappended_used_ = step.consumed;
     } else if (step.consumed > 0) {
-      input_.consume(step.consumed);
+      consume(step.consumed);
     }
     while (meet(step, next)) step = std::exchange(next, {});
   }
   const bool idle = wait_ == Wait::nothing && !closing_;
   if (idle && peer_closed_ && input_.empty()) begin_closing();
   if (idle && context_.draining && !session_.in_transaction()) terminate(ReplyId::service_closing);
+  rest();
+}
+
+// Until something happens.
+void ServerConnection::rest() noexcept {
+  keep_plaintext();
   flush();
   steer_receiving();
+}
+
+// --- the session's input: what was received, or what was decrypted of it -------------------------
+
+bool ServerConnection::has_input() noexcept {
+  if (tls_ == nullptr) return !input_.empty();
+  return !plaintext_.empty() || decrypt();
+}
+
+core::Octets ServerConnection::front() const noexcept {
+  if (tls_ != nullptr) return plaintext_.front();
+  return input_.empty() ? core::Octets{} : input_.front();
+}
+
+void ServerConnection::consume(size_t size) noexcept {
+  if (tls_ != nullptr) {
+    plaintext_.consume(size);
+  } else {
+    input_.consume(size);
+  }
 }
 
 // returns whether `next` came of it
@@ -127,6 +154,9 @@ bool ServerConnection::meet(const Step& step, Step& next) noexcept {
       return false;
     case Need::commit:
       return end_mail(next);
+    case Need::handshake:
+      wait_ = Wait::starttls;
+      return false;
     case Need::close:
       begin_closing();
       return false;
@@ -157,6 +187,12 @@ Verdict ServerConnection::judge(const Step& step) noexcept {
     case Question::xclient:
       speak_for(session_.xclient());
       return Verdict::accept();
+    case Question::tls:
+      if (context_.draining) return Verdict::refuse(ReplyId::service_closing);
+      if (!input_.empty()) return Verdict::refuse(ReplyId::octets_behind_starttls);
+      return context_.handshakes.in_flight < core::kTlsHandshakesInFlightMax
+                 ? Verdict::accept()
+                 : Verdict::refuse(ReplyId::too_many_handshakes);
   }
   MAILRACE_CHECK(false);  // a question without an answer
   return {};
@@ -183,6 +219,7 @@ Verdict ServerConnection::open_mail() noexcept {
       .envelope_id = transaction.envelope_id.view(),
       .size_declared = transaction.size_declared,
       .durability = listener_.durability,
+      .tls = tls_ != nullptr ? tls_->facts() : core::TlsFacts{},
   };
   const auto mail = context_.sink->begin(envelope, {self_.slot, self_.generation});
   if (!mail) return refuse_for(mail.error());
@@ -206,6 +243,7 @@ Verdict ServerConnection::open_mail() noexcept {
                                       .protocol = protocol,
                                       .queue_id = mail_.mail_id,
                                       .for_path = only_recipient,
+                                      .tls = envelope.tls,
                                       .time = context_.wall});
   MAILRACE_CHECK(!received.cut());
   const auto appended = context_.sink->append(mail_, core::as_octets(received.text()));
@@ -226,7 +264,7 @@ bool ServerConnection::append(core::Octets octets) noexcept {
     return false;
   }
   unappended_ = {};
-  input_.consume(std::exchange(unappended_used_, 0));
+  if (unappended_used_ > 0) consume(std::exchange(unappended_used_, 0));
   return true;
 }
 
@@ -330,16 +368,13 @@ void ServerConnection::steer_receiving() noexcept {
 }
 
 void ServerConnection::relieve() noexcept {
-  const bool for_peer = wait_ == Wait::output || wait_ == Wait::delay || wait_ == Wait::greeting;
+  const bool for_peer = wait_ == Wait::output || wait_ == Wait::delay || wait_ == Wait::greeting ||
+                        wait_ == Wait::starttls || wait_ == Wait::turn;
   const bool for_disk = wait_ == Wait::room || wait_ == Wait::commit;
   if (!for_peer && !for_disk) return;
   stream_.stop_receiving();
   // Mail data without room lies in what is moved, unless it is a CR that the session had kept.
   const core::Octets before = input_.empty() ? core::Octets{} : input_.front();
-  const bool moves = !unappended_.empty() &&
-                     std::greater_equal<>{}(unappended_.data(), before.data()) &&
-                     std::less<>{}(unappended_.data(), before.data() + before.size());
-  const ptrdiff_t offset = moves ? unappended_.data() - before.data() : 0;
   if (for_peer) {
     if (!input_.stash()) end();
     return;
@@ -347,14 +382,17 @@ void ServerConnection::relieve() noexcept {
   // The peer has done its part, and is not dropped. It may hold a good many: what one tick brings
   // is not known before.
   input_.stash_some();
-  if (moves) unappended_ = input_.front().subspan(size_t(offset), unappended_.size());
+  if (!before.empty()) unappended_ = moved(unappended_, before, input_.front());
 }
 
 void ServerConnection::flush() noexcept {
   if (over_ || stream_.sending()) return;
-  if (!replies_.empty()) {
+  if (tls_ != nullptr) encrypt_replies();
+  if (over_ || stream_.sending()) return;
+  const core::Octets pending = tls_ != nullptr ? tls_->output().pending() : replies_.pending();
+  if (!pending.empty()) {
     clock_.speaks(context_.now);
-    return stream_.send(replies_.pending());
+    return stream_.send(pending);
   }
   if (!closing_) return;
   // All is said. With octets of the peer's unread, closing would make TCP reset the connection and
@@ -367,11 +405,16 @@ void ServerConnection::on_send(int result) noexcept {
   stream_.on_send();
   if (over_) return;
   if (result < 0) return end();
-  replies_.consume(size_t(result));
+  if (tls_ != nullptr) {
+    tls_->output().consume(size_t(result));
+  } else {
+    replies_.consume(size_t(result));
+  }
   clock_.has_spoken(context_.now);
+  if (wait_ == Wait::starttls && replies_.empty()) return begin_tls();
   if (wait_ == Wait::output && replies_.has_room()) {
     wait_ = Wait::nothing;
-    return go_on();
+    return stage_ == Stage::handshake ? go_on_handshake() : go_on();
   }
   flush();
 }
@@ -385,11 +428,15 @@ void ServerConnection::begin_closing() noexcept {
   if (closing_) return;
   closing_ = true;
   wait_ = Wait::nothing;
-  unread_ = !session_.ended_by_quit() || !input_.empty();
+  unread_ = !session_.ended_by_quit() || !input_.empty() || !plaintext_.empty();
   drop_mail();
+  leave_handshake();
   log_refusals();
   log_early_talk();
   input_.clear();
+  plaintext_.clear();
+  unappended_ = {};
+  unappended_used_ = 0;
   context_.timers.set(self_.slot, context_.now + context_.connection.timeouts.linger);
 }
 
@@ -416,6 +463,7 @@ void ServerConnection::watch_clock() noexcept {
 void ServerConnection::on_timeout() noexcept {
   if (closing_ || stage_ == Stage::naming) return end();
   if (stage_ == Stage::proxy_header) return fail_proxy_header("timeout");
+  if (stage_ == Stage::handshake) return fail_tls("timeout");
   if (stage_ == Stage::greeting) return greet();
   if (wait_ == Wait::delay) {
     wait_ = Wait::nothing;
@@ -437,6 +485,7 @@ void ServerConnection::on_timeout() noexcept {
 void ServerConnection::drain(bool now) noexcept {
   if (closing_ || over_ || wait_ == Wait::commit) return;
   if (stage_ == Stage::naming || stage_ == Stage::proxy_header) return end();
+  if (stage_ == Stage::handshake || wait_ == Wait::starttls) return end();
   if (stage_ == Stage::greeting) return greet();
   if (now || !session_.in_transaction()) terminate(ReplyId::service_closing);
 }
@@ -463,7 +512,8 @@ void ServerConnection::log_mail(ReplyId reply) noexcept {
                          .before = mail_at_ - idle_since_,
                          .envelope = data_at_ - mail_at_,
                          .data = ended_at_ - data_at_,
-                         .commit = context_.now - ended_at_});
+                         .commit = context_.now - ended_at_,
+                         .tls = tls_ != nullptr ? tls_->facts() : core::TlsFacts{}});
 }
 
 // What was not told yet.

@@ -11,11 +11,14 @@
 #include "net/listener.h"
 #include "net/session_clock.h"
 #include "net/stream.h"
+#include "net/tls_plaintext.h"
+#include "net/tls_session.h"
 #include "net/worker_context.h"
 
 #include <netinet/in.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -49,6 +52,8 @@ class ServerConnection {
   void on_timeout() noexcept;
   /// Receive buffers are there again.
   void on_buffers() noexcept;
+  /// It may answer a ClientHello now.
+  void on_handshake_turn() noexcept;
 
   /// The server is stopping: says goodbye unless a transaction is open. `now`: even then.
   void drain(bool now) noexcept;
@@ -65,11 +70,12 @@ class ServerConnection {
 
  private:
   /// What must happen before more input is used.
-  enum class Wait : uint8_t { nothing, greeting, output, room, commit, delay };
+  enum class Wait : uint8_t { nothing, greeting, output, room, commit, delay, starttls, turn };
   /// How far the connection is.
   enum class Stage : uint8_t {
     naming,        // the kernel is asked who the peer is
     proxy_header,  // which comes before anything else
+    handshake,     // of TLS
     greeting,      // which is delayed
     session,
   };
@@ -78,11 +84,30 @@ class ServerConnection {
   void go_on_opening() noexcept;
   void read_proxy_header() noexcept;
   void fail_proxy_header(std::string_view reason) noexcept;
+  void begin_session() noexcept;
   void await_greeting() noexcept;
   void greet() noexcept;
   void speak_for(const core::Xclient& client) noexcept;
   void log_proxied(const core::Endpoint& via, const core::Endpoint& destination, core::Verb by,
                    std::string_view name) noexcept;
+
+  // server_tls.cc
+  void begin_tls() noexcept;
+  void go_on_handshake() noexcept;
+  bool take_handshake_turn() noexcept;
+  void leave_handshake() noexcept;
+  void end_handshake() noexcept;
+  void fail_tls(std::string_view reason) noexcept;
+  TlsStep advance_tls() noexcept;
+  bool decrypt() noexcept;
+  static core::Octets moved(core::Octets part, core::Octets before, core::Octets after) noexcept;
+  void keep_plaintext() noexcept;
+  void encrypt_replies() noexcept;
+
+  bool has_input() noexcept;
+  core::Octets front() const noexcept;
+  void consume(size_t size) noexcept;
+  void rest() noexcept;
 
   void run(core::Step step) noexcept;
   void go_on() noexcept;
@@ -114,6 +139,8 @@ class ServerConnection {
   InputQueue input_;
   core::ReplyBuffer replies_;
   core::ServerSession session_;
+  std::unique_ptr<TlsSession> tls_;  // once TLS begins
+  TlsPlaintext plaintext_;           // under TLS: what the session has not used yet
 
   core::Endpoint peer_;    // whom the session is with: as below, or as XCLIENT has it
   core::Endpoint origin_;  // the socket's peer, or the PROXY header's
@@ -122,17 +149,18 @@ class ServerConnection {
   core::MailHandle mail_;
   bool mail_open_ = false;
   bool committing_ = false;     // the sink will report, whatever becomes of the connection
-  core::Octets unappended_;     // mail data that the sink had no room for; in input_
+  core::Octets unappended_;     // mail data that the sink had no room for; in the input
   size_t unappended_used_ = 0;  // what to take off the input once it is appended
 
   Wait wait_ = Wait::nothing;
   bool refused_;
   Stage stage_ = Stage::naming;
-  bool peer_closed_ = false;  // the peer sent its end
-  bool starved_ = false;      // the receive ended for want of buffers
-  bool closing_ = false;      // the session is over; replies are on their way
-  bool unread_ = false;       // the session ended with octets of the peer's unread, or to come
-  bool over_ = false;         // nothing more to send or to read
+  bool peer_closed_ = false;   // the peer sent its end
+  bool in_handshake_ = false;  // counted as such
+  bool starved_ = false;       // the receive ended for want of buffers
+  bool closing_ = false;       // the session is over; replies are on their way
+  bool unread_ = false;        // the session ended with octets of the peer's unread, or to come
+  bool over_ = false;          // nothing more to send or to read
 
   SessionClock clock_;
   uint32_t early_talk_told_ = 0;

@@ -48,7 +48,7 @@ void ServerConnection::on_peer_name(int result) noexcept {
   // A header that comes when the server is stopping would only lead to a 421.
   if (is_proxy && context_.draining) return end();
   stream_.receive();
-  if (!is_proxy) return await_greeting();
+  if (!is_proxy) return begin_session();
   proxy_header_.emplace();
   context_.timers.set(self_.slot, context_.now + context_.connection.timeouts.proxy_header);
 }
@@ -56,6 +56,7 @@ void ServerConnection::on_peer_name(int result) noexcept {
 // Something came, or will not come any more, before the greeting was due.
 void ServerConnection::go_on_opening() noexcept {
   if (stage_ == Stage::proxy_header) return read_proxy_header();
+  if (stage_ == Stage::handshake) return wait_ == Wait::nothing ? go_on_handshake() : rest();
   // Who is not let in need not be kept waiting either.
   const bool is_early = !input_.empty();
   if (is_early && context_.connection.early_talker == EarlyTalker::reject) return greet();
@@ -86,7 +87,7 @@ void ServerConnection::read_proxy_header() noexcept {
       break;
   }
   proxy_header_.reset();
-  await_greeting();
+  begin_session();
 }
 
 // Closes without a word: whoever this is does not speak SMTP to us yet.
@@ -103,6 +104,13 @@ void ServerConnection::fail_proxy_header(std::string_view reason) noexcept {
 
 // --- the greeting --------------------------------------------------------------------------------
 
+void ServerConnection::begin_session() noexcept {
+  if (listener_.tls != ListenerTls::implicit) return await_greeting();
+  // A handshake only to say no costs more than it is worth.
+  if (refused_ || context_.draining) return end();
+  begin_tls();
+}
+
 void ServerConnection::await_greeting() noexcept {
   const core::Duration delay = context_.connection.greeting_delay;
   if (delay.ns == 0 || refused_ || context_.draining) return greet();
@@ -116,10 +124,13 @@ void ServerConnection::greet() noexcept {
   stage_ = Stage::session;
   wait_ = Wait::nothing;
   watch_clock();
+  const bool may_encrypt = tls_ == nullptr && context_.tls != nullptr;
   run(session_.start({
       .may_xclient = context_.connection.xclient_from.contains(peer_.address),
       .spoke_early = !input_.empty(),
       .refuse_early = context_.connection.early_talker == EarlyTalker::reject,
+      .offers_tls = may_encrypt,
+      .needs_tls = may_encrypt && listener_.tls == ListenerTls::required,
   }));
 }
 

@@ -8,6 +8,8 @@
 
 #include <wolfssl/wolfcrypt/aes.h>
 
+#include <string.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -59,7 +61,7 @@ TlsTicketCipher::TlsTicketCipher(const TlsTicketKeys& keys)
 
 TlsTicketCipher::~TlsTicketCipher() {
   for (size_t i = 0; i < keys_.keys().size(); ++i) wc_AesFree(&ciphers_->by_key[i]);
-  wc_ForceZero(ciphers_.get(), sizeof *ciphers_);
+  ::explicit_bzero(static_cast<void*>(ciphers_.get()), sizeof *ciphers_);
 }
 
 bool TlsTicketCipher::seal(const TlsTicketHead& head, core::MutableOctets state,

@@ -34,6 +34,8 @@ Worker::Worker(WorkerOptions options)
       session_blocks_(core::kSessionBlockBytes, core::kSessionBlocksReserved),
       transaction_blocks_(core::kSessionBlockBytes,
                           core::kConnectionsPerWorkerMax + core::kTransactionBlocksShared),
+      tls_blocks_(core::kTlsOutputBytes, core::kConnectionsPerWorkerMax),
+      tls_plaintext_(new std::byte[core::kTlsRecordBytesMax]),
       context_{.worker = options_.worker,
                .ring = ring_,
                .buffers = buffers_,
@@ -44,6 +46,9 @@ Worker::Worker(WorkerOptions options)
                .session = *options_.session,
                .domains = *options_.domains,
                .connection = options_.connection != nullptr ? *options_.connection : kDefaults,
+               .tls_blocks = tls_blocks_,
+               .tls_plaintext = {tls_plaintext_.get(), core::kTlsRecordBytesMax},
+               .tls = options_.tls,
                .events = options_.events,
                .now = options_.clock->now(),
                .wall = options_.clock->wall_now()},
@@ -52,7 +57,7 @@ Worker::Worker(WorkerOptions options)
   for (ListeningSocket& socket : options_.listeners) listeners_.emplace_back(std::move(socket));
 }
 
-Worker::~Worker() = default;
+Worker::~Worker() { delete new_tls_.load(); }
 
 core::Result<void> Worker::open() {
   auto opened = ring_.open(core::kConnectionsPerWorkerMax, options_.usable);
@@ -82,6 +87,7 @@ void Worker::run() {
     ring_.submit_and_wait();
     context_.now = options_.clock->now();
     context_.wall = options_.clock->wall_now();
+    give_handshake_turns();
     ring_.visit_completions([this](const io_uring_cqe& cqe) { dispatch(cqe); });
     end_tick();
   }
@@ -189,7 +195,38 @@ void Worker::on_room(void* self) {
 void Worker::on_mailbox() noexcept {
   const uint32_t messages = mailbox_.take();
   mailbox_.wait(ring_);
-  if ((messages & uint32_t(Message::drain)) == 0 || context_.draining) return;
+  if ((messages & uint32_t(Message::tls_context)) != 0) take_tls();
+  if ((messages & uint32_t(Message::drain)) != 0 && !context_.draining) begin_drain();
+}
+
+void Worker::replace_tls(std::shared_ptr<TlsContext> context) {
+  delete new_tls_.exchange(new std::shared_ptr<TlsContext>(std::move(context)));
+  post(Message::tls_context);
+}
+
+void Worker::take_tls() noexcept {
+  const std::unique_ptr<std::shared_ptr<TlsContext>> taken(new_tls_.exchange(nullptr));
+  if (taken != nullptr) context_.tls = std::move(*taken);
+}
+
+// Those who wait come before those who have just come.
+void Worker::give_handshake_turns() noexcept {
+  TlsHandshakes& handshakes = context_.handshakes;
+  handshakes.left_in_tick = core::kTlsHandshakesPerTickMax;
+  if (handshakes.waiting.empty()) return;
+  const size_t count = std::min<size_t>(handshakes.left_in_tick, handshakes.waiting.size());
+  for (size_t i = 0; i < count; ++i) {
+    const Token token = handshakes.waiting[i];
+    ServerConnection* const connection = connections_.find(token.slot, token.generation);
+    if (connection == nullptr) continue;
+    connection->on_handshake_turn();
+    settle(token.slot);
+  }
+  const auto begin = handshakes.waiting.begin();
+  handshakes.waiting.erase(begin, begin + ptrdiff_t(count));
+}
+
+void Worker::begin_drain() noexcept {
   context_.draining = true;
   drain_deadline_ = context_.now + options_.drain_timeout;
   for (uint32_t i = 0; i < listeners_.size(); ++i) listeners_[i].stop(ring_, i);
@@ -280,6 +317,12 @@ void Worker::end_tick() noexcept {
   relieve_starvation();
   for (uint32_t i = 0; i < listeners_.size(); ++i) {
     if (!connections_.full()) listeners_[i].accept(ring_, i);
+  }
+  if (!context_.handshakes.waiting.empty()) {
+    // The next tick comes at once.
+    io_uring_sqe& sqe = ring_.next_sqe();
+    io_uring_prep_nop(&sqe);
+    io_uring_sqe_set_data64(&sqe, Token{}.pack());
   }
   arm_flush(next_flush);
   arm_timer();

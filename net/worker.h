@@ -18,6 +18,7 @@
 
 #include <climits>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -35,6 +36,7 @@ struct WorkerOptions {
   EventRing* failures = nullptr;  // what goes wrong with us; outlives the worker; nullptr: no log
   core::Clock* clock = nullptr;   // outlives the worker
   core::Duration drain_timeout = core::seconds(core::kDrainTimeoutDefaultS);
+  std::shared_ptr<TlsContext> tls;  // of this worker only; nullptr: no TLS
   core::WriteMode write_mode = core::WriteMode::direct;
   RingFeatures usable = kAllRingFeatures;  // as Ring::open() takes it
   int descriptors_max = INT_MAX;           // connections on plain descriptors get smaller ones only
@@ -63,6 +65,9 @@ class Worker {
   /// Any thread.
   void post(Message message) noexcept { mailbox_.post(message); }
 
+  /// Any thread: sessions that begin from now on have this context.
+  void replace_tls(std::shared_ptr<TlsContext> context);
+
  private:
   static void on_committed(void* self, core::MailOwner owner, core::MailOutcome outcome);
   static void on_room(void* self);
@@ -71,6 +76,9 @@ class Worker {
   void on_accept(const io_uring_cqe& cqe, uint32_t index) noexcept;
   void on_receive(const io_uring_cqe& cqe, ServerConnection* connection) noexcept;
   void on_mailbox() noexcept;
+  void take_tls() noexcept;
+  void begin_drain() noexcept;
+  void give_handshake_turns() noexcept;
   void on_timer() noexcept;
   void settle(uint32_t slot) noexcept;
   void relieve_starvation() noexcept;
@@ -92,6 +100,9 @@ class Worker {
   TimerWheel timers_;
   core::BlockPool session_blocks_;
   core::BlockPool transaction_blocks_;
+  core::BlockPool tls_blocks_;
+  std::unique_ptr<std::byte[]> tls_plaintext_;
+  std::atomic<std::shared_ptr<TlsContext>*> new_tls_{nullptr};  // on its way from replace_tls()
   WorkerContext context_;
   std::unique_ptr<core::MailSink> sink_;
   std::vector<Listener> listeners_;

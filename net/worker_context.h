@@ -13,10 +13,21 @@
 #include "net/input_queue.h"
 #include "net/ring.h"
 #include "net/timer_wheel.h"
+#include "net/tls_context.h"
+#include "net/token.h"
 
 #include <cstdint>
+#include <memory>
+#include <vector>
 
 namespace mailrace::net {
+
+/// Whose turn it is to cost a signature.
+struct TlsHandshakes {
+  uint32_t left_in_tick = core::kTlsHandshakesPerTickMax;
+  uint32_t in_flight = 0;      // begun and not ended
+  std::vector<Token> waiting;  // connections, in order
+};
 
 struct WorkerContext {
   uint32_t worker = 0;
@@ -29,7 +40,12 @@ struct WorkerContext {
   const core::SessionConfig& session;
   const core::RecipientDomains& domains;
   const ConnectionOptions& connection;
+  core::BlockPool& tls_blocks;        // of TlsOutput
+  core::MutableOctets tls_plaintext;  // of kTlsRecordBytesMax octets; see TlsPlaintext
   core::MailSink* sink = nullptr;
+  std::shared_ptr<TlsContext> tls = nullptr;  // of sessions that begin now; nullptr: no TLS
+  TlsHandshakes handshakes = {};
+  size_t tls_kept_bytes = 0;
   EventRing* events = nullptr;  // nullptr: nobody listens
   core::Instant now;            // of this tick
   core::WallTime wall;

@@ -110,6 +110,15 @@ void WorkerGroup::drain() noexcept {
   }
 }
 
+void WorkerGroup::replace_tls(const std::function<std::shared_ptr<TlsContext>()>& make_context) {
+  for (Thread& thread : threads_) {
+    // Without memory for a new one the old one goes on.
+    if (auto context = make_context(); context && thread.worker) {
+      thread.worker->replace_tls(std::move(context));
+    }
+  }
+}
+
 void WorkerGroup::join() {
   for (Thread& thread : threads_) {
     if (thread.thread.joinable()) thread.thread.join();

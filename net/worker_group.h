@@ -5,6 +5,7 @@
 #include "core/base/result.h"
 #include "net/worker.h"
 
+#include <functional>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -27,6 +28,9 @@ class WorkerGroup {
 
   /// Tells all workers to drain. Any thread.
   void drain() noexcept;
+
+  /// Gives each worker, by its number, what make_context() makes for it. Any thread.
+  void replace_tls(const std::function<std::shared_ptr<TlsContext>()>& make_context);
 
   /// Waits until all workers have ended.
   void join();

@@ -15,9 +15,11 @@ using core::load_le;
 using core::store_le;
 
 constexpr size_t kPeerHeadBytes = 4;
-static_assert(kEnvelopeHeadBytesMax >= 12 * kFieldHeaderBytes + 8 + kPeerHeadBytes + 16 +
-                                           core::kHeloBytesMax + 16 + core::kPathBytesMax + 1 + 8 +
-                                           1 + core::kEnvelopeIdXtextBytesMax + 1);
+static_assert(kEnvelopeHeadBytesMax >=
+              17 * kFieldHeaderBytes + 8 + kPeerHeadBytes + 16 + core::kHeloBytesMax + 16 +
+                  core::kPathBytesMax + 1 + 8 + 1 + core::kEnvelopeIdXtextBytesMax + 1 +
+                  core::kTlsVersionBytesMax + core::kTlsCipherBytesMax + core::kTlsGroupBytesMax +
+                  core::kDomainBytesMax + core::kTlsClientBytesMax);
 
 size_t encode_u8(std::byte* target, FieldTag tag, uint8_t value) noexcept {
   const auto octet = std::byte(value);
@@ -41,6 +43,22 @@ size_t encode_claims(std::byte* target, const core::MailClaims& claims) noexcept
   }
   if (claims.requires_tls) at += encode_field(at, FieldTag::requires_tls, {});
   if (claims.priority) at += encode_u8(at, FieldTag::priority, uint8_t(*claims.priority));
+  return size_t(at - target);
+}
+
+size_t encode_tls(std::byte* target, const core::TlsFacts& tls) noexcept {
+  MAILRACE_CHECK(tls.cipher.size() <= core::kTlsCipherBytesMax);
+  MAILRACE_CHECK(tls.server_name.size() <= core::kDomainBytesMax);
+  MAILRACE_CHECK(tls.client.size() <= core::kTlsClientBytesMax);
+  std::byte* at = target;
+  const auto add = [&](FieldTag tag, std::string_view text) {
+    if (!text.empty()) at += encode_field(at, tag, core::as_octets(text));
+  };
+  add(FieldTag::tls_version, tls.version);
+  add(FieldTag::tls_cipher, tls.cipher);
+  add(FieldTag::tls_group, tls.group);
+  add(FieldTag::tls_server_name, tls.server_name);
+  add(FieldTag::tls_client, tls.client);
   return size_t(at - target);
 }
 
@@ -93,6 +111,29 @@ core::Result<void> decode_claim(FieldTag tag, core::Octets value, core::MailClai
   return {};
 }
 
+// Under what it came in; any other field is left alone.
+void decode_tls(uint8_t tag, std::string_view text, StoredTls& tls) {
+  switch (tag) {
+    case uint8_t(FieldTag::tls_version):
+      tls.version = text;
+      return;
+    case uint8_t(FieldTag::tls_cipher):
+      tls.cipher = text;
+      return;
+    case uint8_t(FieldTag::tls_group):
+      tls.group = text;
+      return;
+    case uint8_t(FieldTag::tls_server_name):
+      tls.server_name = text;
+      return;
+    case uint8_t(FieldTag::tls_client):
+      tls.client = text;
+      return;
+    default:
+      return;
+  }
+}
+
 core::Result<void> decode_field(uint8_t tag, core::Octets value, StoredEnvelope& envelope) {
   const std::string_view text = core::as_text(value);
   switch (tag) {
@@ -131,7 +172,8 @@ core::Result<void> decode_field(uint8_t tag, core::Octets value, StoredEnvelope&
       envelope.size_declared = load_le<uint64_t>(value.data());
       return {};
     default:
-      return {};  // a later version's field
+      decode_tls(tag, text, envelope.tls);
+      return {};  // its field, or a later version's
   }
 }
 
@@ -162,6 +204,7 @@ size_t encode_envelope_head(core::MutableOctets target, const core::Envelope& en
   if (envelope.size_declared != 0) {
     at += encode_u64(at, FieldTag::size_declared, envelope.size_declared);
   }
+  at += encode_tls(at, envelope.tls);
   if (!envelope.envelope_id.empty()) {
     at += encode_field(at, FieldTag::envelope_id, core::as_octets(envelope.envelope_id));
   }

@@ -32,6 +32,11 @@ enum class FieldTag : uint8_t {
   original_recipient = 13,  // of the forward_path before it
   requires_tls = 14,
   priority = 15,
+  tls_version = 16,
+  tls_cipher = 17,
+  tls_group = 18,
+  tls_server_name = 19,
+  tls_client = 20,
 };
 
 inline constexpr size_t kFieldHeaderBytes = 4;
@@ -46,7 +51,7 @@ constexpr size_t field_bytes(size_t value_bytes) noexcept {
 size_t encode_field(std::byte* target, FieldTag tag, core::Octets value) noexcept;
 
 /// The fixed part of an envelope, everything but the recipients, fits in this many octets.
-inline constexpr size_t kEnvelopeHeadBytesMax = 1024;
+inline constexpr size_t kEnvelopeHeadBytesMax = 1536;
 
 /// Writes all fields but those of the recipients.
 /// target   >= kEnvelopeHeadBytesMax octets
@@ -59,6 +64,17 @@ size_t recipient_bytes(const core::Recipient& recipient) noexcept;
 /// Writes them. Requires: target has recipient_bytes(recipient).
 /// returns  octets written
 size_t encode_recipient(std::byte* target, const core::Recipient& recipient) noexcept;
+
+/// The TLS that a mail came in under; all empty: none. See core::TlsFacts.
+struct StoredTls {
+  std::string version;
+  std::string cipher;
+  std::string group;
+  std::string server_name;
+  std::string client;
+
+  bool operator==(const StoredTls&) const = default;
+};
 
 struct StoredRecipient {
   std::string forward_path;
@@ -79,6 +95,7 @@ struct StoredEnvelope {
   core::MailClaims claims;
   std::string envelope_id;
   std::optional<uint64_t> size_declared;
+  StoredTls tls;
 };
 
 /// Adds the fields of one envelope record to `envelope`. Unknown tags are skipped.

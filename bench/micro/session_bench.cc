@@ -56,6 +56,7 @@ class Session {
           break;
         case Need::output:
         case Need::delay:
+        case Need::handshake:
           send();
           break;
         case Need::input:

@@ -43,6 +43,20 @@ void add_path(TextBuilder& target, std::string_view mailbox, bool is_utf8) noexc
   target.add('>');
 }
 
+// Names that were checked where they came from; the quotes are for a name with blanks.
+void add_tls(TextBuilder& target, const TlsFacts& tls) noexcept {
+  MAILRACE_CHECK(tls.version.size() <= kTlsVersionBytesMax);
+  MAILRACE_CHECK(tls.cipher.size() <= kTlsCipherBytesMax);
+  MAILRACE_CHECK(tls.group.size() <= kTlsGroupBytesMax);
+  MAILRACE_CHECK(tls.server_name.size() <= kDomainBytesMax);
+  MAILRACE_CHECK(tls.client.size() <= kTlsClientBytesMax);
+  target.add("\t(version=").add(tls.version).add(" cipher=").add(tls.cipher);
+  if (!tls.group.empty()) target.add(" group=").add(tls.group);
+  if (!tls.server_name.empty()) target.add(" sni=").add(tls.server_name);
+  if (!tls.client.empty()) target.add(" client-cn=\"").add(tls.client).add('"');
+  target.add(")\r\n");
+}
+
 bool is_utf8_protocol(TransferProtocol protocol) noexcept {
   return protocol == TransferProtocol::utf8smtp || protocol == TransferProtocol::utf8smtps;
 }
@@ -74,7 +88,9 @@ void add_received_field(TextBuilder& target, const ReceivedField& field) noexcep
   add_helo(target, field.helo);
   target.add(field.peer.is_v4 ? " ([" : " ([IPv6:");
   add_ip_address(target, field.peer);
-  target.add("])\r\n\tby ").add(field.hostname);
+  target.add("])\r\n");
+  if (field.tls.is_on()) add_tls(target, field.tls);
+  target.add("\tby ").add(field.hostname);
   target.add(" (mailrace) with ").add(protocol_keyword(field.protocol));
   target.add(" id ").add(format_queue_id(field.queue_id).view());
   if (field.for_path.empty()) {

@@ -5,6 +5,7 @@
 #include "core/base/ip.h"
 #include "core/base/text.h"
 #include "core/base/time.h"
+#include "core/message/tls_facts.h"
 
 #include <cstdint>
 #include <string_view>
@@ -33,6 +34,7 @@ struct ReceivedField {
   std::string_view for_path;  // Path::mailbox() of the only recipient, <= kPathBytesMax - 2 octets;
                               // empty if there are several: none may learn of another. UTF-8 if
                               // the protocol allows it
+  TlsFacts tls = {};
   WallTime time;
 };
 

@@ -4,6 +4,7 @@
 
 #include "core/base/ip.h"
 #include "core/base/time.h"
+#include "core/message/tls_facts.h"
 
 #include <cstdint>
 #include <optional>
@@ -46,21 +47,6 @@ constexpr std::string_view durability_name(Durability durability) noexcept {
   return durability == Durability::disk ? "disk" : "page-cache";
 }
 
-/// The TLS that a session is under. All empty: none. Views of whoever runs TLS; the first three are
-/// static.
-struct TlsFacts {
-  std::string_view version = {};      // "TLS1.3"; <= kTlsVersionBytesMax
-  std::string_view cipher = {};       // IANA's name of the suite; <= kTlsCipherBytesMax
-  std::string_view group = {};        // of the key exchange, if there was one; <= kTlsGroupBytesMax
-  std::string_view server_name = {};  // that the client asked for; a host name in lower case
-  /// The common name in the client's certificate, which nobody has verified: printable ASCII
-  /// without parentheses, quotes and backslashes; <= kTlsClientBytesMax.
-  std::string_view client = {};
-  bool is_resumed = false;  // by a ticket of an earlier session
-
-  bool is_on() const noexcept { return !version.empty(); }
-};
-
 /// A forward-path and what RCPT said beside it.
 struct Recipient {
   std::string_view forward_path;  // without angle brackets, as written
@@ -91,6 +77,7 @@ struct Envelope {
   std::string_view envelope_id;  // ENVID of RFC 3461 in xtext, as written; empty if absent
   uint64_t size_declared = 0;    // SIZE= of RFC 1870; 0 if absent
   Durability durability = Durability::disk;  // what its 250 is going to promise
+  TlsFacts tls = {};
 };
 
 }  // namespace mailrace::core

@@ -8,7 +8,7 @@
 
 namespace mailrace::core {
 
-std::string ehlo_reply(const SessionOptions& options, bool is_encrypted) {
+std::string ehlo_reply(const SessionOptions& options, EhloTls tls) {
   std::string reply;
   reply.append("250-").append(options.hostname).append("\r\n");
   reply.append("250-PIPELINING\r\n");
@@ -23,7 +23,8 @@ std::string ehlo_reply(const SessionOptions& options, bool is_encrypted) {
   reply.append("250-LIMITS RCPTMAX=").append(std::to_string(options.recipients_max));
   if (options.mails_max != 0) reply.append(" MAILMAX=").append(std::to_string(options.mails_max));
   reply.append("\r\n");
-  if (is_encrypted) reply.append("250-REQUIRETLS\r\n");
+  if (tls == EhloTls::offered) reply.append("250-STARTTLS\r\n");
+  if (tls == EhloTls::on) reply.append("250-REQUIRETLS\r\n");
   reply.append("250 ENHANCEDSTATUSCODES\r\n");
   MAILRACE_CHECK(reply.size() <= kReplyBytesMax);
   return reply;

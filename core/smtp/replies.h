@@ -10,6 +10,7 @@ namespace mailrace::core {
 
 enum class ReplyId : uint8_t {
   greeting,
+  tls_begins,
   helo_ok,
   ehlo_ok,
   mail_ok,
@@ -27,6 +28,7 @@ enum class ReplyId : uint8_t {
   cannot_verify,
   service_closing,
   too_many_sessions,
+  too_many_handshakes,
   timed_out,
   too_many_errors,
   too_many_mails,
@@ -52,9 +54,11 @@ enum class ReplyId : uint8_t {
   mail_first,
   rcpt_first,
   mail_again,
+  tls_is_on,
   chunks_begun,
   chunk_failed,
   binary_needs_bdat,
+  tls_needed,
   encryption_needed,
   xclient_denied,
   relay_denied,
@@ -68,6 +72,7 @@ enum class ReplyId : uint8_t {
   too_many_hops,
   too_many_empty_chunks,
   early_talker,
+  octets_behind_starttls,
   parameter_unknown,
 };
 
@@ -90,6 +95,7 @@ struct ReplyRow {
 // without a source of their own are RFC 5321 section 4.2.
 inline constexpr ReplyRow kReplies[] = {
     {ReplyId::greeting, 220, {}, "% ESMTP mailrace", "RFC 5321 4.2, 4.3.1"},
+    {ReplyId::tls_begins, 220, {2, 0, 0}, "begin TLS", "RFC 3207 4"},
     {ReplyId::helo_ok, 250, {}, "%", "RFC 5321 4.1.1.1"},
     {ReplyId::ehlo_ok, 250, {}, "%", "RFC 5321 4.1.1.1"},
     {ReplyId::mail_ok, 250, {2, 1, 0}, "sender ok", "RFC 5321 4.1.1.2"},
@@ -123,6 +129,11 @@ inline constexpr ReplyRow kReplies[] = {
      "RFC 5321 3.5.3, 7.3"},
     {ReplyId::service_closing, 421, {4, 3, 2}, "shutting down, try again", "RFC 5321 3.8"},
     {ReplyId::too_many_sessions, 421, {4, 3, 2}, "too many sessions, try again", "RFC 5321 3.8"},
+    {ReplyId::too_many_handshakes,
+     421,
+     {4, 7, 0},
+     "too many TLS handshakes, try again",
+     "RFC 5321 3.8; RFC 3207 4"},
     {ReplyId::timed_out, 421, {4, 4, 2}, "timed out", "RFC 5321 4.5.3.2"},
     {ReplyId::too_many_errors, 421, {4, 7, 0}, "too many errors", "RFC 5321 7.8"},
     {ReplyId::too_many_mails,
@@ -168,9 +179,11 @@ inline constexpr ReplyRow kReplies[] = {
     {ReplyId::mail_first, 503, {5, 5, 1}, "MAIL first", "RFC 5321 4.1.4"},
     {ReplyId::rcpt_first, 503, {5, 5, 1}, "RCPT first", "RFC 5321 4.1.4"},
     {ReplyId::mail_again, 503, {5, 5, 1}, "a transaction is open", "RFC 5321 4.1.4"},
+    {ReplyId::tls_is_on, 503, {5, 5, 1}, "TLS is on", "RFC 3207 4.2"},
     {ReplyId::chunks_begun, 503, {5, 5, 1}, "BDAT has begun, go on with it or RSET", "RFC 3030 2"},
     {ReplyId::chunk_failed, 503, {5, 5, 1}, "a chunk was refused, RSET first", "RFC 3030 2"},
     {ReplyId::binary_needs_bdat, 503, {5, 5, 1}, "BINARYMIME needs BDAT", "RFC 3030 3"},
+    {ReplyId::tls_needed, 530, {5, 7, 0}, "STARTTLS first", "RFC 3207 4"},
     {ReplyId::encryption_needed,
      530,
      {5, 7, 10},
@@ -196,6 +209,11 @@ inline constexpr ReplyRow kReplies[] = {
     {ReplyId::too_many_hops, 554, {5, 4, 6}, "too many hops, mail loop", "RFC 5321 6.3"},
     {ReplyId::too_many_empty_chunks, 554, {5, 5, 0}, "too many empty chunks", "RFC 3030 2"},
     {ReplyId::early_talker, 554, {5, 5, 1}, "you spoke before it was your turn", "RFC 2920 3.1"},
+    {ReplyId::octets_behind_starttls,
+     554,
+     {5, 5, 1},
+     "octets behind STARTTLS",
+     "RFC 3207 4; RFC 2920 3.1"},
     {ReplyId::parameter_unknown, 555, {5, 5, 4}, "parameter not known", "RFC 5321 4.1.1.11"},
 };
 inline constexpr size_t kReplyCount = sizeof kReplies / sizeof kReplies[0];

@@ -12,8 +12,9 @@ namespace mailrace::core {
 
 SessionConfig::SessionConfig(SessionOptions options)
     : SessionOptions(std::move(options)),
-      ehlo_reply(core::ehlo_reply(*this, /*is_encrypted=*/false)),
-      ehlo_reply_encrypted(core::ehlo_reply(*this, /*is_encrypted=*/true)) {
+      ehlo_reply(core::ehlo_reply(*this, EhloTls::none)),
+      ehlo_reply_before_tls(core::ehlo_reply(*this, EhloTls::offered)),
+      ehlo_reply_encrypted(core::ehlo_reply(*this, EhloTls::on)) {
   MAILRACE_CHECK(hostname.size() <= kDomainBytesMax);
   MAILRACE_CHECK(recipients_max >= kRecipientsFloor);
   MAILRACE_CHECK(recipients_max <= kRecipientsMax);
@@ -52,6 +53,7 @@ Step ServerSession::feed(Octets input, ReplyBuffer& out) noexcept {
     } else if (state_ == State::command) {
       const auto line = lines_.take(input, used);
       if (!line) return {.need = Need::input, .consumed = used};
+      has_more_ = used < input.size();
       step = line->too_long ? refuse_long_line(line->text, out) : execute(line->text, out);
     } else if (state_ == State::held) {
       state_ = State::command;
@@ -94,6 +96,7 @@ Step ServerSession::execute(std::string_view line, ReplyBuffer& out) noexcept {
 }
 
 Step ServerSession::dispatch(const Command& command, ReplyBuffer& out) noexcept {
+  if (needs_tls_for(command.verb)) return refuse(ReplyId::tls_needed, out);
   switch (command.verb) {
     case Verb::ehlo:
     case Verb::helo:
@@ -114,8 +117,9 @@ Step ServerSession::dispatch(const Command& command, ReplyBuffer& out) noexcept 
       return check_xclient(command, out);
     case Verb::bdat:
       return check_bdat(command, out);
-    case Verb::expn:
     case Verb::starttls:
+      return check_starttls(out);
+    case Verb::expn:
     case Verb::unimplemented:
       return refuse(ReplyId::not_implemented, out);
     case Verb::unknown:
@@ -148,6 +152,8 @@ Step ServerSession::resume(const Verdict& verdict, ReplyBuffer& out) noexcept {
       return proceed_recipient_data(verdict);
     case Question::xclient:
       return proceed_xclient(verdict, out);
+    case Question::tls:
+      return proceed_starttls(verdict, out);
   }
   MAILRACE_CHECK(false);  // a question without an answer
   return {};
@@ -206,7 +212,8 @@ Step ServerSession::refuse(ReplyId reply, ReplyBuffer& out) noexcept {
   const ReplyRow& row = reply_row(reply);
   const bool was_pipelined =
       (mail_refused_ && reply == ReplyId::mail_first) || reply == ReplyId::chunk_failed;
-  const bool is_error = row.code >= 500 && row.code <= 503 && !was_pipelined;
+  const bool is_error =
+      (row.code >= 500 && row.code <= 503 && !was_pipelined) || reply == ReplyId::tls_needed;
   if (!is_error) return answer(reply, out);
   if (reply == ReplyId::unknown_verb) ++unknown_verbs_;
   if (++errors_ > config_.errors_max || unknown_verbs_ > kUnknownVerbsMax) {

@@ -27,15 +27,17 @@ namespace mailrace::core {
 
 /// What the session needs before it can go on.
 enum class Need : uint8_t {
-  input,    // more octets
-  output,   // room in the ReplyBuffer: send, then feed again
-  verdict,  // judge Step::question, then resume()
-  append,   // add Step::mail_data to the mail that was opened; then feed again
-  delay,    // send the replies, wait for SessionOptions::error_delay, then feed again
-  drop,     // forget the mail that was opened: its transaction has ended; then feed again
-  commit,   // the mail data has ended: make the mail durable, or drop it if there is a
-            // mail_refusal(); then resume(), and only then 250 is said (section 6.1)
-  close,    // send the replies, then close; nothing is read any more
+  input,      // more octets
+  output,     // room in the ReplyBuffer: send, then feed again
+  verdict,    // judge Step::question, then resume()
+  append,     // add Step::mail_data to the mail that was opened; then feed again
+  delay,      // send the replies, wait for SessionOptions::error_delay, then feed again
+  drop,       // forget the mail that was opened: its transaction has ended; then feed again
+  commit,     // the mail data has ended: make the mail durable, or drop it if there is a
+              // mail_refusal(); then resume(), and only then 250 is said (section 6.1)
+  handshake,  // send the replies; what comes then is TLS. set_encrypted() once it has begun, then
+              // feed what is said under it
+  close,      // send the replies, then close; nothing is read any more
 };
 
 /// What somebody else decides. Each verb that changes the transaction can ask.
@@ -48,6 +50,7 @@ enum class Question : uint8_t {
   recipient_data,  // PRDR, behind the mail data, for each recipient in order: is it fine for this
                    // one? subject: the forward-path
   xclient,         // take the client for the one that xclient() tells of; then comes connect again
+  tls,             // may a TLS handshake begin? A refusal ends the session
 };
 
 /// The answer. A refusal names the reply.
@@ -74,6 +77,8 @@ struct ClientRules {
   bool may_xclient = false;   // XCLIENT is offered, and means something
   bool spoke_early = false;   // octets of it were there before the greeting
   bool refuse_early = false;  // an early talker hears 554 and is done with
+  bool offers_tls = false;    // STARTTLS is offered in the clear, and means something
+  bool needs_tls = false;     // no mail is taken in the clear
 };
 
 /// Commands that were refused since somebody last asked, for the log.
@@ -99,7 +104,7 @@ class ServerSession {
   /// input     octets as received, split anywhere, possibly none
   /// out       where replies go; attached
   /// returns   Step; consumed <= input.size(); all of it unless the need is not input
-  /// requires  the last step's need was neither verdict, commit nor close
+  /// requires  the last step's need was neither verdict, commit, handshake nor close
   /// source    RFC 5321 section 3.3, section 4.1.4; RFC 2920 section 3.2
   Step feed(Octets input, ReplyBuffer& out) noexcept;
 
@@ -114,8 +119,9 @@ class ServerSession {
   /// Requires: mail data is being received.
   void refuse_mail(ReplyId reply) noexcept;
 
-  /// The stream is under TLS from here on. Requires: nothing was said under it yet.
-  void set_encrypted() noexcept { is_encrypted_ = true; }
+  /// The stream is under TLS from here on. Requires: start() was not called, or Need::handshake was
+  /// the last step.
+  void set_encrypted() noexcept;
   /// Whether feed() has something to do although there is no more input.
   bool can_go_on() const noexcept {
     return (state_ == State::chunk && chunks_.at_end_of_chunk()) ||
@@ -163,6 +169,7 @@ class ServerSession {
     commit,
     recipient_replies,  // PRDR: there was no room for all of them
     held,               // an error reply is held back
+    handshake,          // TLS begins
     closed,
   };
 
@@ -179,6 +186,8 @@ class ServerSession {
   Step check_bdat(const Command& command, ReplyBuffer& out) noexcept;
   Step check_xclient(const Command& command, ReplyBuffer& out) noexcept;
   Step proceed_xclient(const Verdict& verdict, ReplyBuffer& out) noexcept;
+  Step check_starttls(ReplyBuffer& out) noexcept;
+  Step proceed_starttls(const Verdict& verdict, ReplyBuffer& out) noexcept;
   Step check_simple(const Command& command, ReplyBuffer& out) noexcept;
   Step check_vrfy(const Command& command, ReplyBuffer& out) noexcept;
 
@@ -204,6 +213,7 @@ class ServerSession {
   Step answer(ReplyId reply, ReplyBuffer& out, std::string_view argument = {}) noexcept;
   Step refuse(ReplyId reply, ReplyBuffer& out) noexcept;
   Step refuse_and_close(ReplyId reply, ReplyBuffer& out) noexcept;
+  bool needs_tls_for(Verb verb) const noexcept;
   bool is_idle() noexcept;
   void note_refusal(ReplyId reply) noexcept;
   Need reset() noexcept;
@@ -226,6 +236,7 @@ class ServerSession {
   bool is_extended_ = false;
   bool is_encrypted_ = false;
   bool group_ended_ = false;  // by the last command: what follows it came too early
+  bool has_more_ = false;     // octets came together with the command being executed, behind it
   ClientRules client_;
   Xclient xclient_;
   uint32_t early_talk_ = 0;

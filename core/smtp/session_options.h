@@ -30,8 +30,9 @@ struct SessionOptions {
 struct SessionConfig : SessionOptions {
   explicit SessionConfig(SessionOptions options);
 
-  std::string ehlo_reply;            // extensions.h
-  std::string ehlo_reply_encrypted;  // the same under TLS
+  std::string ehlo_reply;             // extensions.h
+  std::string ehlo_reply_before_tls;  // the same where STARTTLS is offered
+  std::string ehlo_reply_encrypted;   // the same under TLS
 };
 
 }  // namespace mailrace::core

@@ -22,6 +22,7 @@ NOT_IN_DIALOGS = {
     "no_recipient_accepted": "needs a policy that refuses a mail for a recipient: "
                              "tests/unit/core/smtp/session_prdr_test.cc",
     "service_closing": "needs SIGTERM: tests/e2e/test_shutdown.py",
+    "too_many_handshakes": "needs 4096 handshakes: tests/unit/core/smtp/starttls_test.cc",
     "too_many_sessions": "needs 16384 connections: tests/e2e/test_slow_peer.py",
     "timed_out": "needs time to pass: tests/e2e/test_timeouts.py",
     "spool_failed": "needs a disk that fails: tests/sim",

@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs text dialogs on `mailrace serve`.
 
-    run_dialogs.py [--split OCTETS] [FILE...]    by default all *.smtp beside this file
+    run_dialogs.py [--split OCTETS] [--tls starttls|implicit] [FILE...]
+
+By default all *.smtp beside this file. With --tls each is run under TLS from its greeting on, but for
+those that are about the time before.
 
 A dialog is one connection and one behaviour. Its lines:
 
@@ -19,7 +22,9 @@ A dialog is one connection and one behaviour. Its lines:
     @ half-close           the client has nothing more to send
     @ close                the client goes away without waiting for anything; the last line
     @ closed               the server closes now
-    @ serve --flag value   further flags of the server
+    @ serve --flag value   further flags of the server; {tls} is tests/data/tls
+    @ in-the-clear         not to be run with --tls
+    @ handshake            TLS begins now
     @ stored 1             mails in the spool at the end, all of this connection's; default 0
     @ stored-data "text"   the content of the next mail, with the escapes above
     @ stored-from path     reverse-path of that mail
@@ -30,6 +35,7 @@ A dialog is one connection and one behaviour. Its lines:
                            `@ stored-no-trace text`: has not
 """
 
+import argparse
 import glob
 import json
 import os
@@ -77,6 +83,7 @@ class Dialog:
     def __init__(self, path):
         self.name = os.path.splitext(os.path.basename(path))[0]
         self.flags = []
+        self.in_the_clear = False
         self.steps = []  # (line number, kind, text)
         self.stored_count = 0
         self.stored = []  # a dictionary for each mail that is looked at
@@ -106,7 +113,9 @@ class Dialog:
     def _note(self, directive, text):
         """Takes what is no step."""
         if directive == "serve":
-            self.flags += shlex.split(text)
+            self.flags += shlex.split(text.replace("{tls}", mailrace.TLS_DATA))
+        elif directive == "in-the-clear":
+            self.in_the_clear = True
         elif directive == "stored":
             self.stored_count = int(text)
         elif directive == "stored-data":
@@ -156,6 +165,9 @@ class Conversation:
         elif kind == "hello":
             self._flush()
             self.client.hello()
+        elif kind == "handshake":
+            self._flush()
+            self.client.begin_tls()
         elif kind == "split":
             self._flush()
             self.split = int(text)
@@ -214,7 +226,12 @@ class Conversation:
         self._expect_end()
 
 
-def check_stored(dialog, source, mails):
+def under_tls(protocol):
+    """The keyword of RFC 3848 or RFC 6531, in any text."""
+    return re.sub(r"\b(ESMTP|UTF8SMTP)\b", r"\1S", protocol)
+
+
+def check_stored(dialog, source, mails, tls=None):
     if len(mails) != dialog.stored_count:
         raise DialogError(f"{len(mails)} mails in the spool, not {dialog.stored_count}")
     for expected, mail in zip(dialog.stored, mails):
@@ -223,26 +240,46 @@ def check_stored(dialog, source, mails):
             if stored != expected.get(member, stored):
                 raise DialogError(f"stored {member}: {stored[:2000]!r}")
         for name, value in expected.get("envelope", {}).items():
+            if tls is not None and name == "protocol":
+                value = under_tls(value)
             if mail.envelope.get(name) != value:
                 raise DialogError(f"stored {name}: {mail.envelope.get(name)!r}")
         trace = mail.received.decode()
         wrong = [text for text in expected["trace"]
-                 if text.replace("{peer}", source) not in trace]
+                 if (under_tls(text) if tls is not None else text).replace("{peer}", source)
+                 not in trace]
         wrong += [text for text in expected["no-trace"] if text in trace]
         if wrong:
             raise DialogError(f"{wrong[0]!r}: the trace is {trace!r}")
 
 
-def run_on_server(dialogs, flags, split, replies):
+def connect(server, tls, source):
+    """A client whose next line is the greeting."""
+    if tls == "implicit":
+        client = server.connect(source=source, address=server.addresses[1])
+        return client.begin_tls()
+    # Of several addresses the last one is the dialog's.
+    client = server.connect(source=source, address=server.addresses[-1 if tls is None else 0])
+    if tls == "starttls":
+        greeting = client.line()
+        mailrace.expect(client.command("EHLO client.example"), 250)
+        mailrace.expect(client.command("STARTTLS"), 220)
+        client.begin_tls().put_back(greeting)
+    return client
+
+
+def run_on_server(dialogs, flags, split, replies, tls=None):
     """Runs dialogs that want the same server. Returns what failed: (name, why)."""
     failures = []
     sources = {dialog.name: SOURCE.format(*divmod(number + 1, 250))
                for number, dialog in enumerate(dialogs)}
     with mailrace.Temporary() as directory:
         spool = os.path.join(directory, "spool")
+        if tls is not None:
+            flags = [*flags, *mailrace.tls_flags(), "--listen-tls", "127.0.0.1:0"]
         with mailrace.Server(spool, *flags) as server:
             for dialog in dialogs:
-                with server.connect(source=sources[dialog.name]) as client:
+                with connect(server, tls, sources[dialog.name]) as client:
                     conversation = Conversation(client, split)
                     try:
                         conversation.run(dialog.steps)
@@ -258,13 +295,13 @@ def run_on_server(dialogs, flags, split, replies):
         try:
             if dialog.name not in failed:
                 check_stored(dialog, sources[dialog.name],
-                             by_peer.get(sources[dialog.name], []))
+                             by_peer.get(sources[dialog.name], []), tls)
         except DialogError as error:
             failures.append((dialog.name, str(error)))
     return failures
 
 
-def run_all(paths, split=0):
+def run_all(paths, split=0, tls=None):
     """Runs dialogs, one server for all that name the same flags.
 
     returns   reply lines that came, and what failed: (name, why)
@@ -272,11 +309,13 @@ def run_all(paths, split=0):
     groups = {}
     for path in paths:
         dialog = Dialog(path)
+        if tls is not None and dialog.in_the_clear:
+            continue
         groups.setdefault(tuple(dialog.flags), []).append(dialog)
     replies = []
     failures = []
     for flags, dialogs in groups.items():
-        failures += run_on_server(dialogs, flags, split, replies)
+        failures += run_on_server(dialogs, flags, split, replies, tls)
     return replies, failures
 
 
@@ -285,13 +324,14 @@ def all_dialogs():
 
 
 def main(arguments):
-    split = 0
-    if arguments[:1] == ["--split"]:
-        split = int(arguments[1])
-        arguments = arguments[2:]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--split", type=int, default=0)
+    parser.add_argument("--tls", choices=("starttls", "implicit"))
+    parser.add_argument("files", nargs="*")
+    options = parser.parse_args(arguments)
     mailrace.require_server()
-    paths = arguments or all_dialogs()
-    _, failures = run_all(paths, split)
+    paths = options.files or all_dialogs()
+    _, failures = run_all(paths, options.split, options.tls)
     for name, why in failures:
         print(f"FAILED {name}: {why}")
     print(f"{len(paths)} dialogs, {len(failures)} failed")

@@ -15,6 +15,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ import unittest
 
 PROGRAM = os.environ.get("MAILRACE_PROGRAM", "build/release/tools/mailrace")
 HOSTNAME = "mx.example.com"
+TLS_DATA = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../data/tls")
 SKIPPED = 77
 # Slow machines and sanitizers: each bound is generous, none decides whether a test passes.
 PATIENCE_S = float(os.environ.get("MAILRACE_TEST_PATIENCE_S", "20"))
@@ -102,9 +104,14 @@ class Server:
             self._reader.join(PATIENCE_S)
             status = self.process.wait(PATIENCE_S)
             raise AssertionError(f"no server: status {status}, stderr {self.stderr()!r}")
-        host, port = listening["address"].rsplit(":", 1)
-        self.address = (host.strip("[]"), int(port))
+        self.addresses = [self._address(line) for line in self.events("listening")]
+        self.address = self.addresses[0]
         return self
+
+    @staticmethod
+    def _address(listening):
+        host, port = listening["address"].rsplit(":", 1)
+        return host.strip("[]"), int(port)
 
     def __exit__(self, failed, *_):
         if self.process.poll() is None:
@@ -184,7 +191,83 @@ class Server:
         self._reader.join(PATIENCE_S)
 
     def connect(self, **options):
-        return Client(self.address, **options)
+        return Client(options.pop("address", self.address), **options)
+
+
+# --- TLS ------------------------------------------------------------------------------------------
+
+
+def tls_flags(*names):
+    """Flags for the certificates of tests/data/tls, by name; the first is the default."""
+    return [word for name in names or ("ecdsa", "rsa") for word in
+            ("--tls-certificate", f"{TLS_DATA}/{name}.pem,{TLS_DATA}/{name}.key")]
+
+
+def tls_context(version=None):
+    """A client's context that verifies the server. version: ssl.TLSVersion, the only one."""
+    context = ssl.create_default_context(cafile=f"{TLS_DATA}/root.pem")
+    if version is not None:
+        context.minimum_version = context.maximum_version = version
+    return context
+
+
+class TlsStream:
+    """TLS over a socket, in pieces of `piece` octets: what a client library would not do."""
+
+    def __init__(self, socket_, context, server_name=HOSTNAME, piece=0, session=None):
+        self.socket = socket_
+        self.piece = piece
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.object = context.wrap_bio(self.incoming, self.outgoing, server_hostname=server_name,
+                                       session=session)
+
+    def flush(self):
+        octets = self.outgoing.read()
+        step = self.piece or len(octets) or 1
+        for begin in range(0, len(octets), step):
+            self.socket.sendall(octets[begin:begin + step])
+
+    def fill(self):
+        try:
+            octets = self.socket.recv(1 << 16)
+        except ConnectionResetError:
+            octets = b""
+        if octets:
+            self.incoming.write(octets)
+        else:
+            self.incoming.write_eof()
+
+    def handshake(self):
+        while True:
+            try:
+                self.object.do_handshake()
+                return self.flush()
+            except ssl.SSLWantReadError:
+                self.flush()
+                self.fill()
+
+    def send(self, octets):
+        self.object.write(octets)
+        self.flush()
+
+    def receive(self):
+        """Some plaintext, or nothing once the server has said that there is no more."""
+        while True:
+            try:
+                return self.object.read(1 << 16)
+            except ssl.SSLWantReadError:
+                self.flush()
+                self.fill()
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                return b""
+
+    def close(self):
+        """close_notify; the server's may come later."""
+        try:
+            self.object.unwrap()
+        except ssl.SSLWantReadError:
+            pass
+        self.flush()
 
 
 # --- a client that says exactly what it is told ---------------------------------------------------
@@ -226,6 +309,7 @@ class Client:
             raise
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._received = b""
+        self.tls = None
 
     def __enter__(self):
         return self
@@ -242,14 +326,30 @@ class Client:
         self.socket.close()
 
     def send(self, octets):
-        self.socket.sendall(octets)
+        if self.tls is not None:
+            return self.tls.send(octets)
+        return self.socket.sendall(octets)
 
     def half_close(self):
+        if self.tls is not None:
+            self.tls.close()
         self.socket.shutdown(socket.SHUT_WR)
+
+    def begin_tls(self, context=None, **options):
+        """The handshake; what follows is under TLS."""
+        self.tls = TlsStream(self.socket, context or tls_context(), **options)
+        self.tls.handshake()
+        return self
+
+    def start_tls(self, context=None, **options):
+        """Greeting, EHLO, STARTTLS and the handshake; then greeted anew by nobody, before EHLO."""
+        self.hello()
+        expect(self.command("STARTTLS"), 220)
+        return self.begin_tls(context, **options)
 
     def _receive(self):
         try:
-            received = self.socket.recv(1 << 16)
+            received = self.tls.receive() if self.tls is not None else self.socket.recv(1 << 16)
         except ConnectionResetError:
             received = b""
         self._received += received
@@ -262,6 +362,10 @@ class Client:
                 raise ConnectionEnded(f"in the place of a reply: {self._received!r}")
         line, self._received = self._received.split(b"\r\n", 1)
         return line.decode("ascii", self.not_ascii)
+
+    def put_back(self, line):
+        """It is the next line again."""
+        self._received = line.encode() + b"\r\n" + self._received
 
     def reply(self):
         lines = []

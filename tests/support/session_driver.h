@@ -27,7 +27,7 @@ struct SessionRules {
   size_t transaction_blocks = 100;     // of kSessionBlockBytes octets
   size_t send_bytes_max = SIZE_MAX;    // octets of replies that the peer takes at a time
   std::vector<std::string> domains{};  // the only ones that recipients may have; empty: any
-  std::array<std::optional<core::ReplyId>, 7> refusals{};     // by Question
+  std::array<std::optional<core::ReplyId>, 8> refusals{};     // by Question
   std::map<std::string, core::ReplyId> recipient_refusals{};  // by forward-path, behind mail data
   core::ClientRules client{};
   std::optional<core::ReplyId> commit_refusal{};
@@ -69,6 +69,7 @@ struct Transcript {
   uint64_t consumed = 0;  // octets of input done with
   bool closed = false;
   size_t delays = 0;  // of replies
+  bool encrypted = false;
 
   bool operator==(const Transcript&) const = default;
 };

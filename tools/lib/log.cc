@@ -103,6 +103,15 @@ class Line {
   bool first_ = true;
 };
 
+void add_tls(Line& line, const core::TlsFacts& tls) {
+  if (!tls.is_on()) return;
+  line.text("tls", tls.version).text("cipher", tls.cipher);
+  if (!tls.group.empty()) line.text("group", tls.group);
+  if (!tls.server_name.empty()) line.text("sni", tls.server_name);
+  if (!tls.client.empty()) line.text("client_cn", tls.client);
+  if (tls.is_resumed) line.raw("resumed", "true");
+}
+
 void add_message(std::string& target, const net::Event& event, LogFormat format) {
   const bool accepted = event.reply == core::ReplyId::mail_accepted;
   Line line(target, format, event.time, "info", "message");
@@ -114,6 +123,7 @@ void add_message(std::string& target, const net::Event& event, LogFormat format)
   if (accepted) line.text("durability", core::durability_name(event.durability));
   line.number("before_us", event.before.us()).number("envelope_us", event.envelope.us());
   line.number("data_us", event.data.us()).number("commit_us", event.commit.us());
+  add_tls(line, event.tls);
   if (event.early > 0) line.number("early_talker", uint64_t{event.early});
   if (!event.answered) line.raw("answered", "false");
   line.number("worker", uint64_t{event.worker});
@@ -154,6 +164,13 @@ void add_proxy_failure(std::string& target, const net::Event& event, LogFormat f
   line.end();
 }
 
+void add_tls_failure(std::string& target, const net::Event& event, LogFormat format) {
+  Line line(target, format, event.time, "info", "tls_failure");
+  line.text("peer", endpoint_text(event.peer)).text("helo", event.helo);
+  line.text("reason", event.text).number("worker", uint64_t{event.worker});
+  line.end();
+}
+
 void add_spool_failure(std::string& target, const net::Event& event, LogFormat format) {
   Line line(target, format, event.time, "error", "spool_failure");
   line.text("operation", event.text).text("error", std::strerror(event.sys_errno));
@@ -188,6 +205,7 @@ LogLevel level_of(net::EventKind kind) {
     case net::EventKind::early_talker:
     case net::EventKind::proxied:
     case net::EventKind::proxy_failure:
+    case net::EventKind::tls_failure:
     case net::EventKind::worker_end:
       break;
   }
@@ -208,6 +226,8 @@ void add_event_line(std::string& target, const net::Event& event, LogFormat form
       return add_proxied(target, event, format);
     case net::EventKind::proxy_failure:
       return add_proxy_failure(target, event, format);
+    case net::EventKind::tls_failure:
+      return add_tls_failure(target, event, format);
     case net::EventKind::spool_failure:
       return add_spool_failure(target, event, format);
     case net::EventKind::spool_busy:

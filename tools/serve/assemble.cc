@@ -44,6 +44,19 @@ core::SessionOptions session_options(const ServeOptions& options) {
   return session;
 }
 
+std::string_view tls_word(net::ListenerTls tls, bool has_certificate) {
+  if (!has_certificate) return "off";
+  switch (tls) {
+    case net::ListenerTls::offered:
+      return "offered";
+    case net::ListenerTls::required:
+      return "required";
+    case net::ListenerTls::implicit:
+      return "implicit";
+  }
+  return "";
+}
+
 core::CidrSet networks(const std::vector<std::string>& texts) {
   std::vector<core::CidrPrefix> prefixes;
   for (const std::string& text : texts) prefixes.push_back(core::parse_cidr(text).prefix);
@@ -56,7 +69,8 @@ Server::Server(const ServeOptions& options, Log& log)
     : options_(options),
       log_(log),
       directories_(options.spool),
-      session_(session_options(options)) {
+      session_(session_options(options)),
+      tls_(options.tls, log) {
   for (const std::string& domain : options.domains) domains_.add(domain);
   if (options.accept_any_domain) domains_.accept_any();
   connection_ = options.connection;
@@ -162,16 +176,19 @@ void Server::log_recovery(const spool::Recovery& recovery) {
 }
 
 net::ListenerOptions Server::listener_options(const ListenAddress& address) const {
-  return {.durability = address.durability.value_or(options_.durability)};
+  return {.durability = address.durability.value_or(options_.durability),
+          .tls = address.needs_tls ? net::ListenerTls::required : net::ListenerTls::offered};
 }
 
 // Workers have the same listeners, so what they promise is the same as well.
 spool::SyncPolicy Server::sync_policy() const {
   bool disk = false;
   bool page_cache = false;
-  for (const std::string& text : options_.listen) {
-    const auto durability = listener_options(*parse_listen_address(text)).durability;
-    (durability == core::Durability::disk ? disk : page_cache) = true;
+  for (const auto* const listen : {&options_.listen, &options_.listen_tls}) {
+    for (const std::string& text : *listen) {
+      const auto durability = listener_options(*parse_listen_address(text)).durability;
+      (durability == core::Durability::disk ? disk : page_cache) = true;
+    }
   }
   return spool::sync_policy(disk, page_cache);
 }
@@ -179,28 +196,38 @@ spool::SyncPolicy Server::sync_policy() const {
 std::optional<std::string> Server::open_listeners() {
   listeners_.resize(worker_count());
   for (const std::string& text : options_.listen) {
-    const ListenAddress wanted = *parse_listen_address(text);
-    core::Endpoint endpoint = wanted.endpoint;
-    const net::ListenerOptions rules = listener_options(wanted);
-    auto sharing = net::Sharing::first;
-    for (std::vector<net::ListeningSocket>& of_worker : listeners_) {
-      auto listener = net::open_listener(endpoint, sharing);
-      if (!listener) return "--listen " + text + ": " + error_text(listener.error());
-      // Port 0 is a free port for the first worker, and the same one for the others.
-      const auto bound = net::local_endpoint(*listener);
-      if (!bound) return "--listen " + text + ": " + error_text(bound.error());
-      endpoint = *bound;
-      sharing = net::Sharing::joined;
-      of_worker.push_back({std::move(*listener), rules});
-    }
-    std::array<char, core::kIpAddressTextBytesMax + 8> memory;
-    core::TextBuilder address(memory.data(), memory.size());
-    core::add_endpoint(address, endpoint);
-    log_.line(LogLevel::info, "listening",
-              {{"address", address.text()},
-               {"durability", core::durability_name(rules.durability)},
-               {"workers", uint64_t{worker_count()}}});
+    if (auto failed = open_listener("--listen", text)) return failed;
   }
+  for (const std::string& text : options_.listen_tls) {
+    if (auto failed = open_listener("--listen-tls", text)) return failed;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> Server::open_listener(const std::string& flag, const std::string& text) {
+  const ListenAddress wanted = *parse_listen_address(text);
+  core::Endpoint endpoint = wanted.endpoint;
+  net::ListenerOptions rules = listener_options(wanted);
+  if (flag == "--listen-tls") rules.tls = net::ListenerTls::implicit;
+  auto sharing = net::Sharing::first;
+  for (std::vector<net::ListeningSocket>& of_worker : listeners_) {
+    auto listener = net::open_listener(endpoint, sharing);
+    if (!listener) return flag + " " + text + ": " + error_text(listener.error());
+    // Port 0 is a free port for the first worker, and the same one for the others.
+    const auto bound = net::local_endpoint(*listener);
+    if (!bound) return flag + " " + text + ": " + error_text(bound.error());
+    endpoint = *bound;
+    sharing = net::Sharing::joined;
+    of_worker.push_back({std::move(*listener), rules});
+  }
+  std::array<char, core::kIpAddressTextBytesMax + 8> memory;
+  core::TextBuilder address(memory.data(), memory.size());
+  core::add_endpoint(address, endpoint);
+  log_.line(LogLevel::info, "listening",
+            {{"address", address.text()},
+             {"durability", core::durability_name(rules.durability)},
+             {"tls", tls_word(rules.tls, !options_.tls.certificates.empty())},
+             {"workers", uint64_t{worker_count()}}});
   return std::nullopt;
 }
 
@@ -249,6 +276,7 @@ net::WorkerOptions Server::worker_options(uint32_t worker) {
   result.failures = log_.make_ring();
   result.events = options_.log_level == LogLevel::info ? result.failures : nullptr;
   result.clock = &clock_;
+  result.tls = tls_.make_context();
   result.write_mode = options_.spool_io;
   result.drain_timeout = options_.drain_timeout;
   watches_.push_back(std::make_unique<spool::WriterWatch>());
@@ -270,6 +298,7 @@ std::optional<std::string> Server::start() {
   const auto started = workers_.start(std::move(all));
   if (!started) return net::explain_ring_failure(started.error(), net::ring_host());
   start_housekeeping();
+  tls_.start([this] { workers_.replace_tls([this] { return tls_.make_context(); }); });
   return std::nullopt;
 }
 
@@ -286,6 +315,7 @@ void Server::start_housekeeping() {
 }
 
 void Server::join() {
+  tls_.stop();
   workers_.join();
   if (housekeeping_) housekeeping_->stop();
 }

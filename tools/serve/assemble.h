@@ -14,6 +14,7 @@
 #include "tools/serve/options.h"
 #include "tools/serve/restoration.h"
 #include "tools/serve/spool_directories.h"
+#include "tools/serve/tls_keeper.h"
 
 #include <map>
 #include <memory>
@@ -29,6 +30,9 @@ class Server {
   /// options, log   outlive the server
   Server(const ServeOptions& options, Log& log);
 
+  /// Reads certificates and keys. While the process may still read what is only root's.
+  std::optional<std::string> load_tls() { return tls_.load(); }
+
   /// Takes the spool directory: makes it if it is missing, locks it, recovers what is in it.
   std::optional<std::string> open_spool();
 
@@ -39,6 +43,8 @@ class Server {
   std::optional<std::string> start();
 
   void drain() noexcept { workers_.drain(); }
+  /// Reads certificates and keys anew. Any thread.
+  void reload() { tls_.reload(); }
   void join();
 
  private:
@@ -47,6 +53,7 @@ class Server {
   uint64_t choose_salt() const;
   std::vector<uint64_t> usable(const spool::WorkerRecovery& worker) const;
   net::ListenerOptions listener_options(const ListenAddress& address) const;
+  std::optional<std::string> open_listener(const std::string& flag, const std::string& text);
   spool::SyncPolicy sync_policy() const;
   net::WorkerOptions worker_options(uint32_t worker);
   void log_recovery(const spool::Recovery& recovery);
@@ -65,6 +72,7 @@ class Server {
   std::map<uint32_t, uint64_t> cursor_segments_;  // by worker: the greatest number that any names
   std::vector<std::vector<net::ListeningSocket>> listeners_;  // by worker
   std::vector<std::unique_ptr<spool::WriterWatch>> watches_;  // by worker
+  TlsKeeper tls_;
   net::WorkerGroup workers_;
   std::optional<Restoration> restoration_;
   std::optional<Housekeeping> housekeeping_;

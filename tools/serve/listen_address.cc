@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Options stand behind the address as NAME=VALUE, with commas between them.
+// Options stand behind the address as NAME=VALUE or NAME, with commas between them.
 #include "tools/serve/listen_address.h"
 
 #include "tools/lib/flag_text.h"
@@ -26,6 +26,12 @@ std::optional<core::Durability> durability_of(std::string_view name) {
 std::optional<std::string> set_option(ListenAddress& address, std::string_view option) {
   const size_t equals = option.find('=');
   const std::string_view name = option.substr(0, equals);
+  if (name == "tls-required") {
+    if (equals != std::string_view::npos) return "tls-required has no value";
+    if (address.needs_tls) return "tls-required is given twice";
+    address.needs_tls = true;
+    return std::nullopt;
+  }
   if (name != "durability") return "there is no option " + in_quotes(name);
   if (address.durability) return "durability is given twice";
   if (equals == std::string_view::npos) return "durability has no value";

@@ -39,6 +39,8 @@ std::vector<Flag> connection_flags(ServeOptions& options) {
                     "how long a client may take to accept our replies"),
       duration_flag("timeout-proxy-header", &timeouts.proxy_header, timeout,
                     "how long the PROXY protocol header may take"),
+      duration_flag("timeout-tls-handshake", &timeouts.tls_handshake, timeout,
+                    "how long a TLS handshake may take"),
       duration_flag("timeout-linger", &timeouts.linger, timeout,
                     "how long a client may take to close after our last reply"),
       duration_flag(
@@ -57,6 +59,13 @@ std::vector<Flag> place_flags(ServeOptions& options) {
                           const auto address = parse_listen_address(text);
                           return address ? std::nullopt : std::optional(address.error());
                         }};
+  const TextRule listen_tls{
+      std::string(kListenAddressSyntax), {}, [](std::string_view text) {
+        const auto address = parse_listen_address(text);
+        if (!address) return std::optional(address.error());
+        return address->needs_tls ? std::optional<std::string>("tls-required is for --listen")
+                                  : std::nullopt;
+      }};
   const TextRule domain{
       "a domain name of up to 255 letters, digits, hyphens and dots, labels up to 63",
       [](std::string_view text) { return core::is_domain(text); }};
@@ -65,8 +74,13 @@ std::vector<Flag> place_flags(ServeOptions& options) {
       "up to 63",
       core::RecipientDomains::is_recipient_domain};
   return {
-      with_options(list_flag("listen", &options.listen, "ADDR:PORT[,durability=LEVEL]",
-                             "where to accept SMTP, and what 250 promises there", listen)),
+      with_options(list_flag("listen", &options.listen,
+                             "ADDR:PORT[,durability=LEVEL][,tls-required]",
+                             "where to accept SMTP, what 250 promises there, and whether STARTTLS "
+                             "must come before mail",
+                             listen)),
+      with_options(list_flag("listen-tls", &options.listen_tls, "ADDR:PORT[,durability=LEVEL]",
+                             "where to accept SMTP under TLS from the first octet", listen_tls)),
       number_flag("workers", &options.workers, "COUNT",
                   {0, core::kWorkersMax - 1, "0 means all CPUs of the affinity mask"},
                   "threads, each with a ring, a listener and a spool segment of its own"),
@@ -77,6 +91,24 @@ std::vector<Flag> place_flags(ServeOptions& options) {
       switch_flag("accept-any-domain", &options.accept_any_domain,
                   "take mail for every domain: a sink for load tests, never for the Internet"),
       text_flag("spool", &options.spool, "DIR", "where accepted mail is kept; made if missing"),
+  };
+}
+
+std::vector<Flag> tls_flags(TlsOptions& tls) {
+  return {
+      with_options(list_flag("tls-certificate", &tls.certificates, "CHAIN,KEY",
+                             "a certificate with its chain, and its key; the first is for clients "
+                             "that ask for no name of the others",
+                             {std::string(kTlsCertificateSyntax), {}, {}})),
+      choice_flag("tls-min-version", &tls.rules.version_min, "VERSION",
+                  {{"1.2", net::TlsVersion::tls12}, {"1.3", net::TlsVersion::tls13}},
+                  "the oldest version of TLS that is spoken"),
+      text_flag("tls-ticket-keys", &tls.ticket_keys, "FILE",
+                "keys of session tickets that several machines share: 48 random octets each, the "
+                "first encrypts (default: our own, replaced every hour)"),
+      switch_flag("tls-request-certificate", &tls.rules.asks_client,
+                  "ask clients for a certificate and record its common name; nobody verifies it, "
+                  "and there are no session tickets"),
   };
 }
 
@@ -159,8 +191,8 @@ std::vector<Flag> process_flags(ServeOptions& options) {
 
 std::vector<Flag> serve_flags(ServeOptions& options) {
   std::vector<Flag> flags = place_flags(options);
-  for (const auto& more :
-       {session_flags(options.session), process_flags(options), connection_flags(options)}) {
+  for (const auto& more : {tls_flags(options.tls), session_flags(options.session),
+                           process_flags(options), connection_flags(options)}) {
     flags.insert(flags.end(), more.begin(), more.end());
   }
   return flags;

@@ -10,6 +10,7 @@
 #include "net/connection_options.h"
 #include "tools/lib/flags.h"
 #include "tools/lib/log.h"
+#include "tools/serve/tls_keeper.h"
 
 #include <cstdint>
 #include <string>
@@ -19,6 +20,8 @@ namespace mailrace::tools {
 
 struct ServeOptions {
   std::vector<std::string> listen = {"127.0.0.1:2525"};  // see parse_listen_address()
+  std::vector<std::string> listen_tls;                   // the same, under TLS from the start
+  TlsOptions tls;
   uint32_t workers = 0;
   core::SessionOptions session;  // hostname: empty is the machine's name
   std::vector<std::string> domains;

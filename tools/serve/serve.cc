@@ -7,12 +7,15 @@
 #include "tools/lib/exit_codes.h"
 #include "tools/lib/version.h"
 #include "tools/serve/assemble.h"
+#include "tools/serve/listen_address.h"
 #include "tools/serve/options.h"
+#include "tools/serve/tls_keeper.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -27,6 +30,18 @@ int complain(const std::string& what, int exit_code) {
   return exit_code;
 }
 
+std::optional<std::string> tls_contradiction(const ServeOptions& options) {
+  if (!options.tls.certificates.empty()) return std::nullopt;
+  const bool needs_tls = std::ranges::any_of(options.listen,
+                                             [](const std::string& text) {
+                                               return parse_listen_address(text)->needs_tls;
+                                             }) ||
+                         !options.listen_tls.empty() || !options.tls.ticket_keys.empty();
+  if (!needs_tls) return std::nullopt;
+  return "--tls-certificate: none given (allowed: at least one where --listen-tls, tls-required or "
+         "--tls-ticket-keys are)";
+}
+
 // What flags alone cannot say.
 std::optional<std::string> contradiction(const ServeOptions& options) {
   if (options.domains.empty() && !options.accept_any_domain) {
@@ -34,14 +49,22 @@ std::optional<std::string> contradiction(const ServeOptions& options) {
            "--accept-any-domain for load tests)";
   }
   if (options.spool.empty()) return "--spool: none given (allowed: a directory)";
-  if (options.listen.size() > core::kListenersMax) {
-    return "--listen: given " + std::to_string(options.listen.size()) + " times (allowed: up to " +
-           std::to_string(core::kListenersMax) + ")";
+  const size_t listeners = options.listen.size() + options.listen_tls.size();
+  if (listeners > core::kListenersMax) {
+    return "--listen: given " + std::to_string(listeners) + " times (allowed: up to " +
+           std::to_string(core::kListenersMax) + ", with --listen-tls)";
   }
+  if (const auto wrong = tls_contradiction(options)) return wrong;
   if (auto wrong = unusable_kernel()) return wrong;
   if (std::string reason = net::ring_unavailable(core::kConnectionsPerWorkerMax); !reason.empty())
     return reason;
   return std::nullopt;
+}
+
+// As serve() would take them.
+std::optional<std::string> check_files(const ServeOptions& options) {
+  Log quiet(options.log_format, LogLevel::error);
+  return TlsKeeper(options.tls, quiet).load();
 }
 
 sigset_t stop_signals() {
@@ -65,7 +88,8 @@ void end_at_second_signal() {
 int serve(const ServeOptions& options) {
   // Blocked before any thread exists, so that every thread inherits it and only sigwait() sees
   // them.
-  const sigset_t signals = stop_signals();
+  sigset_t signals = stop_signals();
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);  // a file that RLIMIT_FSIZE keeps from growing is a failed write
@@ -73,13 +97,14 @@ int serve(const ServeOptions& options) {
 
   Log log(options.log_format, options.log_level);
   Server server(options, log);
+  if (const auto failed = server.load_tls()) return complain(*failed, kExitUsage);
   if (const auto failed = server.open_spool()) return complain(*failed, kExitUsage);
   if (const auto failed = server.open_listeners()) return complain(*failed, kExitUsage);
   if (const auto failed = server.start()) return complain(*failed, kExitUsage);
   log.line(LogLevel::info, "ready", {{"pid", uint64_t(::getpid())}});
 
   int signal = 0;
-  sigwait(&signals, &signal);
+  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) server.reload();
   end_at_second_signal();
   server.drain();
   log.line(LogLevel::info, "draining", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
@@ -103,6 +128,7 @@ int main_serve(int argc, char** argv) {
   }
   if (const auto wrong = contradiction(options)) return complain(*wrong, kExitUsage);
   if (options.check) {
+    if (const auto wrong = check_files(options)) return complain(*wrong, kExitUsage);
     std::puts("mailrace serve: configuration ok");
     return kExitOk;
   }

@@ -86,4 +86,15 @@ void add_claims(JsonLine& line, const spool::StoredEnvelope& envelope) {
   if (claims.priority) line.number("mt_priority", int64_t{*claims.priority});
 }
 
+void add_tls(JsonLine& line, const spool::StoredTls& tls) {
+  const auto add = [&line](const char* name, const std::string& value) {
+    if (!value.empty()) line.text(name, value);
+  };
+  add("tls", tls.version);
+  add("cipher", tls.cipher);
+  add("group", tls.group);
+  add("sni", tls.server_name);
+  add("client_cn", tls.client);
+}
+
 }  // namespace mailrace::tools

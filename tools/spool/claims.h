@@ -21,4 +21,7 @@ std::string notify_text(core::NotifySet notify);
 /// and orcpt as far as they were given.
 void add_claims(JsonLine& line, const spool::StoredEnvelope& envelope);
 
+/// Adds what there is of tls, cipher, group, sni and client_cn.
+void add_tls(JsonLine& line, const spool::StoredTls& tls);
+
 }  // namespace mailrace::tools

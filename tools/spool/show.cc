@@ -54,6 +54,17 @@ void add_claims(const auto& line, const spool::StoredEnvelope& envelope) {
   if (claims.priority) line("mt-priority", std::to_string(*claims.priority));
 }
 
+void add_tls(const auto& line, const spool::StoredTls& tls) {
+  const auto add = [&line](const char* name, const std::string& value) {
+    if (!value.empty()) line(name, printable(value));
+  };
+  add("tls", tls.version);
+  add("cipher", tls.cipher);
+  add("group", tls.group);
+  add("sni", tls.server_name);
+  add("client-cn", tls.client);
+}
+
 std::string envelope_text(const spool::StoredMail& mail, std::string_view mark) {
   const spool::StoredEnvelope& envelope = mail.envelope;
   std::string text;
@@ -69,6 +80,7 @@ std::string envelope_text(const spool::StoredMail& mail, std::string_view mark) 
   line("peer", endpoint_text(envelope.peer));
   line("helo", printable(envelope.helo));
   line("protocol", printable(envelope.protocol));
+  add_tls(line, envelope.tls);
   line("reverse-path", "<" + printable(envelope.reverse_path) + ">");
   for (const spool::StoredRecipient& recipient : envelope.recipients) {
     line("forward-path", "<" + printable(recipient.forward_path) + ">");

@@ -171,6 +171,7 @@ void add_mail(JsonLine& line, const spool::StoredMail& mail) {
       .text("mail_from", envelope.reverse_path)
       .raw("rcpt_to", recipients + ']');
   add_claims(line, envelope);
+  add_tls(line, envelope.tls);
   line.number("size", mail.data_bytes);
 }
 

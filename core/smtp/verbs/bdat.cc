@@ -21,6 +21,7 @@ Step ServerSession::check_bdat(const Command& command, ReplyBuffer& out) noexcep
 }
 
 std::optional<ReplyId> ServerSession::judge_chunk() noexcept {
+  if (needs_tls_for(Verb::bdat)) return ReplyId::tls_needed;
   if (chunk_failed_) return ReplyId::chunk_failed;
   if (const auto refusal = judge_data()) return refusal;
   const uint64_t bytes_before = mail_open_ ? chunks_.bytes() : 0;

@@ -26,7 +26,9 @@ Step ServerSession::proceed_helo(const Verdict& verdict, ReplyBuffer& out) noexc
     out.add(ReplyId::helo_ok, config_.hostname);
     return {.need = need};
   }
-  const std::string& offers = is_encrypted_ ? config_.ehlo_reply_encrypted : config_.ehlo_reply;
+  const std::string& offers = is_encrypted_        ? config_.ehlo_reply_encrypted
+                              : client_.offers_tls ? config_.ehlo_reply_before_tls
+                                                   : config_.ehlo_reply;
   if (!client_.may_xclient) {
     out.add_lines(offers);
     return {.need = need};

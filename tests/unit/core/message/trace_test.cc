@@ -143,9 +143,29 @@ TEST(ReceivedFieldTest, ReachesItsLimitAndNoFurther) {
   field.protocol = TransferProtocol::utf8smtps;
   field.queue_id = UINT64_MAX;
   field.for_path = mailbox;
+  const std::string version(kTlsVersionBytesMax, 'v');
+  const std::string cipher(kTlsCipherBytesMax, 'c');
+  const std::string group(kTlsGroupBytesMax, 'g');
+  const std::string client(kTlsClientBytesMax, ' ');
+  field.tls = {
+      .version = version, .cipher = cipher, .group = group, .server_name = name, .client = client};
   const std::string text = received(field);
   EXPECT_EQ(text.size(), kReceivedFieldBytesMax);
   EXPECT_TRUE(text.ends_with(" 01:48:26 +0000\r\n"));
+}
+
+TEST(ReceivedFieldTest, TellsOfTlsInALineOfItsOwn) {
+  ReceivedField field = example();
+  field.tls = {.version = "TLS1.2", .cipher = "TLS_X"};
+  EXPECT_THAT(received(field),
+              testing::HasSubstr("])\r\n\t(version=TLS1.2 cipher=TLS_X)\r\n\tby "));
+  field.tls = {.version = "TLS1.3",
+               .cipher = "TLS_X",
+               .group = "X25519",
+               .server_name = "mx.test",
+               .client = "a b"};
+  EXPECT_THAT(received(field), testing::HasSubstr("\t(version=TLS1.3 cipher=TLS_X group=X25519 "
+                                                  "sni=mx.test client-cn=\"a b\")\r\n\tby "));
 }
 
 TEST(ReceivedFieldDeathTest, RefusesTextPastTheLimits) {

@@ -12,8 +12,8 @@
 namespace mailrace::core {
 namespace {
 
-constexpr bool kClear = false;
-constexpr bool kEncrypted = true;
+constexpr auto kClear = EhloTls::none;
+constexpr auto kEncrypted = EhloTls::on;
 
 // RFC 5321 section 4.1.1.1: hyphens on all lines but the last, the domain on the first.
 TEST(EhloReplyTest, HasALineForEachKeyword) {
@@ -62,6 +62,14 @@ TEST(EhloReplyTest, OffersRequiretlsUnderTlsOnly) {
   tests::SessionDriver encrypted({.is_encrypted = true});
   encrypted.send("EHLO c.test\r\n");
   EXPECT_NE(encrypted.transcript().replies.find("250-REQUIRETLS"), std::string::npos);
+}
+
+TEST(EhloReplyTest, OffersStarttlsInTheClearWhereItIsThere) {
+  const SessionOptions options{.hostname = "mx.test"};
+  EXPECT_NE(ehlo_reply(options, EhloTls::offered).find("\r\n250-STARTTLS\r\n"), std::string::npos);
+  for (const EhloTls tls : {EhloTls::none, EhloTls::on}) {
+    EXPECT_EQ(ehlo_reply(options, tls).find("STARTTLS"), std::string::npos);
+  }
 }
 
 TEST(EhloReplyTest, HasPrdrIfItIsOn) {

@@ -38,6 +38,7 @@ struct Codes {
 // Codes from RFC 5321 section 4.2.3 and 4.3.2, enhanced codes from RFC 3463 section 3 and RFC 5248.
 constexpr Codes kCodes[] = {
     {ReplyId::greeting, "220"},
+    {ReplyId::tls_begins, "220/2.0.0"},
     {ReplyId::helo_ok, "250"},
     {ReplyId::ehlo_ok, "250"},
     {ReplyId::mail_ok, "250/2.1.0"},
@@ -55,6 +56,7 @@ constexpr Codes kCodes[] = {
     {ReplyId::cannot_verify, "252/2.5.0"},
     {ReplyId::service_closing, "421/4.3.2"},
     {ReplyId::too_many_sessions, "421/4.3.2"},
+    {ReplyId::too_many_handshakes, "421/4.7.0"},
     {ReplyId::timed_out, "421/4.4.2"},
     {ReplyId::too_many_errors, "421/4.7.0"},
     {ReplyId::too_many_mails, "421/4.7.0"},
@@ -80,9 +82,11 @@ constexpr Codes kCodes[] = {
     {ReplyId::mail_first, "503/5.5.1"},
     {ReplyId::rcpt_first, "503/5.5.1"},
     {ReplyId::mail_again, "503/5.5.1"},
+    {ReplyId::tls_is_on, "503/5.5.1"},
     {ReplyId::chunks_begun, "503/5.5.1"},
     {ReplyId::chunk_failed, "503/5.5.1"},
     {ReplyId::binary_needs_bdat, "503/5.5.1"},
+    {ReplyId::tls_needed, "530/5.7.0"},
     {ReplyId::encryption_needed, "530/5.7.10"},
     {ReplyId::xclient_denied, "550/5.7.0"},
     {ReplyId::relay_denied, "550/5.7.1"},
@@ -96,6 +100,7 @@ constexpr Codes kCodes[] = {
     {ReplyId::too_many_hops, "554/5.4.6"},
     {ReplyId::too_many_empty_chunks, "554/5.5.0"},
     {ReplyId::early_talker, "554/5.5.1"},
+    {ReplyId::octets_behind_starttls, "554/5.5.1"},
     {ReplyId::parameter_unknown, "555/5.5.4"},
 };
 static_assert(std::size(kCodes) == kReplyCount);

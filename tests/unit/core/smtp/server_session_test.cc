@@ -493,6 +493,21 @@ void add_prdr(Coverage& coverage) {
   }
 }
 
+void add_starttls(Coverage& coverage) {
+  SessionRules rules{.client = {.offers_tls = true, .needs_tls = true}};
+  SessionDriver driver(rules);
+  driver.send("RSET\r\n");
+  driver.send("STARTTLS\r\n");
+  driver.send("STARTTLS\r\n");
+  coverage.add(driver.transcript().replies);  // tls_needed, tls_begins, tls_is_on
+  SessionDriver hasty(rules);
+  hasty.send("STARTTLS\r\nRSET\r\n");
+  coverage.add(hasty.transcript().replies);  // octets_behind_starttls
+  SessionDriver late(rules.refusing(Question::tls, ReplyId::too_many_handshakes));
+  late.send("STARTTLS\r\n");
+  coverage.add(late.transcript().replies);
+}
+
 void add_verdicts(Coverage& coverage) {
   SessionDriver relay({.domains = {"e.test"}});
   advance(relay, From::data);
@@ -530,6 +545,7 @@ TEST(RepliesTest, EveryRowIsProduced) {
   add_limits(coverage);
   add_verdicts(coverage);
   add_prdr(coverage);
+  add_starttls(coverage);
   for (const ReplyRow& row : kReplies) {
     EXPECT_TRUE(coverage.has(row.id)) << row.code << ' ' << row.text;
   }

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Both layouts in use: certbot's directory for each name, and pairs of files side by side.
+#include "tools/serve/tls_files.h"
+
+#include "core/base/limits.h"
+#include "net/fd.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+namespace mailrace::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+tl::unexpected<std::string> failed(const std::string& path, const char* why) {
+  return tl::unexpected(path + ": " + why);
+}
+
+std::optional<TlsFiles> certbot_pair(const fs::path& directory) {
+  TlsFiles files{(directory / "fullchain.pem").string(), (directory / "privkey.pem").string()};
+  std::error_code ignored;
+  if (!fs::exists(files.chain, ignored)) return std::nullopt;
+  return files;
+}
+
+}  // namespace
+
+tl::expected<std::vector<TlsFiles>, std::string> find_tls_files(const std::string& value) {
+  const size_t comma = value.find(',');
+  if (comma != std::string::npos) {
+    return std::vector<TlsFiles>{{value.substr(0, comma), value.substr(comma + 1)}};
+  }
+  if (auto pair = certbot_pair(value)) return std::vector<TlsFiles>{std::move(*pair)};
+  std::error_code error;
+  std::vector<TlsFiles> found;
+  for (fs::directory_iterator at(value, error), end; !error && at != end; at.increment(error)) {
+    if (at->path().extension() == ".crt") {
+      found.push_back({at->path().string(), fs::path(at->path()).replace_extension(".key")});
+    } else if (auto pair = certbot_pair(at->path())) {
+      found.push_back(std::move(*pair));
+    }
+  }
+  if (error) return failed(value, error.message().c_str());
+  if (found.empty()) return failed(value, "no certificate in it");
+  std::ranges::sort(found, {}, &TlsFiles::chain);
+  return found;
+}
+
+tl::expected<std::string, std::string> read_tls_file(const std::string& path) {
+  const net::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file.is_open()) return failed(path, std::strerror(errno));
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return failed(path, std::strerror(errno));
+  if (!S_ISREG(status.st_mode)) return failed(path, "not a regular file");
+  if (uint64_t(status.st_size) > core::kTlsFileBytesMax) return failed(path, "too long");
+  std::string text(size_t(status.st_size), '\0');
+  const ssize_t size = ::read(file.get(), text.data(), text.size());
+  if (size < 0) return failed(path, std::strerror(errno));
+  if (size_t(size) != text.size()) return failed(path, "it changes while it is read");
+  return text;
+}
+
+std::string tls_files_stamp(const std::vector<std::string>& paths) {
+  std::string stamp;
+  for (const std::string& path : paths) {
+    struct stat status {};
+    stamp += path;
+    if (::stat(path.c_str(), &status) != 0) {
+      stamp += " none\n";
+      continue;
+    }
+    for (const int64_t part : {int64_t(status.st_mtim.tv_sec), int64_t(status.st_mtim.tv_nsec),
+                               int64_t(status.st_size), int64_t(status.st_ino)}) {
+      stamp += ' ' + std::to_string(part);
+    }
+    stamp += '\n';
+  }
+  return stamp;
+}
+
+}  // namespace mailrace::tools

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Certificates and keys on the disk: which files belong together, and when they have changed.
+#pragma once
+
+#include <tl/expected.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mailrace::tools {
+
+/// A chain and its key, by path.
+struct TlsFiles {
+  std::string chain;
+  std::string key;
+
+  bool operator==(const TlsFiles&) const = default;
+};
+
+/// What --tls-certificate may be, for messages and help.
+inline constexpr std::string_view kTlsCertificateSyntax =
+    "CHAIN,KEY: two files in PEM, or a directory with fullchain.pem and privkey.pem, or one of "
+    "such directories and of pairs NAME.crt and NAME.key";
+
+/// The pairs that a value of --tls-certificate stands for now, those of a directory by name.
+/// fails   with what is wrong: no such directory, nothing in it
+tl::expected<std::vector<TlsFiles>, std::string> find_tls_files(const std::string& value);
+
+/// A whole file of up to kTlsFileBytesMax octets. fails   with what is wrong
+tl::expected<std::string, std::string> read_tls_file(const std::string& path);
+
+/// Something that differs once one of the files was written to, replaced or removed.
+std::string tls_files_stamp(const std::vector<std::string>& paths);
+
+}  // namespace mailrace::tools

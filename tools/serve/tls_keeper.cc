@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Files are looked at once a second, and taken when they have rested for one: chain and key are
+// seldom replaced in one step.
+#include "tools/serve/tls_keeper.h"
+
+#include "core/base/limits.h"
+#include "core/message/date.h"
+#include "net/system_clock.h"
+
+#include <climits>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <utility>
+
+namespace mailrace::tools {
+namespace {
+
+constexpr auto kInterval = std::chrono::seconds(1);
+constexpr int64_t kSecondNs = 1'000'000'000;
+constexpr int64_t kDayNs = 24 * 3600 * kSecondNs;
+// Days before the end of a certificate at which the log says so.
+constexpr std::array<int64_t, 4> kWarnedDays = {0, 1, 7, 30};
+
+core::WallTime now() { return net::SystemClock().wall_now(); }
+
+std::string timestamp(core::WallTime time) {
+  std::array<char, core::kTimestampBytes> memory;
+  core::TextBuilder text(memory.data(), memory.size());
+  core::add_timestamp(text, time);
+  return std::string(text.text());
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : " ") + name;
+  return text;
+}
+
+tl::expected<net::TlsIdentity, std::string> read_identity(const TlsFiles& files) {
+  auto chain = read_tls_file(files.chain);
+  if (!chain) return tl::unexpected(chain.error());
+  auto key = read_tls_file(files.key);
+  if (!key) return tl::unexpected(key.error());
+  auto made = net::TlsIdentity::make(std::move(*chain), std::move(*key));
+  if (!made) return tl::unexpected(files.chain + ", " + files.key + ": " + made.error());
+  return made;
+}
+
+}  // namespace
+
+// --- reading -------------------------------------------------------------------------------------
+
+std::optional<std::string> TlsKeeper::load() {
+  if (options_.certificates.empty()) return std::nullopt;
+  if (!read_all(/*is_first=*/true)) return first_wrong_;
+  if (options_.ticket_keys.empty() && !rotate()) return "no random numbers for ticket keys";
+  warn_of_ends();
+  return std::nullopt;
+}
+
+void TlsKeeper::complain(const std::string& what) {
+  if (first_wrong_.empty()) first_wrong_ = what;
+  if (is_running_) log_.line(LogLevel::warning, "tls_file_refused", {{"what", what}});
+}
+
+bool TlsKeeper::read_all(bool is_first) {
+  first_wrong_.clear();
+  const bool has_certificates = read_certificates(is_first);
+  const bool has_keys = read_ticket_keys(is_first);
+  read_stamp_ = tls_files_stamp(paths());
+  return has_certificates && has_keys;
+}
+
+// A pair that is broken keeps what was there before. returns   whether there is something to use,
+// and the first time whether all is right
+bool TlsKeeper::read_certificates(bool is_first) {
+  std::vector<TlsFiles> found;
+  for (const std::string& value : options_.certificates) {
+    auto more = find_tls_files(value);
+    if (!more) {
+      // An empty directory is more likely on its way than meant.
+      complain("--tls-certificate: " + more.error());
+      return false;
+    }
+    found.insert(found.end(), more->begin(), more->end());
+  }
+  if (found.size() > core::kTlsCertificatesMax) {
+    complain("--tls-certificate: " + std::to_string(found.size()) + " pairs (allowed: up to " +
+             std::to_string(core::kTlsCertificatesMax) + ")");
+    return false;
+  }
+  std::vector<TlsFiles> files;
+  std::vector<net::TlsIdentity> identities;
+  for (TlsFiles& pair : found) {
+    auto made = read_identity(pair);
+    const auto known = std::ranges::find(files_, pair);
+    if (!made) complain("--tls-certificate: " + made.error());
+    if (!made && is_first) return false;
+    if (!made && known == files_.end()) continue;
+    identities.push_back(made ? std::move(*made)
+                              : std::move(identities_[size_t(known - files_.begin())]));
+    files.push_back(std::move(pair));
+  }
+  if (identities.empty()) return false;
+  files_ = std::move(files);
+  identities_ = std::move(identities);
+  days_warned_.assign(identities_.size(), INT64_MAX);
+  for (size_t i = 0; i < files_.size(); ++i) {
+    log_.line(LogLevel::info, "tls_certificate",
+              {{"file", files_[i].chain},
+               {"names", joined(identities_[i].names())},
+               {"key", net::key_kind_name(identities_[i].kind())},
+               {"not_after", timestamp(identities_[i].not_after())}});
+  }
+  return true;
+}
+
+bool TlsKeeper::read_ticket_keys(bool is_first) {
+  if (options_.ticket_keys.empty()) return true;
+  const auto file = read_tls_file(options_.ticket_keys);
+  const auto keys = file ? net::TlsTicketKeys::parse(core::as_octets(*file)) : std::nullopt;
+  if (keys) {
+    keys_ = *keys;
+    return true;
+  }
+  complain("--tls-ticket-keys: " +
+           (file ? options_.ticket_keys + ": not 1 to " + std::to_string(core::kTlsTicketKeysMax) +
+                       " keys of " + std::to_string(core::kTlsTicketKeyBytes) + " octets"
+                 : file.error()));
+  return !is_first;
+}
+
+std::vector<std::string> TlsKeeper::paths() const {
+  std::vector<std::string> paths;
+  for (const std::string& value : options_.certificates) {
+    // A directory's own time tells of files that come and go.
+    if (value.find(',') == std::string::npos) paths.push_back(value);
+    const auto found = find_tls_files(value);
+    if (!found) continue;
+    for (const TlsFiles& pair : *found) {
+      paths.push_back(pair.chain);
+      paths.push_back(pair.key);
+    }
+  }
+  if (!options_.ticket_keys.empty()) paths.push_back(options_.ticket_keys);
+  return paths;
+}
+
+std::shared_ptr<net::TlsContext> TlsKeeper::make_context() const {
+  if (identities_.empty()) return nullptr;
+  return net::TlsContext::make(identities_, options_.rules, keys_);
+}
+
+// --- the thread ----------------------------------------------------------------------------------
+
+void TlsKeeper::start(std::function<void()> renewed) {
+  if (identities_.empty()) return;
+  renewed_ = std::move(renewed);
+  is_running_ = true;
+  thread_ = std::thread([this] { run(); });
+}
+
+void TlsKeeper::reload() {
+  {
+    const std::lock_guard lock(mutex_);
+    reload_asked_ = true;
+  }
+  woken_.notify_all();
+}
+
+void TlsKeeper::stop() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  woken_.notify_all();
+  thread_.join();
+}
+
+void TlsKeeper::run() {
+  seen_stamp_ = read_stamp_;
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    woken_.wait_for(lock, kInterval, [this] { return stopping_ || reload_asked_; });
+    const bool is_asked = std::exchange(reload_asked_, false);
+    if (stopping_) return;
+    lock.unlock();
+    if (look(is_asked)) renewed_();
+    warn_of_ends();
+    lock.lock();
+  }
+}
+
+// returns   whether workers need new contexts
+bool TlsKeeper::look(bool is_asked) {
+  std::string stamp = tls_files_stamp(paths());
+  const bool rests = stamp == seen_stamp_;
+  seen_stamp_ = std::move(stamp);
+  if (is_asked || (rests && seen_stamp_ != read_stamp_)) {
+    const bool is_read = read_all(/*is_first=*/false);
+    log_.line(LogLevel::info, "tls_reload",
+              {{"certificates", uint64_t{identities_.size()}},
+               {"result", first_wrong_.empty() ? "all" : "in part"}});
+    return is_read;
+  }
+  const bool is_due = options_.ticket_keys.empty() &&
+                      now().ns - rotated_at_.ns >= core::kTlsTicketRotationS * kSecondNs;
+  return is_due && rotate();
+}
+
+bool TlsKeeper::rotate() {
+  rotated_at_ = now();
+  return keys_.rotate();
+}
+
+void TlsKeeper::warn_of_ends() {
+  for (size_t i = 0; i < identities_.size(); ++i) {
+    const core::WallTime end = identities_[i].not_after();
+    const int64_t left = std::max<int64_t>(end.ns - now().ns, 0);
+    const auto reached =
+        std::ranges::find_if(kWarnedDays, [left](int64_t days) { return left <= days * kDayNs; });
+    if (reached == kWarnedDays.end() || days_warned_[i] <= *reached) continue;
+    days_warned_[i] = *reached;
+    log_.line(LogLevel::warning, left == 0 ? "tls_certificate_expired" : "tls_certificate_expires",
+              {{"file", files_[i].chain},
+               {"days", uint64_t(left / kDayNs)},
+               {"not_after", timestamp(end)}});
+  }
+}
+
+}  // namespace mailrace::tools

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The thread that keeps certificates and ticket keys fresh, and hands them to the workers.
+#pragma once
+
+#include "core/base/time.h"
+#include "net/tls_context.h"
+#include "net/tls_identity.h"
+#include "net/tls_ticket_keys.h"
+#include "tools/lib/log.h"
+#include "tools/serve/tls_files.h"
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace mailrace::tools {
+
+struct TlsOptions {
+  std::vector<std::string> certificates;  // see find_tls_files(); empty: no TLS
+  net::TlsRules rules;
+  std::string ticket_keys;  // a file; empty: keys of our own, replaced by time
+};
+
+/// What is read stays in memory, so that a file that is broken later does no harm: it is named in
+/// the log, and what was there before goes on. Sessions keep what they began with.
+class TlsKeeper {
+ public:
+  /// options   outlive this
+  TlsKeeper(const TlsOptions& options, Log& log) : options_(options), log_(log) {}
+  TlsKeeper(const TlsKeeper&) = delete;
+  TlsKeeper& operator=(const TlsKeeper&) = delete;
+  ~TlsKeeper() { stop(); }
+
+  /// Reads all files for the first time. fails   with one line: then everything must be right
+  std::optional<std::string> load();
+
+  /// For one worker, of what was read last. On the thread, or while it does not run.
+  /// returns   nullptr if there is no TLS, or no memory
+  std::shared_ptr<net::TlsContext> make_context() const;
+
+  /// renewed   is called on the thread when workers need new contexts
+  void start(std::function<void()> renewed);
+  /// Looks at all files now, and takes what is new. Any thread.
+  void reload();
+  void stop();
+
+ private:
+  void run();
+  bool look(bool is_asked);
+  bool read_all(bool is_first);
+  bool read_certificates(bool is_first);
+  bool read_ticket_keys(bool is_first);
+  bool rotate();
+  void warn_of_ends();
+  void complain(const std::string& what);
+  std::vector<std::string> paths() const;
+
+  const TlsOptions& options_;
+  Log& log_;
+  std::vector<TlsFiles> files_;
+  std::vector<net::TlsIdentity> identities_;  // as files_
+  std::vector<int64_t> days_warned_;          // before the end of each, the fewest so far
+  net::TlsTicketKeys keys_;
+  core::WallTime rotated_at_;
+  std::string read_stamp_;   // of the files as they were read
+  std::string seen_stamp_;   // as they were seen last
+  std::string first_wrong_;  // of the last time that they were read
+  std::function<void()> renewed_;
+  bool is_running_ = false;
+
+  std::mutex mutex_;
+  std::condition_variable woken_;
+  bool stopping_ = false;      // under mutex_
+  bool reload_asked_ = false;  // under mutex_
+  std::thread thread_;
+};
+
+}  // namespace mailrace::tools
