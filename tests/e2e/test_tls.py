@@ -153,7 +153,7 @@ class BadHandshake(TlsTestCase):
         self.still_serves(server)
 
     def test_a_slow_handshake_ends(self):
-        server = self.serve_tls("--timeout-tls-handshake", "1s")
+        server = self.serve_tls("--timeout-tls-handshake", "3s")
         hello = client_hello()
         begun = [self.implicit(server) for _ in range(3)]
         begun[1].send(hello[:10])
