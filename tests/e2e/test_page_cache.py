@@ -19,7 +19,7 @@ CACHED_MAX = 16 * MIB  # behind a writer or a reader; kCachedBytesMax in core/ba
 # What is on its way, and what is not stable yet where listeners promise different things.
 SLACK = CACHED_MAX // 2 + 4 * MIB
 MAIL = 13_107 * (b"0123456789" * 7 + b"12345678\r\n")  # 1 MiB
-MAILS = 128
+MAILS = 200
 WRITTEN = MAILS * len(MAIL)
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -96,10 +96,11 @@ class PageCache(mailrace.ServerTestCase):
                 "disk": [],
                 "page-cache": ["--durability", "page-cache"],
                 "mixed": ["--durability", "page-cache", "--listen", "127.0.0.1:0,durability=disk"],
-        }.items():
+                "direct": ["--spool-io", "direct"]}.items():
             with self.subTest(name):
                 self.spool = os.path.join(self.directory, name)
-                server = self.serve("--spool-io", "buffered", *flags, segment_size="32MiB")
+                mode = [] if name == "direct" else ["--spool-io", "buffered"]
+                server = self.serve(*mode, *flags, segment_size="64MiB")
                 self.fill(server)
                 self.wait_until_bounded(CACHED_MAX + SLACK, "behind the writer")
                 if name == "disk":
@@ -122,7 +123,7 @@ class PageCache(mailrace.ServerTestCase):
         return peak
 
     def test_behind_readers(self):
-        server = self.serve(segment_size="32MiB")
+        server = self.serve(segment_size="64MiB")
         self.fill(server)
         self.assertEqual(server.stop(), 0)
         self.wait_until_bounded(SLACK, "when the server has ended")
