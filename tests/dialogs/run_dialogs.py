@@ -24,6 +24,7 @@ A dialog is one connection and one behaviour. Its lines:
     @ closed               the server closes now
     @ serve --flag value   further flags of the server; {tls} is tests/data/tls
     @ in-the-clear         not to be run with --tls
+    @ in-one-piece         not to be run with --split: what comes later is something else
     @ handshake            TLS begins now
     @ stored 1             mails in the spool at the end, all of this connection's; default 0
     @ stored-data "text"   the content of the next mail, with the escapes above
@@ -84,6 +85,7 @@ class Dialog:
         self.name = os.path.splitext(os.path.basename(path))[0]
         self.flags = []
         self.in_the_clear = False
+        self.in_one_piece = False
         self.steps = []  # (line number, kind, text)
         self.stored_count = 0
         self.stored = []  # a dictionary for each mail that is looked at
@@ -116,6 +118,8 @@ class Dialog:
             self.flags += shlex.split(text.replace("{tls}", mailrace.TLS_DATA))
         elif directive == "in-the-clear":
             self.in_the_clear = True
+        elif directive == "in-one-piece":
+            self.in_one_piece = True
         elif directive == "stored":
             self.stored_count = int(text)
         elif directive == "stored-data":
@@ -309,7 +313,7 @@ def run_all(paths, split=0, tls=None):
     groups = {}
     for path in paths:
         dialog = Dialog(path)
-        if tls is not None and dialog.in_the_clear:
+        if (tls is not None and dialog.in_the_clear) or (split > 0 and dialog.in_one_piece):
             continue
         groups.setdefault(tuple(dialog.flags), []).append(dialog)
     replies = []
