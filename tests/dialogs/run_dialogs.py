@@ -24,7 +24,7 @@ A dialog is one connection and one behaviour. Its lines:
     @ closed               the server closes now
     @ serve --flag value   further flags of the server; {tls} is tests/data/tls
     @ in-the-clear         not to be run with --tls
-    @ in-one-piece         not to be run with --split: what comes later is something else
+    @ in-one-piece         not to be run octet by octet: what comes later is something else
     @ handshake            TLS begins now
     @ stored 1             mails in the spool at the end, all of this connection's; default 0
     @ stored-data "text"   the content of the next mail, with the escapes above
@@ -313,7 +313,7 @@ def run_all(paths, split=0, tls=None):
     groups = {}
     for path in paths:
         dialog = Dialog(path)
-        if (tls is not None and dialog.in_the_clear) or (split > 0 and dialog.in_one_piece):
+        if (tls is not None and dialog.in_the_clear) or (split == 1 and dialog.in_one_piece):
             continue
         groups.setdefault(tuple(dialog.flags), []).append(dialog)
     replies = []
