@@ -387,6 +387,9 @@ inline constexpr uint64_t kLoadMessageBytesMax = 1ull << 30;
 /// One send: progress is seen, and timed, in pieces of this size.
 inline constexpr size_t kLoadSendBytesMax = 16 << 20;
 /// Small and few, since replies are.
+// The same under TLS, where they are encrypted into memory of their own first.
+inline constexpr size_t kLoadTlsSendBytesMax = 256 << 10;
+inline constexpr size_t kLoadTlsReadBytes = 16 << 10;
 inline constexpr size_t kLoadReceiveBufferBytes = 4096;
 inline constexpr uint32_t kLoadReceiveBufferCount = 256;
 static_assert((kLoadReceiveBufferCount & (kLoadReceiveBufferCount - 1)) == 0);

@@ -35,6 +35,37 @@ class Load(mailrace.ServerTestCase):
         self.assertEqual(len(ids), 1300)  # each sent once, each kept once
         mailrace.verify(self.spool)
 
+    def test_every_message_is_there_under_tls(self):
+        server = self.serve(*mailrace.tls_flags("ecdsa"))
+        tls = ("--tls", "starttls", "--messages-per-connection", "2")
+        done = self.load(server, *tls, "--tls-version", "1.2", "--messages", "100")
+        self.assertEqual((done["messages"], done["tls_resumed"]), (100, 0))
+        self.assertGreaterEqual(done["tls_handshakes"], 50)
+        done = self.load(server, *tls, "--tls-group", "p-256", "--tls-resume", "100",
+                         "--messages", "200")
+        self.assertEqual(done["messages"], 200)
+        self.assertGreater(done["tls_resumed"], 0)
+        self.assertLess(done["tls_resumed"], done["tls_handshakes"])  # the first ones cannot
+        done = self.load(server, *tls, "--size", "700KiB", "--messages", "20")  # several pieces
+        self.assertEqual(done["messages"], 20)
+        self.assertEqual(server.stop(), 0)
+        mails = mailrace.exported(self.spool)
+        self.assertEqual(len(mails), 320)
+        self.assertEqual(len({mail.content for mail in mails}), 320)
+        self.assertEqual(sum(len(mail.content) == 700 << 10 for mail in mails), 20)
+
+    def test_a_server_without_tls_is_a_failure(self):
+        server = self.serve()
+        host, port = server.address
+        for mode, error in (("starttls", "unexpected_reply"), ("implicit", "tls")):
+            with self.subTest(mode=mode):
+                status, out, _ = mailrace.run("load", "--target", f"{host}:{port}", "--json",
+                                              "--messages", "3", "--connections", "1", "--rcpt",
+                                              "user@example.com", "--tls", mode)
+                self.assertEqual(status, 1, out)
+                self.assertEqual(json.loads(out)["messages"], 0)
+                self.assertEqual(json.loads(out)["errors"][error], 1, out)
+
     def test_an_answer_that_was_not_expected_is_a_failure(self):
         server = self.serve()
         host, port = server.address

@@ -4,6 +4,7 @@
 
 #include "core/base/ip.h"
 #include "core/base/limits.h"
+#include "core/base/text.h"
 #include "tools/lib/flag_values.h"
 
 #include <algorithm>
@@ -20,6 +21,12 @@ bool is_path(std::string_view text) {
          });
 }
 
+bool is_host(std::string_view text) {
+  return text.size() <= core::kDomainBytesMax && std::ranges::all_of(text, [](char c) {
+           return core::is_alnum(c) || c == '-' || c == '.' || c == '_';
+         });
+}
+
 }  // namespace
 
 std::vector<Flag> load_flags(LoadOptions& options) {
@@ -31,6 +38,8 @@ std::vector<Flag> load_flags(LoadOptions& options) {
   const TextRule path_or_null{
       "up to 254 octets without spaces and angle brackets, or '<>' for the null reverse-path",
       [](std::string_view text) { return text == "<>" || is_path(text); }};
+  const TextRule host{"a host name of up to 253 octets, or empty for none",
+                      [](std::string_view text) { return text.empty() || is_host(text); }};
   constexpr uint64_t kManyMessages = 1'000'000'000'000;
   return {
       text_flag("target", &options.target, "ADDR:PORT", "the server to send to", endpoint),
@@ -54,6 +63,24 @@ std::vector<Flag> load_flags(LoadOptions& options) {
       text_flag("rcpt", &options.rcpt, "ADDRESS", "recipient of all messages", path),
       text_flag("mail-from", &options.mail_from, "ADDRESS", "reverse-path of all messages",
                 path_or_null),
+      choice_flag<LoadTlsMode>("tls", &options.tls.mode, "MODE",
+                               {{"off", LoadTlsMode::off},
+                                {"starttls", LoadTlsMode::starttls},
+                                {"implicit", LoadTlsMode::implicit}},
+                               "TLS: not at all, by STARTTLS, or from the first octet; no "
+                               "certificate is verified"),
+      choice_flag<LoadTlsVersion>("tls-version", &options.tls.version, "VERSION",
+                                  {{"1.2", LoadTlsVersion::tls12}, {"1.3", LoadTlsVersion::tls13}},
+                                  "the only version offered"),
+      choice_flag<LoadTlsGroup>("tls-group", &options.tls.group, "GROUP",
+                                {{"x25519", LoadTlsGroup::x25519},
+                                 {"p-256", LoadTlsGroup::p256},
+                                 {"x25519mlkem768", LoadTlsGroup::x25519mlkem768}},
+                                "the only group offered"),
+      number_flag("tls-resume", &options.tls.resume_percent, "PERCENT", {0, 100},
+                  "of the connections that resume a session by its ticket"),
+      text_flag("tls-server-name", &options.tls.server_name, "HOST",
+                "the name that the client asks for (SNI)", host),
       number_flag("threads", &options.threads, "COUNT", {1, core::kWorkersMax - 1},
                   "threads to send from, each on a CPU of its own as far as there are"),
       switch_flag("json", &options.json, "print the result as one JSON object, and no live line"),

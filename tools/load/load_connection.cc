@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <span>
 #include <string>
 
 namespace mailrace::tools {
@@ -72,6 +73,10 @@ void LoadConnection::receive() noexcept {
 }
 
 void LoadConnection::send(std::string_view text) noexcept {
+  if (tls_) {
+    tls_->write(std::as_bytes(std::span(text)));
+    return send_encrypted();
+  }
   io_uring_sqe& sqe = context_.ring.next_sqe();
   // MSG_WAITALL: the kernel goes on by itself after a short send.
   io_uring_prep_send(&sqe, descriptor_, text.data(), text.size(), MSG_NOSIGNAL | MSG_WAITALL);
@@ -89,17 +94,87 @@ void LoadConnection::send_mail_data() noexcept {
   const core::Octets body = plan_.mail.body();
   const size_t header_size = LoadMail::kHeaderBytes - std::min(sent_bytes_, LoadMail::kHeaderBytes);
   const size_t body_at = header_size > 0 ? 0 : sent_bytes_ - LoadMail::kHeaderBytes;
-  const size_t body_size = std::min(body.size() - body_at, core::kLoadSendBytesMax);
+  const size_t most = tls_ ? core::kLoadTlsSendBytesMax : core::kLoadSendBytesMax;
+  const size_t body_size = std::min(body.size() - body_at, most);
   if (body_at + body_size == body.size()) data_end_ = clock_now();
   handed_bytes_ = sent_bytes_ + header_size + body_size;
-  pieces_[0] = {header_ + LoadMail::kHeaderBytes - header_size, header_size};
-  pieces_[1] = {const_cast<std::byte*>(body.data() + body_at), body_size};
+  const core::Octets header = std::as_bytes(std::span(header_)).last(header_size);
+  send_pieces(header, body.subspan(body_at, body_size));
+}
+
+void LoadConnection::send_pieces(core::Octets header, core::Octets body) noexcept {
+  if (tls_) {
+    if (!header.empty()) tls_->write(header);
+    tls_->write(body);
+    return send_encrypted();
+  }
+  pieces_[0] = {const_cast<std::byte*>(header.data()), header.size()};
+  pieces_[1] = {const_cast<std::byte*>(body.data()), body.size()};
   header_and_body_.msg_iov = pieces_;
   header_and_body_.msg_iovlen = 2;
   io_uring_sqe& sqe = context_.ring.next_sqe();
   io_uring_prep_sendmsg(&sqe, descriptor_, &header_and_body_, MSG_NOSIGNAL | MSG_WAITALL);
   io_uring_sqe_set_data64(&sqe, token(LoadOp::send_mail_data));
   ++sends_;
+}
+
+// --- TLS -----------------------------------------------------------------------------------------
+
+void LoadConnection::begin_tls() noexcept {
+  handshake_begun_ = clock_now();
+  tls_.emplace(*context_.tls);
+  send_encrypted();
+}
+
+// One send at a time: what is encrypted meanwhile goes with the next one.
+void LoadConnection::send_encrypted() noexcept {
+  if (sends_ > 0 || hung_up_ || tls_->output().empty()) return;
+  encrypted_.clear();
+  encrypted_.swap(tls_->output());
+  io_uring_sqe& sqe = context_.ring.next_sqe();
+  io_uring_prep_send(&sqe, descriptor_, encrypted_.data(), encrypted_.size(),
+                     MSG_NOSIGNAL | MSG_WAITALL);
+  io_uring_sqe_set_data64(&sqe, token(LoadOp::send));
+  ++sends_;
+}
+
+// What waited meanwhile, then the next piece of the message.
+void LoadConnection::go_on_encrypted() noexcept {
+  send_encrypted();
+  if (step_ != Step::mail_data || sends_ > 0 || handed_bytes_ == mail_bytes()) return;
+  progress_ = context_.now;
+  sent_bytes_ = handed_bytes_;
+  send_mail_data();
+}
+
+void LoadConnection::take_encrypted(core::Octets octets) noexcept {
+  using Status = LoadTlsSession::Status;
+  core::Octets plaintext;
+  while (step_ != Step::failed && tls_) {
+    switch (tls_->advance(octets, plaintext)) {
+      case Status::established:
+        on_established();
+        break;
+      case Status::plaintext:
+        take_text(plaintext);
+        break;
+      case Status::failed:
+        give_up(LoadError::tls, tls_->failure());
+        break;
+      case Status::closed:  // the end of the stream follows, and is judged
+      case Status::wants_input:
+        return send_encrypted();
+    }
+  }
+}
+
+void LoadConnection::on_established() noexcept {
+  ++context_.stats.handshakes;
+  if (tls_->was_resumed()) ++context_.stats.resumed;
+  context_.stats.handshake_ns.add(uint64_t((clock_now() - handshake_begun_).ns));
+  if (step_ != Step::handshake) return;  // the greeting is still to come
+  step_ = Step::ehlo;
+  send(plan_.ehlo);
 }
 
 // --- completions ---------------------------------------------------------------------------------
@@ -109,19 +184,13 @@ void LoadConnection::on_connect(int result) noexcept {
   if (result < 0) give_up(LoadError::connect, std::strerror(-result));
   if (hung_up_) return close_if_quiet();
   receive();
+  if (plan_.options.tls.mode == LoadTlsMode::implicit) begin_tls();
 }
 
 void LoadConnection::on_receive(const io_uring_cqe& cqe, core::Octets octets) noexcept {
   if ((cqe.flags & IORING_CQE_F_MORE) == 0) receiving_ = false;
   if (!octets.empty()) progress_ = context_.now;
-  while (!octets.empty() && step_ != Step::failed) {
-    const ReplyParser::Taken taken = parser_.take(octets);
-    octets = octets.subspan(taken.consumed);
-    if (taken.outcome == ParsedReply::complete) on_reply(parser_.code());
-    if (taken.outcome == ParsedReply::malformed) {
-      give_up(LoadError::malformed_reply, parser_.last_line());
-    }
-  }
+  if (!octets.empty()) tls_ ? take_encrypted(octets) : take_text(octets);
   if (!receiving_) {
     const bool goes_on = cqe.res > 0 || cqe.res == -ENOBUFS;
     if (goes_on && !hung_up_) {
@@ -136,9 +205,22 @@ void LoadConnection::on_receive(const io_uring_cqe& cqe, core::Octets octets) no
   close_if_quiet();
 }
 
+// Nothing may follow the reply to STARTTLS before the handshake.
+void LoadConnection::take_text(core::Octets octets) noexcept {
+  while (!octets.empty() && step_ != Step::failed) {
+    const ReplyParser::Taken taken = parser_.take(octets);
+    octets = octets.subspan(taken.consumed);
+    if (taken.outcome == ParsedReply::complete) on_reply(parser_.code());
+    if (taken.outcome == ParsedReply::malformed || (step_ == Step::handshake && !octets.empty())) {
+      give_up(LoadError::malformed_reply, parser_.last_line());
+    }
+  }
+}
+
 void LoadConnection::on_send(int result) noexcept {
   --sends_;
   if (result < 0) give_up(LoadError::closed, std::strerror(-result));
+  if (tls_ && result > 0) go_on_encrypted();
   close_if_quiet();
 }
 
@@ -161,7 +243,7 @@ void LoadConnection::check_time() noexcept {
 
 // The code that goes on after each step.
 void LoadConnection::on_reply(uint32_t code) noexcept {
-  static constexpr uint32_t kExpected[] = {0, 220, 250, 250, 250, 354, 250, 221, 0, 0};
+  static constexpr uint32_t kExpected[] = {0, 220, 250, 220, 0, 250, 250, 354, 250, 221, 0, 0};
   static_assert(std::size(kExpected) == size_t(Step::failed) + 1);
   ++context_.stats.replies[code];
   const bool early = step_ == Step::mail_data && handed_bytes_ < mail_bytes();
@@ -174,8 +256,15 @@ void LoadConnection::on_reply(uint32_t code) noexcept {
       step_ = Step::ehlo;
       return send(plan_.ehlo);
     case Step::ehlo:
+      if (plan_.options.tls.mode == LoadTlsMode::starttls && !tls_) {
+        step_ = Step::starttls;
+        return send(plan_.starttls);
+      }
       pipelining_ = plan_.options.pipelining && parser_.offers_pipelining();
       return next_message();
+    case Step::starttls:
+      step_ = Step::handshake;
+      return begin_tls();
     case Step::mail:
       step_ = Step::rcpt;
       return pipelining_ ? void() : send(plan_.rcpt_command);
@@ -195,8 +284,10 @@ void LoadConnection::on_reply(uint32_t code) noexcept {
       return next_message();
     case Step::quit:
       step_ = Step::end;
+      if (tls_) tls_->keep_for_resumption();
       return hang_up();  // like most clients; some servers wait for it
     case Step::idle:
+    case Step::handshake:
     case Step::end:
     case Step::failed:
       return;  // never expects a reply: given up above
@@ -219,8 +310,10 @@ void LoadConnection::next_message() noexcept {
 
 void LoadConnection::give_up(LoadError error, std::string_view what) noexcept {
   if (step_ == Step::failed) return;  // one error each: the others follow from it
-  static constexpr const char* kSteps[] = {"",     "connect",   "EHLO", "MAIL", "RCPT",
-                                           "DATA", "mail data", "QUIT", "221",  ""};
+  static constexpr const char* kSteps[] = {"",     "connect", "EHLO", "STARTTLS",  "TLS handshake",
+                                           "MAIL", "RCPT",    "DATA", "mail data", "QUIT",
+                                           "221",  ""};
+  static_assert(std::size(kSteps) == size_t(Step::failed) + 1);
   context_.stats.count_error(error, std::string(kSteps[size_t(step_)]) + ": " + std::string(what));
   step_ = Step::failed;
   hang_up();
@@ -243,6 +336,7 @@ void LoadConnection::close_if_quiet() noexcept {
     io_uring_sqe_set_data64(&sqe, LoadToken{}.pack());
     descriptor_ = -1;
   }
+  tls_.reset();
   const bool again = step_ == Step::end;
   step_ = Step::idle;
   --context_.open_count;

@@ -7,11 +7,14 @@
 #include "tools/load/plan.h"
 #include "tools/load/reply_parser.h"
 #include "tools/load/stats.h"
+#include "tools/load/tls_client.h"
 
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
+#include <vector>
 
 namespace mailrace::tools {
 
@@ -36,6 +39,7 @@ struct LoadContext {
   net::Ring& ring;
   uint16_t buffer_group;
   LoadStats& stats;
+  LoadTls* tls = nullptr;   // nullptr: no TLS
   uint64_t messages_left;   // that may still be begun
   uint64_t next_number;     // of a message, in its header section
   core::Instant deadline;   // no message is begun behind it
@@ -73,12 +77,32 @@ class LoadConnection {
 
  private:
   // Named after what was sent: the reply to it is awaited.
-  enum class Step : uint8_t { idle, connect, ehlo, mail, rcpt, data, mail_data, quit, end, failed };
+  enum class Step : uint8_t {
+    idle,
+    connect,
+    ehlo,
+    starttls,
+    handshake,
+    mail,
+    rcpt,
+    data,
+    mail_data,
+    quit,
+    end,
+    failed
+  };
 
   void open() noexcept;
   void receive() noexcept;
   void send(std::string_view text) noexcept;
   void send_mail_data() noexcept;
+  void send_pieces(core::Octets header, core::Octets body) noexcept;
+  void begin_tls() noexcept;
+  void send_encrypted() noexcept;
+  void go_on_encrypted() noexcept;
+  void take_text(core::Octets octets) noexcept;
+  void take_encrypted(core::Octets octets) noexcept;
+  void on_established() noexcept;
   void on_reply(uint32_t code) noexcept;
   void next_message() noexcept;
   void give_up(LoadError error, std::string_view what) noexcept;
@@ -103,6 +127,9 @@ class LoadConnection {
   core::Instant progress_{};    // last sign of life, or when it began to be awaited
   core::Instant data_end_{};    // when the last octets of the message were handed over
   ReplyParser parser_;
+  std::optional<LoadTlsSession> tls_;
+  std::vector<std::byte> encrypted_;  // being sent
+  core::Instant handshake_begun_{};
   msghdr header_and_body_{};
   iovec pieces_[2]{};
   char header_[LoadMail::kHeaderBytes];

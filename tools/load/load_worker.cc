@@ -43,6 +43,12 @@ LoadWorker::LoadWorker(const LoadPlan& plan, LoadShare share, const std::atomic<
 }
 
 core::Result<void> LoadWorker::open() {
+  const LoadTlsOptions& tls = context_.plan.options.tls;
+  if (tls.mode != LoadTlsMode::off) {
+    tls_ = LoadTls::make(tls);
+    if (tls_ == nullptr) return core::fail(core::Errc::unsupported, "--tls-group");
+    context_.tls = tls_.get();
+  }
   if (auto opened = ring_.open(0); !opened) return opened;
   return buffers_.open(ring_, kBufferGroup, core::kLoadReceiveBufferCount,
                        core::kLoadReceiveBufferBytes);

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 
 namespace mailrace::tools {
@@ -44,7 +45,7 @@ class LoadWorker {
   /// Runs until its messages are sent, its time is over, or nobody answers any more. To be called
   /// once.
   ///
-  /// fails   io: the ring could not be set up
+  /// fails   io: the ring could not be set up; unsupported: the library has not got the TLS group
   core::Result<void> run();
 
   LoadMailbox& mailbox() noexcept { return mailbox_; }
@@ -58,6 +59,7 @@ class LoadWorker {
 
   LoadShare share_;
   const std::atomic<bool>& stopping_;
+  std::unique_ptr<LoadTls> tls_;
   // The connections' memory outlives the ring, which may be using it.
   std::deque<LoadConnection> connections_;
   net::Ring ring_;

@@ -10,6 +10,18 @@
 
 namespace mailrace::tools {
 
+enum class LoadTlsMode : uint8_t { off, starttls, implicit };
+enum class LoadTlsVersion : uint8_t { tls12, tls13 };
+enum class LoadTlsGroup : uint8_t { x25519, p256, x25519mlkem768 };
+
+struct LoadTlsOptions {
+  LoadTlsMode mode = LoadTlsMode::off;
+  LoadTlsVersion version = LoadTlsVersion::tls13;
+  LoadTlsGroup group = LoadTlsGroup::x25519;
+  uint32_t resume_percent = 0;  // of the connections, once a session is there to be resumed
+  std::string server_name;      // empty: none is said
+};
+
 struct LoadOptions {
   std::string target = "127.0.0.1:2525";
   uint32_t connections = 50;  // all threads together
@@ -20,6 +32,7 @@ struct LoadOptions {
   bool pipelining = true;                // where the server offers it
   std::string rcpt = "load@example.test";
   std::string mail_from = "load@example.test";  // "<>": the null reverse-path
+  LoadTlsOptions tls;
   uint32_t threads = 1;
   bool json = false;
   bool quiet = false;

@@ -29,6 +29,7 @@ std::string in_angle_brackets(const std::string& path) {
 LoadPlan::LoadPlan(const LoadOptions& load_options)
     : options(load_options),
       ehlo("EHLO load.mailrace.invalid\r\n"),
+      starttls("STARTTLS\r\n"),
       mail_command("MAIL FROM:" + in_angle_brackets(options.mail_from) + "\r\n"),
       rcpt_command("RCPT TO:" + in_angle_brackets(options.rcpt) + "\r\n"),
       data_command("DATA\r\n"),

@@ -19,6 +19,7 @@ struct LoadPlan {
   sockaddr_storage address{};
   socklen_t address_size = 0;
   std::string ehlo;
+  std::string starttls;
   std::string mail_command;
   std::string rcpt_command;
   std::string data_command;

@@ -10,8 +10,8 @@
 namespace mailrace::tools {
 namespace {
 
-constexpr const char* kErrorNames[kLoadErrorCount] = {"connect", "closed", "unexpected_reply",
-                                                      "malformed_reply", "timeout"};
+constexpr const char* kErrorNames[kLoadErrorCount] = {
+    "connect", "closed", "unexpected_reply", "malformed_reply", "timeout", "tls"};
 
 struct Quantile {
   const char* name;
@@ -68,6 +68,14 @@ std::string json_object(AddMembers&& add_members) {
   return text;
 }
 
+std::string quantiles_json(const core::Histogram& times_ns) {
+  return json_object([&](JsonLine& line) {
+    for (const Quantile& quantile : kQuantiles) {
+      line.raw(quantile.name, format("%.6f", milliseconds_at(times_ns, quantile.per_mille)));
+    }
+  });
+}
+
 }  // namespace
 
 double LoadReport::messages_per_second() const noexcept {
@@ -104,6 +112,14 @@ std::string report_text(const LoadReport& report) {
         format(" %s %.3f ms", quantile.name, milliseconds_at(stats.latency_ns, quantile.per_mille));
   }
   text += ", end of data to reply\n";
+  if (stats.handshakes > 0) {
+    text += format(
+        "TLS        %llu handshakes, %llu of them resumed, %.1f/s, p50 %.3f ms, p99 %.3f ms\n",
+        static_cast<unsigned long long>(stats.handshakes),
+        static_cast<unsigned long long>(stats.resumed),
+        per_second(double(stats.handshakes), report.elapsed),
+        milliseconds_at(stats.handshake_ns, 500), milliseconds_at(stats.handshake_ns, 990));
+  }
   text += "replies    " + replies_text(stats) + "\n";
   text += "errors     " + errors_text(stats) + "\n";
   text += format("generator  %.5f ms CPU per message\n", report.cpu_ms_per_message());
@@ -112,12 +128,7 @@ std::string report_text(const LoadReport& report) {
 
 std::string report_json(const LoadReport& report, const LoadOptions& options) {
   const LoadStats& stats = report.stats;
-  const std::string latency = json_object([&](JsonLine& line) {
-    for (const Quantile& quantile : kQuantiles) {
-      line.raw(quantile.name,
-               format("%.6f", milliseconds_at(stats.latency_ns, quantile.per_mille)));
-    }
-  });
+  const std::string latency = quantiles_json(stats.latency_ns);
   const std::string replies = json_object([&](JsonLine& line) {
     for (size_t code = 0; code < stats.replies.size(); ++code) {
       if (stats.replies[code] > 0) line.number(std::to_string(code), stats.replies[code]);
@@ -139,6 +150,9 @@ std::string report_json(const LoadReport& report, const LoadOptions& options) {
       .raw("errors", errors)
       .text("first_error", stats.first_error)
       .raw("generator_cpu_ms_per_message", format("%.6f", report.cpu_ms_per_message()))
+      .number("tls_handshakes", stats.handshakes)
+      .number("tls_resumed", stats.resumed)
+      .raw("tls_handshake_ms", quantiles_json(stats.handshake_ns))
       .number("connections_opened", stats.connections)
       .number("connections", uint64_t{options.connections})
       .number("threads", uint64_t{options.threads})

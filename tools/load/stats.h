@@ -19,18 +19,22 @@ enum class LoadError : uint8_t {
   unexpected_reply,  // another code than the one that goes on
   malformed_reply,   // no SMTP
   timeout,           // no reply in time; ends the run
+  tls,               // no handshake, or a record that does not check
 };
-inline constexpr size_t kLoadErrorCount = 5;
+inline constexpr size_t kLoadErrorCount = 6;
 
 struct LoadStats {
   uint64_t messages = 0;     // acknowledged with 250
   uint64_t bytes = 0;        // of mail data of these
   uint64_t connections = 0;  // that were greeted
+  uint64_t handshakes = 0;   // of TLS
+  uint64_t resumed = 0;      // of these
   core::Instant last_reply{};
   std::array<uint64_t, 600> replies{};  // by code
   std::array<uint64_t, kLoadErrorCount> errors{};
   std::string first_error;  // one line; empty if there was none
   core::Histogram latency_ns;
+  core::Histogram handshake_ns;  // from the ClientHello to its end
 
   void count_error(LoadError error, std::string text) {
     ++errors[size_t(error)];

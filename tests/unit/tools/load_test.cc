@@ -335,7 +335,7 @@ TEST(LoadReport, JsonHasWhatWasCounted) {
   const std::string json = report_json(report, LoadOptions());
   for (const char* part :
        {"\"messages\":4,", "\"messages_per_second\":2.000,", "\"megabytes_per_second\":1.000,",
-        "\"p50\":0.000040,", "\"replies\":{\"250\":12},", "\"timeout\":1}",
+        "\"p50\":0.000040,", "\"replies\":{\"250\":12},", "\"timeout\":1,\"tls\":0}",
         "\"first_error\":\"RCPT: \\\"quoted\\\"\"", "\"generator_cpu_ms_per_message\":0.250000,"}) {
     EXPECT_NE(json.find(part), std::string::npos) << part << " is not in " << json;
   }
