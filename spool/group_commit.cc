@@ -6,9 +6,9 @@
 // one sync of the file that was written to last covers all that landed before it.
 //
 // A file goes on taking writes when it has lost its name. So names are looked at behind each write,
-// and behind each sync, before anybody is told: of the file that was written to, and of the one
-// where the oldest mail began that ends in the write. Segments between these two are not looked at;
-// who takes a directory away takes the last one as well.
+// and behind each sync, before anybody is told: of the file that was written to, and of all before
+// it, back to the one where the oldest mail began that ends in the write. Nobody else may take one
+// of these away: retention keeps what is behind the beginning of a mail that has not ended.
 #include "spool/group_commit.h"
 
 #include "core/base/check.h"
@@ -141,6 +141,7 @@ bool GroupCommit::ensure_segment(core::Instant now, core::WallTime wall) noexcep
     segment->synced = kSegmentHeadBytes;
     segment->sequence = 0;
     index_.begin(ready.number);
+    trail_.note(ready.number);
     segment->flights = 0;
     current_ = segment;
   }
@@ -229,13 +230,24 @@ void GroupCommit::place(Chunk& chunk, Flight& flight) noexcept {
   if (chunk.ends_mail) {
     --queued_commits_;
     flight.ends_disk_mail |= chunk.durability == Durability::disk;
-    flight.first_segment = std::min(flight.first_segment, index_.first_segment(chunk));
+    note_mail(chunk, flight);
   }
   queued_bytes_ -= chunk.bytes;
   add_piece(flight, {chunk.octets, chunk.bytes});
   MAILRACE_CHECK(chunk.end_offset > written_);
   written_ = chunk.end_offset;  // not a sum: octets between may have been dropped
   flight.chunks.push(chunk);
+}
+
+// The end of a mail that nobody could say any more which files it lies in is written all the same:
+// a copy too many is better than an index that does not count it.
+void GroupCommit::note_mail(const Chunk& chunk, Flight& flight) noexcept {
+  const uint64_t first = index_.first_segment(chunk);
+  if (trail_.covers(first)) {
+    flight.first_segment = std::min(flight.first_segment, first);
+    return;
+  }
+  events_.lost(events_.context, chunk, core::fail(core::Errc::busy, "spool.mail_segments").value());
 }
 
 void GroupCommit::add_piece(Flight& flight, const iovec& piece) noexcept {
@@ -387,11 +399,14 @@ const char* GroupCommit::path_of(uint64_t number) noexcept {
   return path_.c_str();
 }
 
-// Whether a restart would find the segment, and the one where the oldest of its mails began.
+// Whether a restart would find the segment, and those from the one on where the oldest of its mails
+// began. Of the older ones only the name is known.
 int GroupCommit::check_names(const Segment& segment, uint64_t first) noexcept {
   const uint64_t number = segment.key.generation();
-  const int older = first < number ? files_.check_name({}, path_of(first)) : 0;
-  return older < 0 ? older : files_.check_name(segment.file, path_of(number));
+  return trail_.visit_from(std::min(first, number), [&](uint64_t used) {
+    const core::FileHandle file = used == number ? segment.file : core::FileHandle{};
+    return files_.check_name(file, path_of(used));
+  });
 }
 
 // What was reported stays where it is: the file may have been renamed, or come back.

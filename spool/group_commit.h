@@ -10,6 +10,7 @@
 #include "spool/record.h"
 #include "spool/segment_index.h"
 #include "spool/segment_maker.h"
+#include "spool/segment_trail.h"
 
 #include <array>
 #include <cstdint>
@@ -69,8 +70,8 @@ struct GroupCommitEvents {
 /// SyncPolicy::with_each_write. A chunk's place in a segment is chosen when its write starts. A
 /// segment is written to only when all writes to the one before it have ended, and if one of them
 /// failed, when the cut is stable: a segment with records vouches for the end of the one before it.
-/// Neither offset moves before it was seen that the file still has its name: what was written to a
-/// file that somebody has removed is lost.
+/// Neither offset moves before it was seen that the files still have their names: what was written
+/// to a file that somebody has removed is lost.
 /// source: spool/README.md
 class GroupCommit {
  public:
@@ -174,6 +175,7 @@ class GroupCommit {
   void place(Chunk& chunk, Flight& flight) noexcept;
   bool place_chunks(Flight& flight) noexcept;
   bool place_index(Flight& flight) noexcept;
+  void note_mail(const Chunk& chunk, Flight& flight) noexcept;
   void add_piece(Flight& flight, const iovec& piece) noexcept;
   void add_mark(Flight& flight, uint64_t end) noexcept;
   void add_long_mark(Flight& flight) noexcept;
@@ -221,6 +223,7 @@ class GroupCommit {
   std::array<Segment, kFlights + 4> segments_;
   Segment* current_ = nullptr;
   SegmentIndex index_;           // of the segment that was written to last
+  SegmentTrail trail_;
   std::vector<std::byte> fill_;  // its long mark
 
   // SyncPolicy::behind_writes: one at a time; who lands meanwhile shares the next one.

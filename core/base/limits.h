@@ -282,6 +282,9 @@ inline constexpr uint64_t kSegmentBytesDefault = 256ull << 20;  // --segment-siz
 inline constexpr uint64_t kSegmentBytesFloor = 1ull << 20;
 inline constexpr uint64_t kSegmentBytesCeiling = 64ull << 30;
 static_assert(kSegmentBytesFloor >= 16 * kChunkBytes);
+/// Segments that a worker begins while a mail is received. One that takes longer is refused, for
+/// then nobody knows any more which files it lies in.
+inline constexpr size_t kMailSegmentsMax = 4096;
 /// What may stay allocated behind a seal: less is not worth a change of the file's length.
 inline constexpr uint64_t kSealedRestBytesMax = 3 * kChunkBytes;
 /// Mails that the index of a segment names: those of 256 MiB of 4 KiB mails. Of further ones the

@@ -93,13 +93,12 @@ BREAKS = (
              "files_.truncate(segment.cut, segment.file, segment.capacity);"),)),
     Break("a file that lost its name is written to like any other", (
         Edit("spool/group_commit.cc",
-             "  return older < 0 ? older : files_.check_name(segment.file, path_of(number));",
-             "  return older;"),)),
-    Break("a mail's first segment may be gone", (
-        Edit("spool/group_commit.cc",
-             "const int older = first < number ? files_.check_name({}, path_of(first)) : 0;",
-             "const int older = first > number ? files_.check_name({}, path_of(first)) : 0;"),),
-          target="spool_unit_test", tests="GroupCommitTest.*"),
+             "    return files_.check_name(file, path_of(used));",
+             "    return used == number ? 0 : files_.check_name(file, path_of(used));"),)),
+    Break("the earlier segments of a mail may be gone", (
+        Edit("spool/group_commit.cc", "trail_.visit_from(std::min(first, number), ",
+             "trail_.visit_from(std::max(first, number), "),),
+          tests="*SomebodyTookAway"),
     Break("a writer goes to a directory that nobody has looked at", (
         Edit("spool/segment_maker.cc", "  if (lost_) return;\n", ""),),
           target="spool_unit_test", tests="SegmentMakerTest.*"),

@@ -129,8 +129,9 @@ void WriterSim::choose_stall() {
   profile_.stalls = false;
 }
 
-// As retention does: a sealed segment of full length, none of whose mails goes on elsewhere, is
-// given back to the writer. What is in it need not be found any more.
+// As retention does: a sealed segment of full length, none of whose mails goes on elsewhere, and
+// that no unfinished mail goes over, is given back to the writer. What is in it need not be found
+// any more.
 void WriterSim::recycle_one() {
   std::map<uint64_t, std::set<uint64_t>> mails;  // by segment
   std::map<uint64_t, uint32_t> segments;         // by mail: in how many it has records
@@ -150,11 +151,17 @@ void WriterSim::recycle_one() {
     const bool whole = octets.size() == profile_.segment_bytes && reader.outcome().damages == 0;
     if (whole && reader.outcome().end == spool::SegmentEnd::sealed) sealed.insert(*number);
   }
+  const auto is_open = [this](uint64_t mail_id) { return !is_finished(mail_id); };
+  for (const auto& [number, in_it] : mails) {
+    if (std::ranges::none_of(in_it, is_open)) continue;
+    sealed.erase(sealed.lower_bound(number), sealed.end());
+    break;
+  }
   // The newest stays: it tells a recovery which mail ids were given out.
   if (!sealed.empty()) sealed.erase(std::prev(sealed.end()));
   for (const uint64_t number : sealed) {
     const bool finished = std::ranges::all_of(mails[number], [&](uint64_t mail_id) {
-      return segments[mail_id] == 1 && is_finished(mail_id);
+      return segments[mail_id] == 1;
     });
     if (!finished || !writer_->recycle(number)) continue;
     const std::string path = std::string(kSimWorker) + "/" + spool::segment_file_name(number);
@@ -165,13 +172,15 @@ void WriterSim::recycle_one() {
   }
 }
 
-// The directory goes, or is another one from now on, or loses the segment that is written to or the
-// one made ahead. What was promised until now may go with it; what is promised later may not.
+// The directory goes, or is another one from now on, or loses one of its segments, which most times
+// is the one that is written to or the one made ahead. What was promised until now may go with it;
+// what is promised later may not.
 void WriterSim::vanish() {
   const std::vector<std::string> names = files_->names_in(kSimWorker);
   const bool one = !names.empty() && chance(500);
   if (one) {
-    const size_t from_end = 1 + random_.below(std::min<size_t>(names.size(), 2));
+    const size_t newest = chance(500) ? std::min<size_t>(names.size(), 2) : names.size();
+    const size_t from_end = 1 + random_.below(newest);
     files_->remove_now(std::string(kSimWorker) + "/" + names[names.size() - from_end]);
   } else {
     files_->remove_directory_now(kSimWorker);

@@ -82,6 +82,42 @@ TEST_F(GroupCommitTest, NothingIsReportedOfAMailWhoseFirstSegmentIsGone) {
   EXPECT_THAT(lost_, ElementsAre(1));
 }
 
+TEST_F(GroupCommitTest, NothingIsReportedOfAMailThatHasLostASegmentInTheMiddle) {
+  open({.segment_bytes = kSmallSegment, .commit_bytes = 1});
+  append(1, /*ends_mail=*/false);
+  for (int i = 0; i < 12; ++i) append(2, /*ends_mail=*/false, 13);
+  settle();
+  ASSERT_TRUE(files_.cached().contains("worker/" + segment_file_name(3)));
+  files_.remove_now("worker/" + segment_file_name(2));
+  append(3);
+  settle();
+  EXPECT_EQ(log_->losses(), 0u) << "that one lies in the last one alone";
+  append(1);
+  settle();
+  EXPECT_EQ(log_->losses(), 1u);
+  EXPECT_THAT(lost_, ElementsAre(1));
+}
+
+TEST_F(GroupCommitTest, AMailOverMoreSegmentsThanAreKnownIsLost) {
+  open({.segment_bytes = kSmallSegment, .commit_bytes = 1});
+  append(1, /*ends_mail=*/false);
+  for (uint64_t number = 2; number <= core::kMailSegmentsMax + 1;) {
+    append(2, /*ends_mail=*/false, 13);
+    settle();
+    if (!files_.cached().contains("worker/" + segment_file_name(number))) continue;
+    if (number > 2) files_.remove_now("worker/" + segment_file_name(number - 2));
+    ++number;
+  }
+  for (int i = 0; i < 6; ++i) append(2, /*ends_mail=*/false, 13);
+  settle();
+  append(1);
+  append(3);
+  settle();
+  EXPECT_THAT(lost_, ElementsAre(1));
+  EXPECT_EQ(log_->losses(), 0u) << "nothing is wrong with the spool";
+  EXPECT_EQ(log_->durable(), log_->appended());
+}
+
 TEST_F(GroupCommitTest, ClosesWithoutADirectory) {
   for (const bool writes : {false, true}) {
     open(kManyWrites);
