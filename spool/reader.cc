@@ -54,15 +54,18 @@ SegmentReader::SegmentReader(core::Disk& disk, core::FileHandle file, ReaderOpti
 core::Octets SegmentReader::window(uint64_t offset, size_t bytes) {
   const bool inside = offset >= buffer_offset_ && offset + bytes <= buffer_offset_ + buffer_bytes_;
   if (!inside) fill(offset, bytes);
-  return core::Octets(buffer_).first(buffer_bytes_).subspan(size_t(offset - buffer_offset_));
+  return core::Octets(buffer_.get(), buffer_bytes_).subspan(size_t(offset - buffer_offset_));
 }
 
 void SegmentReader::fill(uint64_t offset, size_t bytes) {
   const size_t wanted = std::max(bytes, read_ahead_bytes_);
   read_ahead_bytes_ = std::min(2 * read_ahead_bytes_, core::kReaderBufferBytes);
-  if (buffer_.size() < wanted) buffer_.resize(wanted);
+  if (buffer_capacity_ < wanted) {
+    buffer_ = std::make_unique_for_overwrite<std::byte[]>(wanted);
+    buffer_capacity_ = wanted;
+  }
   buffer_offset_ = offset;
-  const auto target = core::MutableOctets(buffer_).first(wanted);
+  const core::MutableOctets target(buffer_.get(), wanted);
   const auto read = disk_.read(file_, offset, target);
   buffer_bytes_ = read ? *read : fill_by_block(offset, target);
   MAILRACE_CHECK(buffer_bytes_ <= wanted);

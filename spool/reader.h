@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -135,7 +136,8 @@ class SegmentReader {
   ReaderOptions options_;
   SegmentKey key_;
 
-  std::vector<std::byte> buffer_;
+  std::unique_ptr<std::byte[]> buffer_;
+  size_t buffer_capacity_ = 0;
   size_t read_ahead_bytes_ = 32 << 10;  // doubles up to kReaderBufferBytes: many segments are short
   uint64_t buffer_offset_ = 0;
   size_t buffer_bytes_ = 0;

@@ -22,7 +22,9 @@ IndexEntry decode_index_entry(const std::byte* source) noexcept {
 }
 
 SegmentIndex::SegmentIndex()
-    : entries_(core::kIndexEntriesMax * kIndexEntryBytes), first_segments_(core::kOpenMailsMax) {}
+    : entries_(
+          std::make_unique_for_overwrite<std::byte[]>(core::kIndexEntriesMax * kIndexEntryBytes)),
+      first_segments_(core::kOpenMailsMax) {}
 
 void SegmentIndex::begin(uint64_t number) noexcept {
   number_ = number;
@@ -58,8 +60,7 @@ std::array<iovec, 2> SegmentIndex::next_record(const SegmentKey& key, uint64_t s
   const size_t entries = std::min(seal_.index_entries - placed_, core::kIndexRecordEntries);
   MAILRACE_CHECK(entries > 0);
   if (placed_ == 0) seal_.index_at = offset;
-  const auto body =
-      core::MutableOctets(entries_).subspan(placed_ * kIndexEntryBytes, entries * kIndexEntryBytes);
+  const core::MutableOctets body(&entries_[placed_ * kIndexEntryBytes], entries * kIndexEntryBytes);
   Header& header = headers_[placed_ / core::kIndexRecordEntries];
   encode_record(header, RecordType::index, 0, body);
   place_record(header.data(), key, sequence);

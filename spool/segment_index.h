@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace mailrace::spool {
@@ -70,8 +71,8 @@ class SegmentIndex {
 
   uint64_t number_ = 0;
   SealBody seal_;
-  size_t placed_ = 0;               // entries in records that were taken
-  std::vector<std::byte> entries_;  // kIndexEntriesMax
+  size_t placed_ = 0;                     // entries in records that were taken
+  std::unique_ptr<std::byte[]> entries_;  // kIndexEntriesMax
   std::array<Header, kIndexRecordsMax> headers_{};
   std::vector<uint64_t> first_segments_;  // by mail slot, of mails that have begun
 };

@@ -20,10 +20,16 @@ void put(std::vector<std::byte>& target, uint64_t offset, core::Octets octets) {
   if (!octets.empty()) std::memcpy(target.data() + offset, octets.data(), octets.size());
 }
 
-std::vector<std::byte> sector_of(const std::vector<std::byte>& source, uint64_t sector) {
+core::Octets sector_of(const std::vector<std::byte>& source, uint64_t sector) {
   const uint64_t from = std::min<uint64_t>(sector * kSectorBytes, source.size());
-  const uint64_t to = std::min<uint64_t>(from + kSectorBytes, source.size());
-  return {source.begin() + std::ptrdiff_t(from), source.begin() + std::ptrdiff_t(to)};
+  const uint64_t bytes = std::min<uint64_t>(kSectorBytes, source.size() - from);
+  return core::Octets(source).subspan(from, bytes);
+}
+
+// With memcmp, for the compiler compares one octet at a time.
+bool are_equal(core::Octets one, core::Octets other) {
+  return one.size() == other.size() &&
+         (one.empty() || std::memcmp(one.data(), other.data(), one.size()) == 0);
 }
 
 void copy_sector(const std::vector<std::byte>& source, std::vector<std::byte>& target,
@@ -129,7 +135,8 @@ SimFile::Operation& SimFile::start_sync(core::FileOp& op, core::FileHandle handl
   Operation& operation = start_on(op, Kind::sync, handle);
   const File& file = file_of(operation);
   for (const uint64_t sector : file.dirty) {
-    operation.sectors.emplace(sector, sector_of(file.cached, sector));
+    const core::Octets octets = sector_of(file.cached, sector);
+    operation.sectors.try_emplace(sector, octets.begin(), octets.end());
   }
   return operation;
 }
@@ -427,7 +434,7 @@ void SimFile::carry_out_sync(const Operation& operation, bool good) {
     if (!file.dirty.contains(sector)) continue;  // cut off, or written with a sync of its own
     if (good || chance(500)) put(file.stable, sector * kSectorBytes, octets);
     // Written once more meanwhile: only what it held then is stable.
-    if (sector_of(file.cached, sector) == octets) file.dirty.erase(sector);
+    if (are_equal(sector_of(file.cached, sector), octets)) file.dirty.erase(sector);
   }
 }
 

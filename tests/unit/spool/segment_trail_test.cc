@@ -14,10 +14,12 @@ using testing::IsEmpty;
 
 std::vector<uint64_t> from(const SegmentTrail& trail, uint64_t first) {
   std::vector<uint64_t> numbers;
-  EXPECT_EQ(trail.visit_from(first, [&](uint64_t number) {
-    numbers.push_back(number);
-    return 0;
-  }), 0);
+  EXPECT_EQ(trail.visit_from(first,
+                             [&](uint64_t number) {
+                               numbers.push_back(number);
+                               return 0;
+                             }),
+            0);
   return numbers;
 }
 
@@ -35,10 +37,12 @@ TEST(SegmentTrail, StopsAtTheFirstAnswer) {
   SegmentTrail trail;
   for (const uint64_t number : {1, 2, 3}) trail.note(number);
   int calls = 0;
-  EXPECT_EQ(trail.visit_from(1, [&](uint64_t number) {
-    ++calls;
-    return number == 2 ? -2 : 0;
-  }), -2);
+  EXPECT_EQ(trail.visit_from(1,
+                             [&](uint64_t number) {
+                               ++calls;
+                               return number == 2 ? -2 : 0;
+                             }),
+            -2);
   EXPECT_EQ(calls, 2);
 }
 
