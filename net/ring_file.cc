@@ -32,10 +32,6 @@ void RingFile::set_up() noexcept {
   if (write_buffers_) write_buffers_->register_with(ring_);
 }
 
-size_t RingFile::block_bytes() const noexcept {
-  return mode_ == core::WriteMode::direct ? core::kBlockBytes : 1;
-}
-
 void RingFile::tag(io_uring_sqe& sqe, uint32_t slot) noexcept {
   io_uring_sqe_set_data64(&sqe, Token{Op::file, 0, slot}.pack());
 }

@@ -27,7 +27,10 @@ class RingFile final : public core::FileIo {
   /// To be called once the ring is open, before the first operation.
   void set_up() noexcept;
 
-  size_t block_bytes() const noexcept override;
+  /// Whole blocks also through the page cache: of a page that is written in part the rest has to be
+  /// read first, and with the next write the disk gets it once more.
+  size_t block_bytes() const noexcept override { return core::kBlockBytes; }
+  bool is_cached() const noexcept override { return mode_ == core::WriteMode::buffered; }
 
   void create(core::FileOp& op, const char* path) override;
   void open(core::FileOp& op, const char* path) override;

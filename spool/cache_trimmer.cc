@@ -21,7 +21,7 @@ static_assert(kStepBytes >= core::kWriteBytesMax);  // a folio is not larger tha
 }  // namespace
 
 CacheTrimmer::CacheTrimmer(core::FileIo& files, bool write_back)
-    : files_(files), cached_(files.block_bytes() != core::kBlockBytes), write_back_(write_back) {
+    : files_(files), cached_(files.is_cached()), write_back_(write_back) {
   op_ = {&CacheTrimmer::on_dropped, this};
 }
 

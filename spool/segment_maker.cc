@@ -94,7 +94,7 @@ void SegmentMaker::start_new() noexcept {
 
 // One piece at a time: mail that is being written meanwhile comes first.
 void SegmentMaker::fill_on() noexcept {
-  const bool wanted = files_.block_bytes() == core::kBlockBytes;
+  const bool wanted = !files_.is_cached();
   const uint64_t end = capacity_ - capacity_ % core::kBlockBytes;
   filled_up_ = filled_ == end;
   if (!wanted || hurried_ || filled_up_) return write_head();

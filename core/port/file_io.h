@@ -41,9 +41,12 @@ class FileIo {
  public:
   virtual ~FileIo() = default;
 
-  /// What the offset and the length of each write must be a multiple of: 1, or kBlockBytes where
-  /// writes bypass the page cache. The same throughout.
+  /// What the offset and the length of each write of a log must be a multiple of. The same
+  /// throughout.
   virtual size_t block_bytes() const noexcept = 0;
+
+  /// Whether writes go through the page cache. The same throughout.
+  virtual bool is_cached() const noexcept = 0;
 
   /// Creates `path` for writing; it must not exist. done(result): FileHandle::index or -errno.
   /// path   borrowed until done

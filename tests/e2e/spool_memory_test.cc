@@ -39,6 +39,7 @@ class StallingFile final : public core::FileIo {
       : real_(real), stalled_(stalled) {}
 
   size_t block_bytes() const noexcept override { return real_.block_bytes(); }
+  bool is_cached() const noexcept override { return real_.is_cached(); }
   void create(core::FileOp& op, const char* path) override { real_.create(op, path); }
   void open(core::FileOp& op, const char* path) override { real_.open(op, path); }
   void rename(core::FileOp& op, const char* from, const char* to) override {

@@ -93,6 +93,7 @@ class SimFile final : public core::FileIo {
   size_t block = 1;  // what block_bytes() says; writes that do not keep to it are violations
 
   size_t block_bytes() const noexcept override { return block; }
+  bool is_cached() const noexcept override { return block == 1; }
 
   void create(core::FileOp& op, const char* path) override;
   void open(core::FileOp& op, const char* path) override;

@@ -91,7 +91,7 @@ TEST_F(RingFileTest, WritesPiecesBackToBackAndCuts) {
 TEST_F(RingFileTest, WritesBlocksPastThePageCache) {
   RingFile direct(ring_, core::WriteMode::direct);
   direct.set_up();
-  ASSERT_EQ(direct.block_bytes(), core::kBlockBytes);
+  ASSERT_FALSE(direct.is_cached());
   files_in_use_ = &direct;
   const std::string path = directory_.path() + "/file";
   direct.create(op_, path.c_str());
