@@ -76,7 +76,8 @@ std::vector<Flag> load_flags(LoadOptions& options) {
                                 {{"x25519", LoadTlsGroup::x25519},
                                  {"p-256", LoadTlsGroup::p256},
                                  {"x25519mlkem768", LoadTlsGroup::x25519mlkem768}},
-                                "the only group offered"),
+                                "the only group offered; in TLS 1.2, if there is another, P-256 "
+                                "behind it"),
       number_flag("tls-resume", &options.tls.resume_percent, "PERCENT", {0, 100},
                   "of the connections that resume a session by its ticket"),
       text_flag("tls-server-name", &options.tls.server_name, "HOST",

@@ -8,6 +8,7 @@
 #include "net/tls_wolfssl.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -37,12 +38,18 @@ int library_group(LoadTlsGroup group) noexcept {
 std::unique_ptr<LoadTls> LoadTls::make(const LoadTlsOptions& options) {
   std::unique_ptr<LoadTls> made(new LoadTls(options));
   const bool is_tls13 = options.version == LoadTlsVersion::tls13;
-  int group = library_group(options.group);
+  const int group = library_group(options.group);
   WOLFSSL_CTX* const context =
       wolfSSL_CTX_new(is_tls13 ? wolfTLSv1_3_client_method() : wolfTLSv1_2_client_method());
   made->context_ = context;
   if (context == nullptr || group == 0) return nullptr;
-  if (wolfSSL_CTX_set_groups(context, &group, 1) != WOLFSSL_SUCCESS) return nullptr;
+  // In TLS 1.2 the groups also are the curves of certificates that the client takes (RFC 8422
+  // section 5.1.1).
+  std::array<int, 2> groups = {group, WOLFSSL_ECC_SECP256R1};
+  const int group_count = is_tls13 || group == groups.back() ? 1 : 2;
+  if (wolfSSL_CTX_set_groups(context, groups.data(), group_count) != WOLFSSL_SUCCESS) {
+    return nullptr;
+  }
   wolfSSL_CTX_set_verify(context, WOLFSSL_VERIFY_NONE, nullptr);
   wolfSSL_CTX_UseSessionTicket(context);
   wolfSSL_CTX_set_group_messages(context);
