@@ -11,6 +11,8 @@ import pathlib
 import subprocess
 
 FETCH_TIMEOUT_S = 300
+# Chains of two certificates and their keys: ecdsa, rsa.
+CERTIFICATES = pathlib.Path(__file__).resolve().parents[2] / "tests" / "data" / "tls"
 UID = 62_000  # of the first user of a private machine
 
 POSTFIX_MAIN = """
@@ -32,6 +34,13 @@ smtpd_client_restrictions = static:HOLD
 smtpd_client_connection_count_limit = 0
 message_size_limit = 50000000
 default_process_limit = 1000
+"""
+POSTFIX_TLS_MAIN = """
+smtpd_tls_security_level = may
+smtpd_tls_chain_files = {certificates}/{certificate}.key, {certificates}/{certificate}.pem
+"""
+POSTFIX_TLS_MASTER = """
+tlsmgr    unix - - n 1000? 1 tlsmgr
 """
 POSTFIX_MASTER = """
 127.0.0.1:{port} inet n - n - - smtpd
@@ -79,6 +88,7 @@ class Peer:
 
     packages = ()
     users = ()
+    certificate = ""
     writable = ()  # directories of the machine that are its own
 
     def __init__(self, cache, directory, port):
@@ -90,8 +100,9 @@ class Peer:
     def write(self, name, text):
         path = self.directory / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(text.format(directory=self.directory, port=self.port).lstrip(),
-                        encoding="utf-8")
+        path.write_text(text.format(directory=self.directory, port=self.port,
+                                    certificates=CERTIFICATES, certificate=self.certificate)
+                        .lstrip(), encoding="utf-8")
 
     def make(self, name, user, mode=0o755):
         path = self.directory / name
@@ -119,12 +130,13 @@ class Postfix(Peer):
     title = "Postfix"
     packages = ("postfix",)
     users = ("postfix", "postdrop")
+    main, master = POSTFIX_MAIN, POSTFIX_MASTER
     run = 'exec /usr/lib/postfix/sbin/master -c "$2/config" -s'
 
     def configure(self):
         self.directory.chmod(0o755)
-        self.write("config/main.cf", POSTFIX_MAIN)
-        self.write("config/master.cf", POSTFIX_MASTER)
+        self.write("config/main.cf", self.main)
+        self.write("config/master.cf", self.master)
         self.make("data", "postfix", 0o700)
         (self.directory / "queue").mkdir()
         (self.directory / "queue" / "pid").mkdir()
@@ -133,6 +145,18 @@ class Postfix(Peer):
             self.make(f"queue/{name}", "postfix", 0o700)
         self.make("queue/public", "postfix", 0o710)
         self.make("queue/maildrop", "postfix", 0o730)
+
+
+class PostfixEcdsa(Postfix):
+    title = "Postfix, ECDSA"
+    certificate = "ecdsa"
+    main = POSTFIX_MAIN + POSTFIX_TLS_MAIN.lstrip()
+    master = POSTFIX_MASTER + POSTFIX_TLS_MASTER.lstrip()
+
+
+class PostfixRsa(PostfixEcdsa):
+    title = "Postfix, RSA"
+    certificate = "rsa"
 
 
 class Exim(Peer):
@@ -165,7 +189,8 @@ class OpenSmtpd(Peer):
         (self.directory / "lib/opensmtpd/empty").mkdir(parents=True)
 
 
-PEERS = {"postfix": Postfix, "exim": Exim, "opensmtpd": OpenSmtpd}
+PEERS = {"postfix": Postfix, "postfix-ecdsa": PostfixEcdsa, "postfix-rsa": PostfixRsa,
+         "exim": Exim, "opensmtpd": OpenSmtpd}
 
 
 def unpack(cache, packages):
