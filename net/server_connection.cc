@@ -58,22 +58,17 @@ ServerConnection::ServerConnection(Token self, WorkerContext& context,
       self_(self),
       stream_(context.ring, self, descriptor, context.buffers.group()),
       input_(context.held, self.slot),
+      replies_(context.session_blocks),
       session_(context.session, context.session_blocks, context.transaction_blocks),
       plaintext_(context.tls_kept_bytes),
       refused_(refused),
       clock_(context.connection.timeouts, context.now),
-      idle_since_(context.now) {
-  std::byte* const block = context.session_blocks.take();
-  MAILRACE_CHECK(block != nullptr);  // there is one for each slot
-  replies_.attach(block);
-}
+      idle_since_(context.now) {}
 
 ServerConnection::~ServerConnection() {
   committing_ = false;
   drop_mail();
   leave_handshake();
-  replies_.consume(replies_.pending().size());
-  context_.session_blocks.give(replies_.detach());
 }
 
 // --- the session's needs -------------------------------------------------------------------------

@@ -35,7 +35,7 @@ struct WorkerContext {
   BufferRing& buffers;
   HeldBuffers& held;
   TimerWheel& timers;
-  core::BlockPool& session_blocks;      // lines and replies
+  core::BlockPool& session_blocks;      // partial lines, and replies on their way
   core::BlockPool& transaction_blocks;  // recipients
   const core::SessionConfig& session;
   const core::RecipientDomains& domains;

@@ -8,7 +8,6 @@
 
 #include <benchmark/benchmark.h>
 
-#include <array>
 #include <string>
 #include <string_view>
 
@@ -25,15 +24,14 @@ struct Worker {
   core::SessionConfig config{{.hostname = "mx.bench.test"}};
   core::BlockPool lines{core::kSessionBlockBytes, 1};
   core::BlockPool transactions{core::kSessionBlockBytes, 1};
-  std::array<std::byte, core::kReplyBufferBytes> reply_memory;
+  core::BlockPool replies{core::kReplyBufferBytes, 1};
 };
 
 // One session, and a peer that takes every reply at once.
 class Session {
  public:
   explicit Session(Worker& worker) noexcept
-      : session_(worker.config, worker.lines, worker.transactions) {
-    out_.attach(worker.reply_memory.data());
+      : session_(worker.config, worker.lines, worker.transactions), out_(worker.replies) {
     (void)session_.start();
     (void)session_.resume(Verdict::accept(), out_);
   }

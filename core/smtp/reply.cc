@@ -56,17 +56,18 @@ static_assert(std::all_of(std::begin(kReplies), std::end(kReplies), [](const Rep
 
 }  // namespace
 
-std::byte* ReplyBuffer::detach() noexcept {
-  MAILRACE_CHECK(empty());
-  return reinterpret_cast<std::byte*>(std::exchange(memory_, nullptr));
+// returns where the next line goes
+char* ReplyBuffer::make_room() noexcept {
+  MAILRACE_CHECK(has_room());
+  if (memory_ == nullptr) memory_ = reinterpret_cast<char*>(blocks_.take());
+  MAILRACE_CHECK(memory_ != nullptr);
+  return memory_ + end_;
 }
 
 void ReplyBuffer::add(ReplyId id, std::string_view argument) noexcept {
-  MAILRACE_CHECK(attached());
-  MAILRACE_CHECK(has_room());
   const std::string_view text = reply_row(id).text;
   const Head& head = kHeads[size_t(id)];
-  char* const begin = memory_ + end_;
+  char* const begin = make_room();
   std::memcpy(begin, head.octets.data(), head.octets.size());
   // The last two octets of the line are kept for CRLF, even if the text is cut.
   TextBuilder line(begin + head.size, kReplyLineBytesMax - 2 - head.size);
@@ -78,17 +79,19 @@ void ReplyBuffer::add(ReplyId id, std::string_view argument) noexcept {
 }
 
 void ReplyBuffer::add_lines(std::string_view lines) noexcept {
-  MAILRACE_CHECK(attached());
-  MAILRACE_CHECK(has_room());
   MAILRACE_CHECK(lines.size() <= kReplyBytesMax);
-  std::memcpy(memory_ + end_, lines.data(), lines.size());
+  std::memcpy(make_room(), lines.data(), lines.size());
   end_ += lines.size();
 }
 
 void ReplyBuffer::consume(size_t size) noexcept {
   MAILRACE_CHECK(size <= end_ - begin_);
   begin_ += size;
-  if (begin_ == end_) begin_ = end_ = 0;
+  if (begin_ != end_) return;
+  begin_ = end_ = 0;
+  if (memory_ != nullptr) {
+    blocks_.give(reinterpret_cast<std::byte*>(std::exchange(memory_, nullptr)));
+  }
 }
 
 }  // namespace mailrace::core

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Replies on their way out: lines in a fixed buffer.
+// Replies on their way out: lines in a block that is only held while there are any.
 #pragma once
 
+#include "core/base/block_pool.h"
 #include "core/base/bytes.h"
 #include "core/base/limits.h"
 #include "core/smtp/replies.h"
@@ -11,17 +12,15 @@
 
 namespace mailrace::core {
 
-/// Reply lines in the order in which they are sent, in memory that somebody lends. What was sent is
-/// taken off by consume(); octets never move while a send may read them.
+/// Reply lines in the order in which they are sent. What was sent is taken off by consume(); octets
+/// never move while a send may read them.
 class ReplyBuffer {
  public:
-  ReplyBuffer() = default;
-
-  /// Lends `memory` (kReplyBufferBytes octets) until detach().
-  void attach(std::byte* memory) noexcept { memory_ = reinterpret_cast<char*>(memory); }
-  bool attached() const noexcept { return memory_ != nullptr; }
-  /// Takes the memory back. Requires: empty().
-  std::byte* detach() noexcept;
+  /// blocks   of at least kReplyBufferBytes octets, one for each buffer; outlives this
+  explicit ReplyBuffer(BlockPool& blocks) noexcept : blocks_(blocks) {}
+  ReplyBuffer(const ReplyBuffer&) = delete;
+  ReplyBuffer& operator=(const ReplyBuffer&) = delete;
+  ~ReplyBuffer() { consume(end_ - begin_); }
 
   /// Whether any reply fits. A session stops taking input while it does not.
   bool has_room() const noexcept { return end_ + kReplyBytesMax <= kReplyBufferBytes; }
@@ -42,6 +41,9 @@ class ReplyBuffer {
   void consume(size_t size) noexcept;
 
  private:
+  char* make_room() noexcept;
+
+  BlockPool& blocks_;
   char* memory_ = nullptr;
   size_t begin_ = 0;
   size_t end_ = 0;

@@ -7,6 +7,7 @@
 #include "core/base/text.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 namespace mailrace::tests {
@@ -50,9 +51,7 @@ SessionDriver::SessionDriver(SessionRules rules)
       config_(options_of(rules_)),
       lines_(core::kSessionBlockBytes, 1),
       transactions_(core::kSessionBlockBytes, rules_.transaction_blocks),
-      session_(config_, lines_, transactions_),
-      reply_memory_(std::make_unique<std::byte[]>(core::kReplyBufferBytes)) {
-  out_.attach(reply_memory_.get());
+      session_(config_, lines_, transactions_) {
   if (rules_.is_encrypted) session_.set_encrypted();
   Step step = session_.start(rules_.client);
   MAILRACE_CHECK(step.need == Need::verdict);

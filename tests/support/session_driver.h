@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <optional>
 #include <ostream>
 #include <span>
@@ -110,8 +109,8 @@ class SessionDriver {
   core::BlockPool lines_;
   core::BlockPool transactions_;
   core::ServerSession session_;
-  std::unique_ptr<std::byte[]> reply_memory_;
-  core::ReplyBuffer out_;
+  core::BlockPool replies_{core::kReplyBufferBytes, 1};
+  core::ReplyBuffer out_{replies_};
   std::optional<StoredMail> open_mail_;
   uint64_t mails_opened_ = 0;
   Transcript transcript_;

@@ -7,7 +7,6 @@
 
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <set>
 #include <string>
 
@@ -16,18 +15,10 @@ namespace {
 
 class Buffer {
  public:
-  Buffer() { out.attach(memory_.get()); }
-  ~Buffer() {
-    if (!out.attached()) return;
-    out.consume(out.pending().size());
-    EXPECT_EQ(out.detach(), memory_.get());
-  }
   std::string text() const { return std::string(as_text(out.pending())); }
 
-  ReplyBuffer out{};
-
- private:
-  std::unique_ptr<std::byte[]> memory_ = std::make_unique<std::byte[]>(kReplyBufferBytes);
+  BlockPool blocks{kReplyBufferBytes, 1};
+  ReplyBuffer out{blocks};
 };
 
 struct Codes {
@@ -171,14 +162,23 @@ TEST(ReplyBufferTest, OctetsDoNotMoveWhileSomeArePending) {
   EXPECT_TRUE(buffer.out.has_room());
 }
 
-TEST(ReplyBufferTest, GivesItsMemoryBack) {
-  std::byte memory[kReplyBufferBytes];
-  ReplyBuffer out;
-  EXPECT_FALSE(out.attached());
-  out.attach(memory);
-  EXPECT_TRUE(out.attached());
-  EXPECT_EQ(out.detach(), memory);
-  EXPECT_FALSE(out.attached());
+TEST(ReplyBufferTest, HoldsABlockOnlyWhileThereIsSomethingToSend) {
+  BlockPool blocks(kReplyBufferBytes, 1);
+  {
+    ReplyBuffer out(blocks);
+    EXPECT_EQ(blocks.free_count(), 1u);
+    for (int i = 0; i < 2; ++i) {
+      out.add(ReplyId::noop_ok);
+      EXPECT_EQ(blocks.free_count(), 0u);
+      out.consume(out.pending().size() - 1);
+      EXPECT_EQ(blocks.free_count(), 0u);
+      out.consume(1);
+      EXPECT_EQ(blocks.free_count(), 1u);
+    }
+    out.add_lines("250 x\r\n");
+    EXPECT_EQ(blocks.free_count(), 0u);
+  }
+  EXPECT_EQ(blocks.free_count(), 1u);
 }
 
 TEST(ReplyBufferDeathTest, RefusesWhatDoesNotFit) {
@@ -187,7 +187,6 @@ TEST(ReplyBufferDeathTest, RefusesWhatDoesNotFit) {
   EXPECT_DEATH(buffer.out.add(ReplyId::noop_ok), "check failed");
   EXPECT_DEATH(buffer.out.add_lines("x"), "check failed");
   EXPECT_DEATH(buffer.out.consume(kReplyBufferBytes + 1), "check failed");
-  EXPECT_DEATH(buffer.out.detach(), "check failed");
 }
 
 TEST(DefectOfRepliesTest, FindsWhatIsWrong) {

@@ -398,9 +398,8 @@ INSTANTIATE_TEST_SUITE_P(Rfc2920, GroupTest, testing::ValuesIn(kGroups),
 // The row that a reply was made from.
 std::optional<ReplyId> row_of(std::string_view reply) {
   for (const ReplyRow& row : kReplies) {
-    std::byte memory[kReplyBufferBytes];
-    ReplyBuffer out;
-    out.attach(memory);
+    BlockPool replies(kReplyBufferBytes, 1);
+    ReplyBuffer out(replies);
     const bool names_mail = row.id == ReplyId::mail_accepted;
     const auto queue_id = format_queue_id(1);
     // A count of octets is as it is in the reply.

@@ -176,7 +176,6 @@ TEST(SessionErrorsTest, AreCountedForTheLog) {
 class DelayedSession {
  public:
   DelayedSession() {
-    out.attach(memory_);
     (void)session.start();
     (void)session.resume(Verdict::accept(), out);
     (void)take();
@@ -191,10 +190,10 @@ class DelayedSession {
   SessionConfig config_{{.hostname = "mx.test", .error_delay = seconds(5)}};
   BlockPool lines_{kSessionBlockBytes, 1};
   BlockPool transactions_{kSessionBlockBytes, 1};
-  std::byte memory_[kReplyBufferBytes];
+  BlockPool replies_{kReplyBufferBytes, 1};
 
  public:
-  ReplyBuffer out{};
+  ReplyBuffer out{replies_};
   ServerSession session{config_, lines_, transactions_};
 };
 

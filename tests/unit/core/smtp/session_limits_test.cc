@@ -259,9 +259,8 @@ TEST(SessionLimitsTest, NoBlockAtAllForRecipients) {
   BlockPool transactions(kSessionBlockBytes, 1);
   std::byte* const taken = transactions.take();
   const SessionConfig config({.hostname = "mx.test", .message_bytes_max = 1000});
-  std::byte memory[kReplyBufferBytes];
-  ReplyBuffer out;
-  out.attach(memory);
+  BlockPool replies(kReplyBufferBytes, 1);
+  ReplyBuffer out(replies);
   ServerSession session(config, lines, transactions);
   (void)session.start();
   (void)session.resume(Verdict::accept(), out);
@@ -536,7 +535,6 @@ TEST(SessionOutputTest, InputWaitsForRoomAndNothingIsLost) {
 class StuckSession {
  public:
   StuckSession() {
-    out.attach(memory_);
     (void)session.start();
     (void)session.resume(Verdict::accept(), out);
   }
@@ -552,10 +550,10 @@ class StuckSession {
   SessionConfig config_{{.hostname = std::string(kDomainBytesMax, 'm'), .message_bytes_max = 1000}};
   BlockPool lines_{kSessionBlockBytes, 1};
   BlockPool transactions_{kSessionBlockBytes, 1};
-  std::byte memory_[kReplyBufferBytes];
+  BlockPool replies_{kReplyBufferBytes, 1};
 
  public:
-  ReplyBuffer out{};
+  ReplyBuffer out{replies_};
   ServerSession session{config_, lines_, transactions_};
 };
 
@@ -623,10 +621,9 @@ TEST(SessionTest, GivesItsBlocksBack) {
   const SessionConfig config({.hostname = "mx.test", .message_bytes_max = 1000});
   BlockPool lines(kSessionBlockBytes, 1);
   BlockPool transactions(kSessionBlockBytes, 2);
-  std::byte memory[kReplyBufferBytes];
+  BlockPool replies(kReplyBufferBytes, 1);
   {
-    ReplyBuffer out;
-    out.attach(memory);
+    ReplyBuffer out(replies);
     ServerSession session(config, lines, transactions);
     (void)session.start();
     (void)session.resume(Verdict::accept(), out);

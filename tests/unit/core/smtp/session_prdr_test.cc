@@ -161,9 +161,8 @@ TEST(PrdrSessionTest, WithoutABlockMailHasToComeLater) {
   BlockPool lines(kSessionBlockBytes, 1);
   BlockPool transactions(kSessionBlockBytes, 1);
   std::byte* const taken = transactions.take();
-  std::byte memory[kReplyBufferBytes];
-  ReplyBuffer out;
-  out.attach(memory);
+  BlockPool replies(kReplyBufferBytes, 1);
+  ReplyBuffer out(replies);
   ServerSession session(config, lines, transactions);
   (void)session.start();
   (void)session.resume(Verdict::accept(), out);
