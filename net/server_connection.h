@@ -19,7 +19,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string_view>
 
 namespace mailrace::net {
@@ -144,8 +143,8 @@ class ServerConnection {
 
   core::Endpoint peer_;    // whom the session is with: as below, or as XCLIENT has it
   core::Endpoint origin_;  // the socket's peer, or the PROXY header's
-  std::optional<core::ProxyHeader> proxy_header_;  // Stage::proxy_header
-  sockaddr_in6 peer_name_{};                       // filled in by the kernel
+  std::unique_ptr<core::ProxyHeader> proxy_header_;  // Stage::proxy_header
+  sockaddr_in6 peer_name_{};                         // filled in by the kernel
   core::MailHandle mail_;
   bool mail_open_ = false;
   bool committing_ = false;     // the sink will report, whatever becomes of the connection

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <memory>
 #include <utility>
 
 namespace mailrace::net {
@@ -49,7 +50,7 @@ void ServerConnection::on_peer_name(int result) noexcept {
   if (is_proxy && context_.draining) return end();
   stream_.receive();
   if (!is_proxy) return begin_session();
-  proxy_header_.emplace();
+  proxy_header_ = std::make_unique<core::ProxyHeader>();
   context_.timers.set(self_.slot, context_.now + context_.connection.timeouts.proxy_header);
 }
 

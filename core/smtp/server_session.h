@@ -20,6 +20,7 @@
 #include "core/smtp/xclient.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -154,7 +155,7 @@ class ServerSession {
   uint32_t early_talk() const noexcept { return early_talk_; }
 
   /// What the last XCLIENT said. Requires: Question::xclient is open.
-  const Xclient& xclient() const noexcept { return xclient_; }
+  const Xclient& xclient() const noexcept { return *xclient_; }
 
   const Refusals& refusals() const noexcept { return refusals_; }
   void clear_refusals() noexcept { refusals_ = {}; }
@@ -238,7 +239,7 @@ class ServerSession {
   bool group_ended_ = false;  // by the last command: what follows it came too early
   bool has_more_ = false;     // octets came together with the command being executed, behind it
   ClientRules client_;
-  Xclient xclient_;
+  std::unique_ptr<Xclient> xclient_;  // Question::xclient is open
   uint32_t early_talk_ = 0;
 
   // The mail that was opened.
