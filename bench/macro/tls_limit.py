@@ -38,12 +38,18 @@ def run(scenario, side, arguments):
     if benchmark.get("error_occurred"):
         raise RuntimeError(f"{name}: {benchmark['error_message']}")
     milliseconds = benchmark["real_time"] / 1e6
-    return {"rate": 1e3 / milliseconds, "cpu": milliseconds, "p50": 0, "p99": 0, "taken": 1,
-            "wanted": 1}
+    return {"rate": 1e3 / milliseconds, "cpu": milliseconds, "user": milliseconds, "p50": 0,
+            "p99": 0, "taken": 1, "wanted": 1}
 
 
-def handshake_rows(results):
-    """What TLS adds to a session, beside the library and Postfix."""
+def of_round(plain, tls, library, postfix):
+    """The columns of the table: what TLS adds to a session, beside the library and Postfix."""
+    added, user = (tls[kind] - plain[kind] for kind in ("cpu", "user"))
+    return (library["cpu"], added, user, library["cpu"] / added, library["cpu"] / user,
+            tls["cpu"], tls["cpu"] / postfix["cpu"])
+
+
+def rows_of(results):
     for scenario, handshake in HANDSHAKES.items():
         for certificate in CERTIFICATES:
             runs = [results.get(WITHOUT_TLS, {}).get(f"tls-{certificate}")]
@@ -51,26 +57,22 @@ def handshake_rows(results):
                      for server in ("tls", "wolfssl", "postfix")]
             if not all(runs):
                 continue
-            rounds = [[run["cpu"] for run in one] for one in zip(*runs)]
-            yield (f"TLS {handshake.replace('/', ', ')}, {certificate.upper()}",
-                   [library for _, _, library, _ in rounds],
-                   [tls - plain for plain, tls, _, _ in rounds],
-                   [library / (tls - plain) for plain, tls, library, _ in rounds],
-                   [tls for _, tls, _, _ in rounds],
-                   [tls / postfix for _, tls, _, postfix in rounds])
+            columns = zip(*(of_round(*one) for one in zip(*runs)))
+            yield [f"TLS {handshake.replace('/', ', ')}, {certificate.upper()}",
+                   *(f"{statistics.median(column):.3f}" for column in columns)]
 
 
 def table(results):
     """Markdown, or nothing if not all of it was measured."""
-    rows = [[name] + [f"{statistics.median(column):.3f}" for column in columns]
-            for name, *columns in handshake_rows(results)]
+    rows = list(rows_of(results))
     if not rows:
         return []
     return ["## What a handshake costs", "",
             "CPU ms, medians of what was calculated round by round. TLS of a session: the session"
-            " with STARTTLS less the same without (S0), so also a second EHLO and two or three more"
-            " round trips. In memory: the library's server side alone.", "",
-            "| handshake | in memory | TLS of a session | in memory / TLS of a session"
-            " | whole session | whole session / Postfix's |",
-            "| --- | --- | --- | --- | --- | --- |",
+            " with STARTTLS less the same without (S0), so records, a second EHLO and three more"
+            " round trips are in it; user: without the kernel's share. In memory: the library's"
+            " server side alone, whose ratio to both follows.", "",
+            "| handshake | in memory | TLS of a session | user | ratio | ratio, user"
+            " | whole session | of Postfix's |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- |",
             *("| " + " | ".join(row) + " |" for row in rows), ""]
