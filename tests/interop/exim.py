@@ -46,10 +46,10 @@ ROUTER = """{name}:
 TRANSPORT = """{name}:
   driver = smtp
   port = {port}
-  hosts_try_chunking = {chunking}
-  hosts_avoid_tls = *
   message_linelength_limit = 1G
+{settings}
 """
+SETTINGS = {"hosts_try_chunking": ":", "hosts_avoid_tls": "*"}
 
 # With a user of its own that the machine need not have: in a mount namespace, over its own copies.
 RUN = """set -e
@@ -64,7 +64,7 @@ class Exim:
     """The instance.
 
     directory   a temporary one
-    routes      (name, domain, port, whether by BDAT), ...
+    routes      (name, domain, port, settings of its transport beside SETTINGS), ...
     """
 
     def __init__(self, directory, routes):
@@ -73,9 +73,11 @@ class Exim:
         self.config = os.path.join(directory, "exim.conf")
         routers = "".join(ROUTER.format(name=name, domain=domain)
                           for name, domain, _, _ in routes)
-        transports = "".join(TRANSPORT.format(name=name, port=port,
-                                              chunking="*" if by_bdat else ":")
-                             for name, _, port, by_bdat in routes)
+        transports = "".join(
+            TRANSPORT.format(name=name, port=port,
+                             settings="\n".join(f"  {key} = {value}" for key, value
+                                                in {**SETTINGS, **settings}.items()))
+            for name, _, port, settings in routes)
         self.write("exim.conf", CONFIG.format(directory=directory, user=USER, routers=routers,
                                               transports=transports))
         self.uid = self.add_user()

@@ -62,8 +62,8 @@ def main(which):
         spool = os.path.join(directory, "spool")
         with recording_sink.RecordingSink() as sink, mailrace.Server(spool, workers=2) as server:
             instance = exim.Exim(directory, [
-                ("sink", "sink.example", sink.address[1], False),
-                ("server", "example.com", server.address[1], True)])
+                ("sink", "sink.example", sink.address[1], {}),
+                ("server", "example.com", server.address[1], {"hosts_try_chunking": "*"})])
             for number, message in enumerate(chosen):
                 instance.sendmail(["-f", clients.SENDER, f"user{number}@sink.example",
                                    f"user{number}@example.com"], message.octets)
