@@ -28,6 +28,21 @@ def client_hello(context=None):
     return outgoing.read()
 
 
+def session_of_another_server(context):
+    """What a client keeps of a session with a server of OpenSSL's."""
+    issuer = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    issuer.load_cert_chain(f"{mailrace.TLS_DATA}/ecdsa.pem", f"{mailrace.TLS_DATA}/ecdsa.key")
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = context.wrap_bio(to_client, to_server, server_hostname=mailrace.HOSTNAME)
+    server = issuer.wrap_bio(to_server, to_client, server_side=True)
+    for step in (client.do_handshake, server.do_handshake) * 2 + (lambda: client.read(1),):
+        try:
+            step()
+        except ssl.SSLWantReadError:
+            pass
+    return client.session
+
+
 class TlsTestCase(mailrace.ServerTestCase):
     def serve_tls(self, *flags, certificates=(), **options):
         return self.serve("--listen-tls", "127.0.0.1:0", *mailrace.tls_flags(*certificates), *flags,
@@ -79,6 +94,15 @@ class Handshake(TlsTestCase):
         with self.assertRaises(ssl.SSLError):
             self.implicit(server).begin_tls(mailrace.tls_context(ssl.TLSVersion.TLSv1_2))
         self.still_serves(server)
+
+    def test_a_ticket_of_another_server_is_passed_over(self):
+        server = self.serve_tls()
+        for version in VERSIONS:
+            context = mailrace.tls_context(version)
+            session = session_of_another_server(context)
+            self.assertTrue(session.has_ticket)
+            client = self.implicit(server).begin_tls(context, session=session).hello()
+            self.assertFalse(client.tls.object.session_reused)
 
     def test_resumption_at_every_worker(self):
         server = self.serve_tls(workers=2)

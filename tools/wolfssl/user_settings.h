@@ -67,6 +67,7 @@
 #define NO_SESSION_CACHE_REF
 #define WOLFSSL_ALWAYS_VERIFY_CB   // a client's certificate is seen when it comes, and not kept
 #define WOLFSSL_MAX_SUITE_SZ 1024  // octets; the default refuses clients with more than 150 suites
+#define MAX_PSK_ID_LEN 4096        // octets; the default refuses clients with tickets of others
 
 // --- algorithms ----------------------------------------------------------------------------------
 
