@@ -95,6 +95,15 @@ class Handshake(TlsTestCase):
             self.implicit(server).begin_tls(mailrace.tls_context(ssl.TLSVersion.TLSv1_2))
         self.still_serves(server)
 
+    def test_other_groups_are_refused(self):
+        server = self.serve_tls()
+        for version in VERSIONS:
+            context = mailrace.tls_context(version)
+            context.set_ecdh_curve("secp521r1")
+            with self.assertRaises(ssl.SSLError):
+                self.implicit(server).begin_tls(context)
+        self.still_serves(server)
+
     def test_a_ticket_of_another_server_is_passed_over(self):
         server = self.serve_tls()
         for version in VERSIONS:

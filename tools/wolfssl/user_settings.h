@@ -77,6 +77,7 @@
 #define HAVE_POLY1305
 #define HAVE_ECC
 #define ECC_SHAMIR
+#define ECC_USER_CURVES  // P-256 and what follows: a context's list does not keep P-521 out
 #define ECC_MIN_KEY_SZ 256
 #define HAVE_ECC384
 #define HAVE_CURVE25519
