@@ -4,10 +4,12 @@
 #include "net/tls_context.h"
 
 #include "core/base/check.h"
+#include "net/system_clock.h"
 #include "net/tls_session.h"
 #include "net/tls_wolfssl.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace mailrace::net {
@@ -44,6 +46,20 @@ void set_tickets(WOLFSSL_CTX* context, TlsTicketCipher& cipher, bool has_tickets
   wolfSSL_CTX_set_TicketHint(context, int(core::kTlsTicketLifetimeS));
   wolfSSL_CTX_set_timeout(context, unsigned(core::kTlsTicketLifetimeS));  // what we accept
 }
+
+#ifdef MAILRACE_TLS_STAPLES
+// Asked for by the client, and there is a certificate to staple it to. The library frees the copy.
+int on_staple(WOLFSSL* session, void* staple) noexcept {
+  const auto& response = *static_cast<const TlsOcspResponse*>(staple);
+  if (SystemClock().wall_now() >= response.next_update) return WOLFSSL_OCSP_STATUS_CB_NOACK;
+  const size_t bytes = response.der.size();
+  auto* const copy = static_cast<byte*>(XMALLOC(bytes, nullptr, DYNAMIC_TYPE_TMP_BUFFER));
+  if (copy == nullptr) return WOLFSSL_OCSP_STATUS_CB_NOACK;
+  std::memcpy(copy, response.der.data(), bytes);
+  wolfSSL_set_tlsext_status_ocsp_resp(session, copy, int(bytes));
+  return WOLFSSL_OCSP_STATUS_CB_OK;
+}
+#endif
 
 }  // namespace
 
@@ -90,7 +106,7 @@ TlsContext::ContextPointer TlsContext::make_one(const TlsIdentity& identity,
                                         long(key.size()),
                                         WOLFSSL_FILETYPE_PEM) == WOLFSSL_SUCCESS &&
       wolfSSL_CTX_set_cipher_list(context, kSuites) == WOLFSSL_SUCCESS && set_groups(context);
-  if (!is_set) return nullptr;
+  if (!is_set || !set_staple(context, identity.ocsp())) return nullptr;
   set_tickets(context, tickets_, tickets_.has_keys() && !rules.asks_client);
   if (rules.asks_client) {
     wolfSSL_CTX_set_verify(context, WOLFSSL_VERIFY_PEER, TlsSession::on_client_certificate);
@@ -101,6 +117,18 @@ TlsContext::ContextPointer TlsContext::make_one(const TlsIdentity& identity,
   wolfSSL_CTX_SetIOSend(context, TlsSession::on_write);
   wolfSSL_CTX_set_group_messages(context);  // a flight is one write
   return made;
+}
+
+bool TlsContext::set_staple(WOLFSSL_CTX* context, const TlsOcspResponse& response) {
+  if (response.der.empty()) return true;
+#ifdef MAILRACE_TLS_STAPLES
+  staples_.push_back(std::make_unique<TlsOcspResponse>(response));
+  return wolfSSL_CTX_set_tlsext_status_cb(context, on_staple) == WOLFSSL_SUCCESS &&
+         wolfSSL_CTX_set_tlsext_status_arg(context, staples_.back().get()) == WOLFSSL_SUCCESS;
+#else
+  static_cast<void>(context);
+  return true;
+#endif
 }
 
 const TlsContext::Host& TlsContext::find(std::string_view name) const noexcept {

@@ -66,9 +66,11 @@ class TlsContext {
 
   explicit TlsContext(const TlsTicketKeys& keys) : tickets_(keys) {}
   ContextPointer make_one(const TlsIdentity& identity, const TlsRules& rules);
+  bool set_staple(WOLFSSL_CTX* context, const TlsOcspResponse& response);
   const Host& find(std::string_view name) const noexcept;
 
   TlsTicketCipher tickets_;
+  std::vector<std::unique_ptr<TlsOcspResponse>> staples_;  // at places that do not move
   std::vector<ContextPointer> contexts_;
   std::unordered_map<std::string, Host> hosts_;
   Host default_;

@@ -3,12 +3,12 @@
 #include "net/tls_identity.h"
 
 #include "core/base/text.h"
+#include "net/tls_date.h"
 #include "net/tls_wolfssl.h"
 
 #include <wolfssl/wolfcrypt/asn.h>
 
 #include <string.h>
-#include <time.h>
 
 #include <algorithm>
 #include <memory>
@@ -32,32 +32,10 @@ const byte* bytes_of(std::string_view text) noexcept {
   return reinterpret_cast<const byte*>(text.data());
 }
 
-// Two digits of a date.
-int pair_at(std::string_view digits, size_t at) noexcept {
-  return (digits[at] - '0') * 10 + (digits[at + 1] - '0');
-}
-
-// A date as it stands in a certificate: type, length, then [YY]YYMMDDHHMMSSZ (RFC 5280 4.1.2.5).
+// A date as it stands in a certificate: type, length, digits.
 core::WallTime read_date(const byte* date, int bytes) noexcept {
   if (date == nullptr || bytes < 2) return {};
-  std::string_view digits(reinterpret_cast<const char*>(date) + 2, size_t(bytes) - 2);
-  if (digits.size() != 13 && digits.size() != 15) return {};
-  if (!std::all_of(digits.begin(), digits.end() - 1, core::is_digit)) return {};
-  tm parts{};
-  if (digits.size() == 15) {
-    parts.tm_year = pair_at(digits, 0) * 100 + pair_at(digits, 2) - 1900;
-    digits.remove_prefix(4);
-  } else {
-    const int year = pair_at(digits, 0);
-    parts.tm_year = year < 50 ? year + 100 : year;
-    digits.remove_prefix(2);
-  }
-  parts.tm_mon = pair_at(digits, 0) - 1;
-  parts.tm_mday = pair_at(digits, 2);
-  parts.tm_hour = pair_at(digits, 4);
-  parts.tm_min = pair_at(digits, 6);
-  parts.tm_sec = pair_at(digits, 8);
-  return {int64_t{::timegm(&parts)} * 1'000'000'000};
+  return read_asn_date({reinterpret_cast<const char*>(date) + 2, size_t(bytes) - 2});
 }
 
 bool is_host_name(std::string_view name) noexcept {
@@ -135,6 +113,14 @@ std::string TlsIdentity::read_certificate() {
     if (name->type == ASN_DNS_TYPE) add_name(names_, {name->name, size_t(name->len)});
   }
   not_after_ = read_date(decoded.afterDate, decoded.afterDateLen);
+  serial_.assign(reinterpret_cast<const char*>(decoded.serial), size_t(decoded.serialSz));
+  return {};
+}
+
+std::string TlsIdentity::staple(std::string response) {
+  auto read = read_ocsp_response(std::move(response), serial_);
+  if (!read) return read.error();
+  ocsp_ = std::move(*read);
   return {};
 }
 

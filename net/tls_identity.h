@@ -4,6 +4,7 @@
 
 #include "core/base/time.h"
 #include "core/tls/client_hello.h"
+#include "net/tls_ocsp.h"
 
 #include <tl/expected.hpp>
 
@@ -27,12 +28,17 @@ class TlsIdentity {
   TlsIdentity& operator=(const TlsIdentity&) = delete;
   ~TlsIdentity();
 
+  /// Takes an OCSP response (DER) for clients that ask for one.
+  /// returns   what is wrong with it, see read_ocsp_response(), or nothing
+  std::string staple(std::string response);
+
   std::string_view chain() const noexcept { return chain_; }
   std::string_view key() const noexcept { return key_; }
   core::KeyKind kind() const noexcept { return kind_; }
   /// The DNS names in lower case, "*.example.com" among them. Without any it can only be the first.
   const std::vector<std::string>& names() const noexcept { return names_; }
   core::WallTime not_after() const noexcept { return not_after_; }
+  const TlsOcspResponse& ocsp() const noexcept { return ocsp_; }
 
  private:
   TlsIdentity(std::string chain, std::string key);
@@ -43,6 +49,8 @@ class TlsIdentity {
   core::KeyKind kind_ = core::KeyKind::ecdsa_p256;
   std::vector<std::string> names_;
   core::WallTime not_after_;
+  std::string serial_;
+  TlsOcspResponse ocsp_;
 };
 
 /// "ECDSA P-256", "ECDSA P-384", "RSA".

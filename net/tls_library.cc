@@ -18,4 +18,12 @@ bool tls_library_has_assembly() noexcept {
 #endif
 }
 
+bool tls_library_staples() noexcept {
+#ifdef MAILRACE_TLS_STAPLES
+  return true;
+#else
+  return false;
+#endif
+}
+
 }  // namespace mailrace::net

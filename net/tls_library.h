@@ -12,4 +12,7 @@ std::string_view tls_library_version() noexcept;
 /// Whether it was built with this architecture's assembly; without, it is many times slower.
 bool tls_library_has_assembly() noexcept;
 
+/// Whether an OCSP response can be stapled to a certificate.
+bool tls_library_staples() noexcept;
+
 }  // namespace mailrace::net

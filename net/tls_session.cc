@@ -154,6 +154,9 @@ void TlsSession::learn() noexcept {
       .group = group_name(wolfSSL_get_curve_name(session)),
       .is_resumed = wolfSSL_session_reused(session) == 1,
   };
+#ifdef MAILRACE_TLS_STAPLES
+  wolfSSL_set_tlsext_status_ocsp_resp(session, nullptr, 0);  // stapled, and not kept
+#endif
   // The certificates that a client sent beside its own are not trusted, and not kept.
   if (has_client_certificate_) {
     wolfSSL_CertManagerUnloadIntermediateCerts(

@@ -56,6 +56,8 @@ tl::expected<std::vector<TlsFiles>, std::string> find_tls_files(const std::strin
   return found;
 }
 
+std::string ocsp_path(const TlsFiles& files) { return files.chain + ".ocsp"; }
+
 tl::expected<std::string, std::string> read_tls_file(const std::string& path) {
   const net::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file.is_open()) return failed(path, std::strerror(errno));

@@ -27,6 +27,9 @@ inline constexpr std::string_view kTlsCertificateSyntax =
 /// fails   with what is wrong: no such directory, nothing in it
 tl::expected<std::vector<TlsFiles>, std::string> find_tls_files(const std::string& value);
 
+/// Where an OCSP response for the pair is, if there is one: CHAIN.ocsp, in DER.
+std::string ocsp_path(const TlsFiles& files);
+
 /// A whole file of up to kTlsFileBytesMax octets. fails   with what is wrong
 tl::expected<std::string, std::string> read_tls_file(const std::string& path);
 

@@ -9,6 +9,8 @@
 
 #include <climits>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -73,6 +75,23 @@ bool TlsKeeper::read_all(bool is_first) {
   return has_certificates && has_keys;
 }
 
+// A response that cannot be stapled is no reason to refuse the pair: that of the certificate before
+// may lie there still.
+void TlsKeeper::staple(const TlsFiles& files, net::TlsIdentity& identity) {
+  const std::string path = ocsp_path(files);
+  if (::access(path.c_str(), F_OK) != 0) return;
+  auto response = read_tls_file(path);
+  const std::string wrong = response ? identity.staple(std::move(*response)) : "cannot be read";
+  if (wrong.empty()) {
+    log_.line(LogLevel::info, "tls_ocsp_response",
+              {{"file", path}, {"next_update", timestamp(identity.ocsp().next_update)}});
+    return;
+  }
+  const std::string what = path + ": " + wrong;
+  if (first_wrong_.empty()) first_wrong_ = what;
+  log_.line(LogLevel::warning, "tls_file_refused", {{"what", what}});
+}
+
 // A pair that is broken keeps what was there before. returns   whether there is something to use,
 // and the first time whether all is right
 bool TlsKeeper::read_certificates(bool is_first) {
@@ -99,6 +118,7 @@ bool TlsKeeper::read_certificates(bool is_first) {
     if (!made) complain("--tls-certificate: " + made.error());
     if (!made && is_first) return false;
     if (!made && known == files_.end()) continue;
+    if (made) staple(pair, *made);
     identities.push_back(made ? std::move(*made)
                               : std::move(identities_[size_t(known - files_.begin())]));
     files.push_back(std::move(pair));
@@ -142,6 +162,7 @@ std::vector<std::string> TlsKeeper::paths() const {
     for (const TlsFiles& pair : *found) {
       paths.push_back(pair.chain);
       paths.push_back(pair.key);
+      paths.push_back(ocsp_path(pair));
     }
   }
   if (!options_.ticket_keys.empty()) paths.push_back(options_.ticket_keys);

@@ -54,6 +54,7 @@ class TlsKeeper {
   bool look(bool is_asked);
   bool read_all(bool is_first);
   bool read_certificates(bool is_first);
+  void staple(const TlsFiles& files, net::TlsIdentity& identity);
   bool read_ticket_keys(bool is_first);
   bool rotate();
   void warn_of_ends();

@@ -65,6 +65,11 @@
 #define SMALL_SESSION_CACHE
 #define NO_CLIENT_CACHE
 #define NO_SESSION_CACHE_REF
+// Stapling of OCSP responses. Nothing is ever asked of a responder: that client is not enabled.
+#if LIBWOLFSSL_VERSION_HEX >= 0x05009002
+#define HAVE_OCSP
+#define HAVE_CERTIFICATE_STATUS_REQUEST
+#endif
 #define WOLFSSL_ALWAYS_VERIFY_CB   // a client's certificate is seen when it comes, and not kept
 #define WOLFSSL_MAX_SUITE_SZ 1024  // octets; the default refuses clients with more than 150 suites
 #define MAX_PSK_ID_LEN 4096        // octets; the default refuses clients with tickets of others
