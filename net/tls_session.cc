@@ -17,8 +17,9 @@ using core::HelloStatus;
 
 namespace {
 
-// An alert by hand, for what is no TLS or no ClientHello: fatal, unexpected_message.
-constexpr std::array<uint8_t, 7> kNoHelloAlert = {21, 3, 3, 0, 2, 2, 10};
+// Alerts by hand, fatal: before the library is asked.
+constexpr uint8_t kUnexpectedMessage = 10;
+constexpr uint8_t kHandshakeFailure = 40;
 
 struct Group {
   std::string_view library_name;
@@ -102,6 +103,8 @@ TlsStatus TlsSession::read_hello() noexcept {
   auto hello = std::make_unique<core::ClientHello>();
   switch (core::parse_client_hello(stream, *hello)) {
     case HelloStatus::complete:
+      // The library would ask for a group of its own that the client has not offered.
+      if (!hello->shares_group()) return refuse(kHandshakeFailure, "no common group");
       hello_ = std::move(hello);
       state_ = State::ready;
       return TlsStatus::hello;
@@ -115,8 +118,13 @@ TlsStatus TlsSession::read_hello() noexcept {
     case HelloStatus::malformed:
       break;
   }
-  output_.add(std::as_bytes(std::span(kNoHelloAlert)));
-  return fail("no ClientHello");
+  return refuse(kUnexpectedMessage, "no ClientHello");
+}
+
+TlsStatus TlsSession::refuse(uint8_t alert, std::string_view why) noexcept {
+  const std::array<uint8_t, 7> record = {21, 3, 3, 0, 2, 2, alert};
+  output_.add(std::as_bytes(std::span(record)));
+  return fail(why);
 }
 
 TlsStatus TlsSession::begin() noexcept {

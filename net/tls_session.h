@@ -92,6 +92,7 @@ class TlsSession {
   TlsStatus shake_hands() noexcept;
   TlsStatus read_record(core::MutableOctets target, core::Octets& plaintext) noexcept;
   TlsStatus judge(int result) noexcept;
+  TlsStatus refuse(uint8_t alert, std::string_view why) noexcept;
   TlsStatus fail(std::string_view why) noexcept;
   void learn() noexcept;
   int open_ticket(WOLFSSL* session, const TlsTicketHead& head, core::MutableOctets state,

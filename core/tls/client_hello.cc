@@ -27,6 +27,7 @@ enum Extension : uint32_t {
 
 constexpr uint8_t bit(KeyKind kind) noexcept { return uint8_t(1u << uint8_t(kind)); }
 constexpr uint8_t kEcdsa = bit(KeyKind::ecdsa_p256) | bit(KeyKind::ecdsa_p384);
+constexpr uint8_t kNoCertificatesGroup = 0x80;
 
 class Reader {
  public:
@@ -94,9 +95,17 @@ uint8_t kinds_of_scheme(uint32_t scheme) noexcept {
 }
 
 uint8_t kinds_of_group(uint32_t group) noexcept {
-  if (group == 23) return bit(KeyKind::ecdsa_p256);
-  if (group == 24) return bit(KeyKind::ecdsa_p384);
-  return 0;
+  switch (group) {
+    case 23:
+      return bit(KeyKind::ecdsa_p256);
+    case 24:
+      return bit(KeyKind::ecdsa_p384);
+    case 29:    // X25519
+    case 4588:  // X25519MLKEM768
+      return kNoCertificatesGroup;
+    default:
+      return 0;
+  }
 }
 
 // A list of numbers of two octets behind its length; what each adds is or-ed together.

@@ -20,8 +20,10 @@ struct ClientHello {
   /// Whether the client can use a certificate with such a key: by its signature schemes, and in
   /// TLS 1.2 also by its cipher suites and groups.
   bool accepts(KeyKind kind) const noexcept;
+  /// Whether there is a group for the key exchange: X25519MLKEM768, X25519, P-256 or P-384.
+  bool shares_group() const noexcept { return !has_groups || groups != 0; }
 
-  // As bits: 1 << KeyKind.
+  // As bits: 1 << KeyKind; beside these the groups that no certificate is of.
   uint8_t schemes = 0;
   uint8_t suites = 0;
   uint8_t groups = 0;

@@ -3,6 +3,7 @@
 #include "net/tls_session.h"
 
 #include "net/tls_wolfssl.h"
+#include "tests/support/client_hellos.h"
 #include "tests/support/tls_client.h"
 #include "tests/support/tls_fixtures.h"
 
@@ -254,6 +255,16 @@ TEST(TlsSessionTest, AnswersWhatIsNoTlsWithAnAlert) {
     EXPECT_EQ(server.session().failure(), "no ClientHello");
     EXPECT_FALSE(server.session().has_begun());
   }
+}
+
+TEST(TlsSessionTest, AsksForNoGroupThatTheClientHasNot) {
+  ServerSide server(tls_context({"ecdsa"}));
+  server.receive(tests::records(
+      tests::hello_message({0x1301, 0xc02b}, tests::versions_extension({0x0304, 0x0303}) +
+                                                 tests::groups_extension({25, 30}) +
+                                                 tests::schemes_extension({0x0403}))));
+  EXPECT_EQ(server.take_sent(), std::string("\x15\x03\x03\x00\x02\x02\x28", 7));
+  EXPECT_EQ(server.session().failure(), "no common group");
 }
 
 TEST(TlsSessionTest, TakesNoEndlessClientHello) {

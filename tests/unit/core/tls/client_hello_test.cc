@@ -45,6 +45,19 @@ TEST(ClientHelloTest, TellsNameVersionAndKeys) {
   EXPECT_FALSE(hello.accepts(KeyKind::ecdsa_p384));
 }
 
+TEST(ClientHelloTest, TellsWhetherThereIsACommonGroup) {
+  const auto shares = [](const std::string& extensions) {
+    ClientHello hello;
+    EXPECT_EQ(parse(records(hello_message({0x1301}, extensions)), hello), HelloStatus::complete);
+    return hello.shares_group();
+  };
+  for (const uint16_t ours : std::vector<uint16_t>{4588, 29, 23, 24}) {
+    EXPECT_TRUE(shares(groups_extension({25, ours}))) << ours;
+  }
+  EXPECT_FALSE(shares(groups_extension({25, 30, 256, 0x0a0a})));
+  EXPECT_TRUE(shares(""));
+}
+
 TEST(ClientHelloTest, IsTheSameInAnyRecordsAndIncompleteBeforeItsLastOctet) {
   const std::string message = modern_message();
   for (const size_t piece : {1, 2, 3, 4, 5, 50, 100}) {
