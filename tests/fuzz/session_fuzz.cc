@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -45,19 +46,38 @@ tests::SessionRules take_rules(std::string_view& input) {
   return rules;
 }
 
-// After how many octets the session ends from outside, by a timeout; SIZE_MAX: it does not.
-size_t take_end(std::string_view& input) {
+// After how many octets the session ends from outside, by a timeout; SIZE_MAX: it does not. The
+// largest two stand for STARTTLS instead: it is offered, and it must come before mail.
+size_t take_end(std::string_view& input, core::ClientRules& client) {
   const uint8_t octet = tests::take_octet(input);
-  return octet == 0 ? SIZE_MAX : size_t{octet} * 4;
+  client.offers_tls = octet >= 254;
+  client.needs_tls = octet == 254;
+  return octet == 0 || client.offers_tls ? SIZE_MAX : size_t{octet} * 4;
 }
 
-tests::Transcript run_split(std::string_view wire, tests::Splits splits, bool is_terminated,
-                            const tests::SessionRules& rules) {
+// Where STARTTLS is offered, behind what a client says before it waits for replies; never split
+// across it.
+constexpr char kFlightEnd = '\xff';
+
+size_t flight_bytes(std::string_view wire, const tests::SessionRules& rules) {
+  return rules.client.offers_tls ? std::min(wire.find(kFlightEnd), wire.size()) : wire.size();
+}
+
+// returns   nothing if octets of a flight came behind STARTTLS as a piece of their own: where they
+// are seen they end the session, and here they would be taken for what comes under TLS
+std::optional<tests::Transcript> run_split(std::string_view wire, tests::Splits splits,
+                                           bool is_terminated, const tests::SessionRules& rules) {
   tests::SessionDriver driver(rules);
   while (!wire.empty()) {
-    const size_t size = splits.next(wire);
-    driver.send(wire.substr(0, size));
-    wire.remove_prefix(size);
+    std::string_view flight = wire.substr(0, flight_bytes(wire, rules));
+    wire.remove_prefix(std::min(flight.size() + 1, wire.size()));
+    while (!flight.empty()) {
+      const bool was_encrypted = driver.transcript().encrypted;
+      const size_t size = splits.next(flight);
+      driver.send(flight.substr(0, size));
+      flight.remove_prefix(size);
+      if (driver.transcript().encrypted != was_encrypted && !flight.empty()) return std::nullopt;
+    }
   }
   if (is_terminated && !driver.transcript().closed) driver.terminate(ReplyId::timed_out);
   return driver.transcript();
@@ -114,7 +134,6 @@ void check_mail(const tests::StoredMail& mail, const tests::SessionRules& rules)
   }
   MAILRACE_CHECK(is_address(mail.reverse_path, mail.claims.is_smtputf8));
   MAILRACE_CHECK(mail.envelope_id.size() <= core::kEnvelopeIdXtextBytesMax);
-  MAILRACE_CHECK(!mail.claims.requires_tls);  // never in the clear
   for (const tests::StoredDsn& dsn : mail.dsn) {
     MAILRACE_CHECK(dsn.original_recipient.size() <= core::kOriginalRecipientBytesMax);
     MAILRACE_CHECK(is_address(dsn.original_recipient, mail.claims.is_smtputf8));
@@ -126,18 +145,27 @@ void check_mail(const tests::StoredMail& mail, const tests::SessionRules& rules)
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view input(reinterpret_cast<const char*>(data), size);
   tests::SessionRules rules = take_rules(input);
-  const size_t end = take_end(input);
+  const size_t end = take_end(input, rules.client);
   const tests::Splits splits = tests::take_splits(input);
   const bool is_terminated = end < SIZE_MAX;
   input = input.substr(0, end);
 
-  const tests::Transcript transcript = run_split(input, tests::Splits(""), is_terminated, rules);
+  const auto whole = run_split(input, tests::Splits(""), is_terminated, rules);
+  MAILRACE_CHECK(whole.has_value());
+  const tests::Transcript& transcript = *whole;
   MAILRACE_CHECK(tests::defect_of_replies(transcript.replies).empty());
   MAILRACE_CHECK(transcript.mails.size() == count_of(transcript.replies, "accepted as "));
-  MAILRACE_CHECK(transcript.closed || transcript.consumed == input.size());
-  for (const tests::StoredMail& mail : transcript.mails) check_mail(mail, rules);
+  const size_t flight_ends =
+      rules.client.offers_tls ? size_t(std::count(input.begin(), input.end(), kFlightEnd)) : 0;
+  MAILRACE_CHECK(transcript.closed || transcript.consumed == input.size() - flight_ends);
+  for (const tests::StoredMail& mail : transcript.mails) {
+    check_mail(mail, rules);
+    MAILRACE_CHECK(!mail.claims.requires_tls || transcript.encrypted);
+  }
+  MAILRACE_CHECK(transcript.mails.empty() || !rules.client.needs_tls || transcript.encrypted);
 
   rules.send_bytes_max = 100;
-  MAILRACE_CHECK(run_split(input, splits, is_terminated, rules) == transcript);
+  const auto split = run_split(input, splits, is_terminated, rules);
+  MAILRACE_CHECK(!split || *split == transcript);
   return 0;
 }
