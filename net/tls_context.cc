@@ -5,6 +5,7 @@
 
 #include "core/base/check.h"
 #include "net/system_clock.h"
+#include "net/tls_library.h"
 #include "net/tls_session.h"
 #include "net/tls_wolfssl.h"
 
@@ -72,6 +73,7 @@ TlsContext::~TlsContext() = default;
 std::shared_ptr<TlsContext> TlsContext::make(std::span<const TlsIdentity> identities,
                                              const TlsRules& rules, const TlsTicketKeys& keys) {
   MAILRACE_CHECK(!identities.empty());
+  tls_library_prepare();
   std::shared_ptr<TlsContext> made(new TlsContext(keys));
   for (const TlsIdentity& identity : identities) {
     ContextPointer context = made->make_one(identity, rules);

@@ -15,4 +15,9 @@ bool tls_library_has_assembly() noexcept;
 /// Whether an OCSP response can be stapled to a certificate.
 bool tls_library_staples() noexcept;
 
+/// Has the library choose its code for this processor, which it does at first use, and not as if
+/// there were several threads. To be called before anything that sessions are made of; any thread,
+/// any number of times.
+void tls_library_prepare() noexcept;
+
 }  // namespace mailrace::net

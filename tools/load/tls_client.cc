@@ -5,6 +5,7 @@
 
 #include "core/base/check.h"
 #include "core/base/limits.h"
+#include "net/tls_library.h"
 #include "net/tls_wolfssl.h"
 
 #include <algorithm>
@@ -36,6 +37,7 @@ int library_group(LoadTlsGroup group) noexcept {
 // --- what is shared ------------------------------------------------------------------------------
 
 std::unique_ptr<LoadTls> LoadTls::make(const LoadTlsOptions& options) {
+  net::tls_library_prepare();
   std::unique_ptr<LoadTls> made(new LoadTls(options));
   const bool is_tls13 = options.version == LoadTlsVersion::tls13;
   const int group = library_group(options.group);
