@@ -318,7 +318,7 @@ static_assert(kWriteBytesMax >= 2 * (kChunkBytes + kBlockBytes));
 static_assert(kWriteChunksMax <= 1024);  // IOV_MAX
 /// So many octets are written without waiting for another write, for company, or for a commit at
 /// all: --commit-bytes. Less than a block is written as one, more than a write takes is two.
-inline constexpr uint64_t kCommitBytesDefault = 256 << 10;
+inline constexpr uint64_t kCommitBytesDefault = 512 << 10;
 inline constexpr uint64_t kCommitBytesFloor = kBlockBytes;
 inline constexpr uint64_t kCommitBytesCeiling = kWriteBytesMax;
 static_assert(kCommitBytesFloor <= kCommitBytesDefault);
