@@ -28,14 +28,21 @@ core::Error error_of(MailOutcome outcome) noexcept {
 
 }  // namespace
 
+// The head of the first segment says so as well: the next power cut may come before the first mail.
+SpoolOptions Writer::behind_lost_ids(SpoolOptions options) {
+  options.last_mail_id += kMailIdGap;
+  return options;
+}
+
 Writer::Writer(core::FileIo& files, const SpoolOptions& options, const core::MailSinkEvents& events)
     : chunk_count_(core::spool_chunks(options.memory_bytes)),
       chunks_(chunk_count_),
-      log_(files, chunks_, options, {this, &on_moved, &on_lost, &on_gap, &is_lost}),
+      log_(files, chunks_, behind_lost_ids(options),
+           {this, &on_moved, &on_lost, &on_gap, &is_lost}),
       events_(events),
       worker_(options.worker),
       sync_(options.sync),
-      last_mail_id_(options.last_mail_id),
+      last_mail_id_(behind_lost_ids(options).last_mail_id),
       mails_(core::open_mails_max(chunk_count_)) {
   MAILRACE_CHECK(options.worker < core::kWorkersMax);
   // With all chunks out a write must be due, see spool/README.md, "Memory".

@@ -121,6 +121,9 @@ BREAKS = (
   if (done) floor = last_begun;
   return done;""", "  floor = last_begun;\n  return {};"),),
           tests="Pieces/EveryCutTest.*"),
+    Break("ids of mails that a power cut took are given out again", (
+        Edit("spool/writer.cc", "  options.last_mail_id += kMailIdGap;\n", ""),),
+          target="spool_unit_test", tests="WriterTest.*"),
     Break("recovery cuts what does not check, whatever stands behind it", (
         Edit("spool/recovery.cc", "if (!segment.read || outcome.damages > 0) return false;",
              "if (!segment.read) return false;"),),

@@ -240,6 +240,9 @@ void SpoolSim::begin(uint32_t slot) {
   if (mixed && chance(300)) mail.durability = core::Durability::page_cache;
   const auto handle = ledger_.begin(*writer_, mail, {slot, 0}, wall_);
   if (!handle) return;
+  if (!profile_.vanishes && handed_off_.contains(handle->mail_id)) {
+    problem("an id is given out twice: " + std::to_string(handle->mail_id));
+  }
   client = {Step::sending, *handle, mail.data(), 0};
 }
 
@@ -425,6 +428,7 @@ void SpoolSim::consume(Consumer& consumer) {
 
 void SpoolSim::hand_off(Consumer& consumer, const spool::PendingMail& mail) {
   consumer.batch.push_back(mail);
+  handed_off_.insert(mail.mail_id);
   const auto found = ledger_.entries().find(mail.mail_id);
   if (found == ledger_.entries().end() || !found->second.committed) {
     problem("mail " + std::to_string(mail.mail_id) + " is handed off, and was never committed");

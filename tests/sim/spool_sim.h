@@ -132,7 +132,8 @@ class SpoolSim {
   Counts counts_;
   std::vector<Client> clients_;
   std::vector<Consumer> consumers_;
-  FileContents disk_;  // between lives
+  std::set<uint64_t> handed_off_;  // ids that consumers have seen, whatever became of the mails
+  FileContents disk_;              // between lives
 
   // Of the present life.
   std::unique_ptr<SimFile> files_;
