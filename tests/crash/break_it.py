@@ -120,7 +120,7 @@ BREAKS = (
              """  auto done = write_mail_id_floor(disk_, path_, worker, last_begun);
   if (done) floor = last_begun;
   return done;""", "  floor = last_begun;\n  return {};"),),
-          tests="Pieces/EveryCutTest.*"),
+          target="spool_unit_test", tests="MailIdFloorTest.*"),
     Break("ids of mails that a power cut took are given out again", (
         Edit("spool/writer.cc", "  options.last_mail_id += kMailIdGap;\n", ""),),
           target="spool_unit_test", tests="WriterTest.*"),
