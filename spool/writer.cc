@@ -30,7 +30,7 @@ core::Error error_of(MailOutcome outcome) noexcept {
 
 // The head of the first segment says so as well: the next power cut may come before the first mail.
 SpoolOptions Writer::behind_lost_ids(SpoolOptions options) {
-  options.last_mail_id += kMailIdGap;
+  options.last_mail_id += core::kMailIdGapUs << 10;
   return options;
 }
 

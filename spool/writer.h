@@ -12,11 +12,6 @@
 
 namespace mailrace::spool {
 
-/// What is left out of the mail ids when a server starts: half a minute of them. A power cut takes
-/// mails that were not synced yet, after a consumer may have been handed them; with a clock that is
-/// behind they would be given out once more, and the consumer would take another mail for the same.
-inline constexpr uint64_t kMailIdGap = uint64_t{1} << 25 << 10;
-
 /// The spool of one worker. A mail gathers its records in a chunk of its own; full chunks and ended
 /// mails go to the log. Memory is the chunk pool, whatever the mails' size and number.
 class Writer final : public core::MailSink {

@@ -86,9 +86,9 @@ inline constexpr size_t kTlsClientBytesMax = 128;
 
 /// The Received field, its lines one by one: client, TLS, server, recipient and date; and the
 /// longest address that we write is 39 octets. See core/message/trace.h.
-inline constexpr size_t kReceivedTlsLineBytesMax =
-    10 + kTlsVersionBytesMax + 8 + kTlsCipherBytesMax + 7 + kTlsGroupBytesMax + 5 +
-    kDomainBytesMax + 13 + kTlsClientBytesMax + 3;
+inline constexpr size_t kReceivedTlsLineBytesMax = 10 + kTlsVersionBytesMax + 8 +
+                                                   kTlsCipherBytesMax + 7 + kTlsGroupBytesMax + 5 +
+                                                   kDomainBytesMax + 13 + kTlsClientBytesMax + 3;
 static_assert(kReceivedTlsLineBytesMax <= kTextLineBytesMax);
 inline constexpr size_t kReceivedFieldBytesMax =
     (15 + kHeloBytesMax + 8 + 39 + 4) + kReceivedTlsLineBytesMax +
@@ -282,6 +282,10 @@ inline constexpr uint64_t kSegmentBytesDefault = 256ull << 20;  // --segment-siz
 inline constexpr uint64_t kSegmentBytesFloor = 1ull << 20;
 inline constexpr uint64_t kSegmentBytesCeiling = 64ull << 30;
 static_assert(kSegmentBytesFloor >= 16 * kChunkBytes);
+/// Microseconds of mail ids that a server leaves out when it starts. A power cut takes mails that
+/// were not synced yet, after a consumer may have been handed them; with a clock that is behind
+/// their ids would come once more, and the consumer would take another mail for the same.
+inline constexpr uint64_t kMailIdGapUs = 1u << 25;
 /// Segments that a worker begins while a mail is received. One that takes longer is refused, for
 /// then nobody knows any more which files it lies in.
 inline constexpr size_t kMailSegmentsMax = 4096;

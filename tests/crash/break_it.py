@@ -77,7 +77,8 @@ BREAKS = (
         Edit("spool/cursor.cc", "  pending_[{mail.worker, mail.end}] = mail;\n", ""),)),
     Break("the cursor is not synced", (
         Edit("spool/consumers.cc",
-             "  if (const auto synced = disk_.sync(file_); !synced) return synced;\n", ""),)),
+             "  if (const auto synced = disk_.sync(file_); !synced) return synced;\n", ""),),
+          tests="ConsumerSimTest.*"),
     Break("the cursor moves before the target is stable", (
         Edit("tools/spool/hand_off.cc",
              """  if (!batch_.empty()) {
@@ -123,7 +124,7 @@ BREAKS = (
   return done;""", "  floor = last_begun;\n  return {};"),),
           target="spool_unit_test", tests="MailIdFloorTest.*"),
     Break("ids of mails that a power cut took are given out again", (
-        Edit("spool/writer.cc", "  options.last_mail_id += kMailIdGap;\n", ""),)),
+        Edit("spool/writer.cc", "  options.last_mail_id += core::kMailIdGapUs << 10;\n", ""),)),
     Break("recovery cuts what does not check, whatever stands behind it", (
         Edit("spool/recovery.cc", "if (!segment.read || outcome.damages > 0) return false;",
              "if (!segment.read) return false;"),),

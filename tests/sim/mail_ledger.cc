@@ -20,12 +20,11 @@ constexpr char kHelo[] = "client.example.org";
 
 std::string made_up(uint64_t seed, size_t bytes) {
   core::Prng random(seed);
-  std::string text;
-  while (text.size() < bytes) {
-    uint64_t letters = random.next();
-    for (int i = 0; i < 8 && text.size() < bytes; ++i, letters >>= 8) {
-      text += char('a' + (letters & 0xff) % 26);
-    }
+  std::string text(bytes, '\0');
+  uint64_t letters = 0;
+  for (size_t i = 0; i < bytes; ++i, letters >>= 8) {
+    if (i % 8 == 0) letters = random.next();
+    text[i] = char('a' + (letters & 0xff) % 26);
   }
   return text;
 }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 namespace mailrace::tests {
@@ -83,9 +84,9 @@ std::vector<std::string> SimFile::names_in(const std::string& directory) const {
   const std::string prefix = directory + "/";
   for (auto at = names_.lower_bound(prefix); at != names_.end() && at->first.starts_with(prefix);
        ++at) {
-    const std::string rest = at->first.substr(prefix.size());
-    const std::string name = rest.substr(0, rest.find('/'));
-    if (names.empty() || names.back() != name) names.push_back(name);
+    const std::string_view rest = std::string_view(at->first).substr(prefix.size());
+    const std::string_view name = rest.substr(0, rest.find('/'));
+    if (names.empty() || names.back() != name) names.emplace_back(name);
   }
   return names;
 }
@@ -119,6 +120,9 @@ void SimFile::write(core::FileOp& op, core::FileHandle file, std::span<const iov
   operation.offset = offset;
   operation.synced = synced;
   operation.pieces.assign(pieces.begin(), pieces.end());
+  size_t bytes = 0;
+  for (const iovec& piece : pieces) bytes += piece.iov_len;
+  operation.octets.reserve(bytes);
   for (const iovec& piece : pieces) {
     const auto* const octets = static_cast<const std::byte*>(piece.iov_base);
     operation.octets.insert(operation.octets.end(), octets, octets + piece.iov_len);

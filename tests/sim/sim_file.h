@@ -2,6 +2,7 @@
 // A disk in memory that fails, delays, reorders and forgets, all by seed.
 #pragma once
 
+#include "core/base/limits.h"
 #include "core/base/prng.h"
 #include "core/port/file_io.h"
 
@@ -91,9 +92,14 @@ class SimFile final : public core::FileIo {
   uint64_t power_until = UINT64_MAX;      // so many operations end, then the power is out
   std::function<void()> after_operation;  // called behind each that ended
   size_t block = 1;  // what block_bytes() says; writes that do not keep to it are violations
+  bool through_cache = true;  // what is_cached() says
 
   size_t block_bytes() const noexcept override { return block; }
-  bool is_cached() const noexcept override { return block == 1; }
+  bool is_cached() const noexcept override { return through_cache; }
+  void bypass_cache() {
+    block = core::kBlockBytes;
+    through_cache = false;
+  }
 
   void create(core::FileOp& op, const char* path) override;
   void open(core::FileOp& op, const char* path) override;

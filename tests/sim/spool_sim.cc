@@ -43,7 +43,7 @@ SpoolSimProfile SpoolSimProfile::of(uint64_t seed) {
     profile.clean_ends = false;
   }
   if (random.below(3) == 0) profile.sync = spool::SyncPolicy::behind_writes;
-  if (random.below(4) == 0) profile.block = 1;
+  profile.is_cached = random.below(4) == 0;
   profile.clients = 1 + uint32_t(random.below(8));
   profile.consumers = uint32_t(random.below(4)) % 3;
   if (profile.consumers == 0) profile.retain_bytes = 100'000;
@@ -103,7 +103,8 @@ void SpoolSim::live(uint64_t operations) {
   files_ = std::make_unique<SimFile>(random_.next(), disk_);
   has_vanished_ = false;
   files_->faults = profile_.faults;
-  files_->block = profile_.block;
+  files_->block = core::kBlockBytes;
+  files_->through_cache = profile_.is_cached;
   files_->power_until = operations;
   if (checking_every_cut_) files_->after_operation = [this] { check_cut(); };
   house_disk_ = std::make_unique<SimDisk>(random_.next(), *files_);
@@ -351,13 +352,11 @@ void SpoolSim::take_away(const spool::RetainedSegment& segment) {
 
 // Of all that have records in the segment.
 std::set<uint64_t> SpoolSim::mails_in(const std::string& path) const {
-  MemoryDisk disk;
-  const auto file = files_->find(path);
-  if (file == nullptr) return {};
-  disk.files[path] = file->cached;
+  SimDisk disk(/*seed=*/0, *files_);
+  const auto file = disk.open(path, /*writable=*/false);
+  if (!file) return {};
   const auto number = spool::parse_segment_file_name(path.substr(path.rfind('/') + 1));
-  spool::SegmentReader reader(disk, *disk.open(path, /*writable=*/false),
-                              {.generation = *number, .salt = kSimSalt});
+  spool::SegmentReader reader(disk, *file, {.generation = *number, .salt = kSimSalt});
   std::set<uint64_t> mails;
   for (auto step = reader.next(); step != spool::SegmentReader::Step::end; step = reader.next()) {
     if (step == spool::SegmentReader::Step::record) mails.insert(reader.record().header.mail_id);

@@ -28,7 +28,7 @@ struct SpoolSimProfile {
   SimFaults faults;          // of the writer's operations
   uint32_t disk_faults = 0;  // in a thousand, of everybody else's
   spool::SyncPolicy sync = spool::SyncPolicy::with_each_write;
-  size_t block = core::kBlockBytes;
+  bool is_cached = false;  // writes go through the page cache
   uint32_t clients = 5;
   uint32_t consumers = 1;
   std::optional<uint64_t> retain_bytes;  // holds if there is no consumer

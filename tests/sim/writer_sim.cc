@@ -80,7 +80,8 @@ std::vector<std::string> WriterSim::run() {
 void WriterSim::open_writer() {
   files_ = std::make_unique<SimFile>(random_.next(), disk_);
   files_->faults = profile_.faults;
-  if (chance(500)) files_->block = core::kBlockBytes;
+  files_->block = core::kBlockBytes;
+  files_->through_cache = chance(500);
   spool::SpoolOptions options;
   options.directory = kSimWorker;
   options.first_segment = next_segment_;
@@ -160,9 +161,8 @@ void WriterSim::recycle_one() {
   // The newest stays: it tells a recovery which mail ids were given out.
   if (!sealed.empty()) sealed.erase(std::prev(sealed.end()));
   for (const uint64_t number : sealed) {
-    const bool finished = std::ranges::all_of(mails[number], [&](uint64_t mail_id) {
-      return segments[mail_id] == 1;
-    });
+    const bool finished = std::ranges::all_of(
+        mails[number], [&](uint64_t mail_id) { return segments[mail_id] == 1; });
     if (!finished || !writer_->recycle(number)) continue;
     const std::string path = std::string(kSimWorker) + "/" + spool::segment_file_name(number);
     files_->rename_now(path, std::string(kSimWorker) + "/" + spool::free_file_name(number));

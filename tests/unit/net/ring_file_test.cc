@@ -87,11 +87,17 @@ TEST_F(RingFileTest, WritesPiecesBackToBackAndCuts) {
   files_.close(file);
 }
 
+TEST_F(RingFileTest, ThroughThePageCacheItIsWholeBlocksAsWell) {
+  EXPECT_TRUE(files_.is_cached());
+  EXPECT_EQ(files_.block_bytes(), core::kBlockBytes);
+}
+
 // The same octets past the page cache: gathered, or from where they lie.
 TEST_F(RingFileTest, WritesBlocksPastThePageCache) {
   RingFile direct(ring_, core::WriteMode::direct);
   direct.set_up();
   ASSERT_FALSE(direct.is_cached());
+  ASSERT_EQ(direct.block_bytes(), core::kBlockBytes);
   files_in_use_ = &direct;
   const std::string path = directory_.path() + "/file";
   direct.create(op_, path.c_str());

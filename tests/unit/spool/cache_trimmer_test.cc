@@ -180,7 +180,7 @@ TEST(CacheTrimmer, WritesBackWhatNobodySyncs) {
 
 TEST(CacheTrimmer, DoesNothingPastThePageCache) {
   SimFile files(/*seed=*/1);
-  files.block = core::kBlockBytes;
+  files.bypass_cache();
   CacheTrimmer trimmer(files, /*write_back=*/false);
   core::FileHandle file;
   core::FileOp op{[](core::FileOp& done, int result) { *static_cast<int*>(done.context) = result; },

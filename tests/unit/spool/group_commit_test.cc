@@ -268,7 +268,7 @@ TEST_F(PageCacheTest, WhereMailsDifferWhatNobodyWaitsForIsSyncedNowAndThen) {
 }
 
 TEST_F(PageCacheTest, PastItNothingIsDropped) {
-  files_.block = core::kBlockBytes;
+  files_.bypass_cache();
   write(SyncPolicy::behind_writes);
   EXPECT_EQ(dropped_to_, 0u);
   EXPECT_EQ(syncs_, 0u);
@@ -464,7 +464,7 @@ TEST_F(GroupCommitTest, MarkSaysWhatHadLandedBeforeTheWriteBegan) {
 }
 
 TEST_F(GroupCommitTest, WritesWholeBlocksWhereTheFilesWantThem) {
-  files_.block = core::kBlockBytes;
+  files_.bypass_cache();
   open(kManyWrites);
   for (uint32_t records = 1; records <= 15; ++records) {
     append(records, true, records);
@@ -515,7 +515,7 @@ TEST_F(GroupCommitTest, ClosesWhatItNeverUsed) {
 
 // Filled with zeros, or used before: the next server need not do that again.
 TEST_F(GroupCommitTest, ASegmentThatNothingWasWrittenToIsKeptAsAFreeOne) {
-  files_.block = core::kBlockBytes;
+  files_.bypass_cache();
   open({});
   log_->close();
   settle();
@@ -528,7 +528,7 @@ TEST_F(GroupCommitTest, ASegmentThatNothingWasWrittenToIsKeptAsAFreeOne) {
 }
 
 TEST_F(GroupCommitTest, TheNextSegmentIsKeptWhenThisOneIsSealed) {
-  files_.block = core::kBlockBytes;
+  files_.bypass_cache();
   open({});
   for (uint64_t mail = 1; mail <= 20; ++mail) append(mail, true, 15);  // more than a quarter
   settle();
@@ -544,7 +544,7 @@ TEST_F(GroupCommitTest, TheNextSegmentIsKeptWhenThisOneIsSealed) {
 TEST_F(GroupCommitTest, ClosesEvenIfASegmentCannotBeKept) {
   for (const Kind failing : {Kind::rename, Kind::sync_directory}) {
     SimFile files(/*seed=*/1);
-    files.block = core::kBlockBytes;
+    files.bypass_cache();
     GroupCommit log(files, chunks_, {.directory = "worker", .segment_bytes = 1 << 20},
                     GroupCommitEvents{this, &on_moved, &on_lost, &on_gap, &is_lost});
     for (log.flush(now_, kWall); files.pending() > 0; log.flush(now_, kWall)) files.complete(0);

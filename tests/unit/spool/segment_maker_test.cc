@@ -155,7 +155,7 @@ TEST_F(SegmentMakerTest, SetsTheLengthWhereNothingCanBeReserved) {
 }
 
 TEST_F(SegmentMakerTest, WritesEachBlockOnceWhereWritesBypassThePageCache) {
-  files_.block = core::kBlockBytes;
+  files_.bypass_cache();
   constexpr uint64_t kLarge = 2 * core::kWriteBytesMax + 3 * core::kBlockBytes + 5;
   SegmentMaker maker(files_, "worker", 0, /*first=*/1, kLarge, kSalt);
   maker.want(kNow, kWall, kMailId);
@@ -173,7 +173,7 @@ TEST_F(SegmentMakerTest, WritesEachBlockOnceWhereWritesBypassThePageCache) {
 }
 
 TEST_F(SegmentMakerTest, DoesNotFillOnWhileMailWaits) {
-  files_.block = core::kBlockBytes;
+  files_.bypass_cache();
   SegmentMaker maker(files_, "worker", 0, /*first=*/1, 64 * core::kWriteBytesMax, kSalt);
   maker.want(kNow, kWall, kMailId);
   for (int i = 0; i < 4; ++i) files_.complete(0);
@@ -194,7 +194,7 @@ TEST_F(SegmentMakerTest, DoesNotFillOnWhileMailWaits) {
 }
 
 TEST_F(SegmentMakerTest, DoesNotFillASegmentThatNobodyWantsAnyMore) {
-  files_.block = core::kBlockBytes;
+  files_.bypass_cache();
   SegmentMaker maker(files_, "worker", 0, /*first=*/1, 64 * core::kWriteBytesMax, kSalt);
   maker.want(kNow, kWall, kMailId);
   for (int i = 0; i < 4; ++i) files_.complete(0);

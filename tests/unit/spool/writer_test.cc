@@ -184,7 +184,7 @@ TEST_F(WriterTest, MailIdsGrowAcrossARestart) {
   open({.worker = 5}, last);
   const auto handle = begin({.seed = 1});
   ASSERT_TRUE(handle.has_value());
-  EXPECT_GT(handle->mail_id, last + kMailIdGap);
+  EXPECT_GT(handle->mail_id, last + (core::kMailIdGapUs << 10));
   EXPECT_EQ(handle->mail_id % core::kWorkersMax, 5u);
 }
 
@@ -196,7 +196,7 @@ TEST_F(WriterTest, MailIdsGrowAcrossRestartsWithoutMail) {
   ASSERT_NE(first, files.end());
   const auto head = decode_segment_head(core::Octets(first->second).first(kSegmentHeadBytes));
   ASSERT_TRUE(head.has_value());
-  EXPECT_EQ(head->mail_id_floor, last + kMailIdGap);
+  EXPECT_EQ(head->mail_id_floor, last + (core::kMailIdGapUs << 10));
 }
 
 TEST_F(WriterTest, AbortedMailsAreGoneAtEveryStage) {
