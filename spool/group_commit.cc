@@ -65,11 +65,18 @@ std::optional<core::Error> GroupCommit::unwritable() const noexcept {
   return maker_.error();
 }
 
+// Two writes under way keep the disk busy. What comes on top makes it no faster by being early, but
+// by being large.
+uint64_t GroupCommit::enough_bytes() const noexcept {
+  if (flight_count_ < 2) return options_.commit_bytes;
+  return std::min<uint64_t>(2 * options_.commit_bytes, core::kWriteBytesMax);
+}
+
 bool GroupCommit::due(core::Instant now) const noexcept {
   if (current_ != nullptr && current_->state != Segment::State::open) return true;
   if (queue_.empty()) return false;
   if (closing_) return true;
-  if (queued_bytes_ >= options_.commit_bytes) return true;
+  if (queued_bytes_ >= enough_bytes()) return true;
   // Small commits wait for the write under way and share the next one: by itself the batch grows as
   // the disk gets slower, and each write's cost is divided by more mails.
   if (flight_count_ > 0) return false;

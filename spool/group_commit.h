@@ -168,6 +168,7 @@ class GroupCommit {
   static void on_cut(core::FileOp& op, int result);
   static void on_synced(core::FileOp& op, int result);
 
+  uint64_t enough_bytes() const noexcept;
   bool due(core::Instant now) const noexcept;
   bool ensure_segment(core::Instant now, core::WallTime wall) noexcept;
   void finish(core::Instant now, core::WallTime wall) noexcept;
@@ -222,7 +223,7 @@ class GroupCommit {
 
   std::array<Segment, kFlights + 4> segments_;
   Segment* current_ = nullptr;
-  SegmentIndex index_;           // of the segment that was written to last
+  SegmentIndex index_;  // of the segment that was written to last
   SegmentTrail trail_;
   std::vector<std::byte> fill_;  // its long mark
 

@@ -7,6 +7,7 @@
 #include "spool/consumers.h"
 #include "spool/spool_reader.h"
 #include "tools/lib/file_lock.h"
+#include "tools/serve/look_pace.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -15,11 +16,6 @@
 #include <utility>
 
 namespace mailrace::tools {
-namespace {
-
-constexpr auto kInterval = std::chrono::seconds(1);
-
-}  // namespace
 
 Housekeeping::Housekeeping(HousekeepingOptions options, std::vector<spool::WriterWatch*> watches,
                            Log& log)
@@ -44,10 +40,11 @@ void Housekeeping::stop() {
 
 void Housekeeping::run() {
   std::unique_lock lock(mutex_);
-  while (!stop_asked_.wait_for(lock, kInterval, [this] { return stopping_; })) {
+  LookPace pace;
+  while (!stop_asked_.wait_for(lock, pace.interval(), [this] { return stopping_; })) {
     lock.unlock();
     if (options_.before_look) options_.before_look();
-    look();
+    pace.note_look(look());
     lock.lock();
   }
 }

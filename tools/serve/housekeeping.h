@@ -30,9 +30,9 @@ struct HousekeepingOptions {
   std::function<void()> before_look = {};  // what the thread does besides; may be empty
 };
 
-/// Looks at the spool once a second: consumers' cursors, the operations log, segments. Waits for
-/// the disk as long as it takes; a worker never waits for it, see WriterWatch. What cannot be read
-/// is logged once, and nothing is taken away until it can be.
+/// Looks at the spool once a second, or more often, see LookPace: consumers' cursors, the
+/// operations log, segments. Waits for the disk as long as it takes; a worker never waits for it,
+/// see WriterWatch. What cannot be read is logged once, and nothing is taken away until it can be.
 class Housekeeping {
  public:
   /// watches   of the workers, by number; outlive this

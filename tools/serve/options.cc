@@ -160,7 +160,7 @@ std::vector<Flag> process_flags(ServeOptions& options) {
       bytes_flag("commit-bytes", &options.commit_bytes,
                  {core::kCommitBytesFloor, core::kCommitBytesCeiling},
                  "gathered octets that are written without waiting for --commit-delay, for the "
-                 "write under way, or for the end of a mail"),
+                 "write under way, or for the end of a mail; twice as many beside two writes"),
       bytes_flag("spool-memory", &options.spool_memory_bytes,
                  {core::kSpoolMemoryFloor, core::kSpoolMemoryCeiling},
                  "memory of each worker for mail data on its way to the disk; when little is left, "

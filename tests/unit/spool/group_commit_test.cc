@@ -68,6 +68,18 @@ TEST_F(GroupCommitTest, ManyOctetsDoNotWaitForTheWriteUnderWay) {
   EXPECT_EQ(writes(), 2u);
 }
 
+TEST_F(GroupCommitTest, BesideTwoWritesItTakesTwiceAsMany) {
+  open({.commit_bytes = 2 * kRecord});
+  std::vector<size_t> under_way;
+  for (uint64_t mail = 1; mail < 12; mail += 2) {
+    append(mail);
+    append(mail + 1);
+    flush();
+    under_way.push_back(writes());
+  }
+  EXPECT_THAT(under_way, ElementsAre(1, 2, 2, 3, 3, 4));
+}
+
 TEST_F(GroupCommitTest, HasAtMostFourWritesUnderWayAndGathersMeanwhile) {
   open(kManyWrites);
   for (uint64_t mail = 1; mail <= 10; ++mail) {

@@ -9,6 +9,7 @@
 #include "tests/support/spool_command.h"
 #include "tests/support/temporary_directory.h"
 #include "tools/lib/file_lock.h"
+#include "tools/serve/look_pace.h"
 #include "tools/spool/walk.h"
 
 #include <gtest/gtest.h>
@@ -70,6 +71,19 @@ class HousekeepingTest : public testing::Test {
   Log log_{LogFormat::json, LogLevel::error};
   std::optional<Housekeeping> housekeeping_;
 };
+
+TEST(LookPace, IsQuickForAWhileBehindALookThatTookSomething) {
+  LookPace pace;
+  EXPECT_EQ(pace.interval(), LookPace::kIdle);
+  pace.note_look(0);
+  EXPECT_EQ(pace.interval(), LookPace::kIdle);
+  pace.note_look(2);
+  for (uint32_t i = 0; i < LookPace::kLooksInUse; ++i) {
+    EXPECT_EQ(pace.interval(), LookPace::kInUse);
+    pace.note_look(0);
+  }
+  EXPECT_EQ(pace.interval(), LookPace::kIdle);
+}
 
 TEST_F(HousekeepingTest, WithoutConsumersAndRulesNothingIsTaken) {
   open();
