@@ -4,9 +4,17 @@
 
 #include "core/base/check.h"
 
+#include <sys/mman.h>
+
 #include <cstring>
 
 namespace mailrace::net {
+
+// Said before the memory is touched for the first time; a kernel without huge pages says no.
+WriteBuffers::WriteBuffers() : pool_(core::kWriteBytesMax, kCount, kHugePageBytes) {
+  const core::MutableOctets memory = pool_.memory();
+  ::madvise(memory.data(), memory.size(), MADV_HUGEPAGE);
+}
 
 void WriteBuffers::register_with(Ring& ring) noexcept {
   const core::MutableOctets memory = pool_.memory();

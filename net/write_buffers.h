@@ -14,10 +14,12 @@
 namespace mailrace::net {
 
 /// Buffers of kWriteBytesMax octets, one for each write that may be under way; registered with the
-/// ring if it lets us, so that no write has to look its pages up. Belongs to one worker.
+/// ring if it lets us, so that no write has to look its pages up. In huge pages if the kernel has
+/// some: a disk is told of each stretch of memory apart, and takes only so many in one request.
+/// Belongs to one worker.
 class WriteBuffers {
  public:
-  WriteBuffers() : pool_(core::kWriteBytesMax, kCount) {}
+  WriteBuffers();
 
   /// Registers the memory with a ring; works without, too. ring   must outlive this
   void register_with(Ring& ring) noexcept;
@@ -29,7 +31,9 @@ class WriteBuffers {
   void give(std::byte* buffer) noexcept { pool_.give(buffer); }
 
  private:
-  static constexpr size_t kCount = core::kWritesInFlightMax + 1;
+  static constexpr size_t kHugePageBytes = 2 << 20;
+  static constexpr size_t kCount =
+      core::align_up(core::kWritesInFlightMax + 1, kHugePageBytes / core::kWriteBytesMax);
 
   core::BlockPool pool_;
   bool registered_ = false;

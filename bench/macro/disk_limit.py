@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the disk allows: synced writes past the page cache into a file that is there already."""
 
+import ctypes
 import mmap
 import os
 import statistics
@@ -9,6 +10,7 @@ import time
 
 FILE_BYTES = 256 << 20
 CHUNK = 1 << 20
+HUGE_PAGE = 2 << 20
 
 
 def make_file(path):
@@ -18,6 +20,17 @@ def make_file(path):
         for _ in range(FILE_BYTES // CHUNK):
             file.write(zeros)
         os.fsync(file.fileno())
+
+
+def memory_of(size):
+    """Octets of a huge page, if the kernel has one: of many small ones a disk takes only so many
+    in one request."""
+    pages = mmap.mmap(-1, 2 * HUGE_PAGE)
+    pages.madvise(mmap.MADV_HUGEPAGE)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(pages))
+    memory = memoryview(pages)[-address % HUGE_PAGE:][:size]
+    memory[:] = os.urandom(size)
+    return memory
 
 
 class Writer(threading.Thread):
@@ -30,8 +43,7 @@ class Writer(threading.Thread):
 
     def run(self):
         descriptor, size, begin, end, until = self.arguments
-        memory = mmap.mmap(-1, size)  # aligned to a page
-        memory.write(os.urandom(size))
+        memory = memory_of(size)
         at = begin
         while (now := time.monotonic()) < until:
             if os.pwritev(descriptor, [memory], at, os.RWF_DSYNC) != size:

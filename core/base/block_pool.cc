@@ -4,27 +4,23 @@
 
 #include "core/base/check.h"
 
+#include <bit>
 #include <cstring>
-#include <new>
 
 namespace mailrace::core {
-namespace {
 
-constexpr size_t kBlockAlignment =
-    4096;  // a page, so that blocks can be handed to the kernel whole
-
-}  // namespace
-
-BlockPool::BlockPool(size_t block_bytes, size_t block_count)
-    : block_bytes_(block_bytes), block_count_(block_count) {
+BlockPool::BlockPool(size_t block_bytes, size_t block_count, size_t alignment)
+    : alignment_(std::align_val_t{alignment}),
+      block_bytes_(block_bytes),
+      block_count_(block_count) {
+  MAILRACE_CHECK(std::has_single_bit(alignment));
   MAILRACE_CHECK(block_bytes % 64 == 0);
   MAILRACE_CHECK(block_count > 0);
   // One large allocation comes from the kernel untouched: pages cost nothing until a block is used.
-  base_ = static_cast<std::byte*>(
-      ::operator new (block_bytes* block_count, std::align_val_t{kBlockAlignment}));
+  base_ = static_cast<std::byte*>(::operator new(block_bytes* block_count, alignment_));
 }
 
-BlockPool::~BlockPool() { ::operator delete (base_, std::align_val_t{kBlockAlignment}); }
+BlockPool::~BlockPool() { ::operator delete(base_, alignment_); }
 
 std::byte* BlockPool::take() noexcept {
   if (free_ != nullptr) {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <span>
 
 namespace mailrace::core {
@@ -15,9 +16,13 @@ namespace mailrace::core {
 /// Belongs to one worker; not thread-safe.
 class BlockPool {
  public:
+  static constexpr size_t kPageBytes = 4096;
+
   /// block_bytes   size of a block, a multiple of 64
   /// block_count   how many there are; take() fails when all are out
-  BlockPool(size_t block_bytes, size_t block_count);
+  /// alignment     of the first one, a power of two; a page, so that blocks can be handed to the
+  ///               kernel whole
+  BlockPool(size_t block_bytes, size_t block_count, size_t alignment = kPageBytes);
   BlockPool(const BlockPool&) = delete;
   BlockPool& operator=(const BlockPool&) = delete;
   ~BlockPool();
@@ -36,6 +41,7 @@ class BlockPool {
   size_t free_count() const noexcept { return block_count_ - fresh_ + free_count_; }
 
  private:
+  std::align_val_t alignment_;
   size_t block_bytes_;
   size_t block_count_;
   std::byte* base_ = nullptr;

@@ -30,6 +30,14 @@ TEST(BlockPoolTest, GivesTheHottestBlockFirst) {
   EXPECT_EQ(pool.take(), first);
 }
 
+TEST(BlockPoolTest, BeginsWhereItIsTold) {
+  for (const size_t alignment : {size_t{64}, BlockPool::kPageBytes, size_t{2} << 20}) {
+    BlockPool pool(64, 5, alignment);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(pool.memory().data()) % alignment, 0u);
+    EXPECT_EQ(pool.memory().size(), 5u * 64);
+  }
+}
+
 TEST(BlockPoolDeathTest, RefusesAForeignBlock) {
   BlockPool pool(64, 2);
   std::byte foreign[64];
