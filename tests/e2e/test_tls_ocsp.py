@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../support"))
 
@@ -76,6 +77,23 @@ class Ocsp(mailrace.ServerTestCase):
             if words in self.said(server, "-tls1_2", "-status"):
                 return
         self.fail(f"no {words}")
+
+    def test_its_end_is_told_once(self):
+        server = self.serve_directory()
+        with open(f"{mailrace.TLS_DATA}/stapled.ocsp", "rb") as file:
+            response = file.read()
+        # Nobody verifies the signature here; the last time that it names is nextUpdate.
+        until = re.findall(rb"\d{14}Z", response)[-1]
+        end = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + 5)).encode()
+        with open(self.chain + ".ocsp", "wb") as file:
+            file.write(response.replace(until, end))
+        server.signal(signal.SIGHUP)
+        self.assertIsNotNone(server.wait_event("tls_ocsp_response"))
+        told = server.wait_event("tls_ocsp_response_expired")
+        self.assertEqual(told["file"], self.chain + ".ocsp")
+        self.assertIn(NOT_STAPLED, self.said(server, "-tls1_3", "-status"))
+        time.sleep(2)  # two looks
+        self.assertEqual(len(server.events("tls_ocsp_response_expired")), 1)
 
     def test_one_that_cannot_be_used_is_told_and_not_sent(self):
         self.put("old.ocsp")

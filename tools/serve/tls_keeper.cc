@@ -7,8 +7,6 @@
 #include "core/message/date.h"
 #include "net/system_clock.h"
 
-#include <climits>
-
 #include <unistd.h>
 
 #include <algorithm>
@@ -126,7 +124,7 @@ bool TlsKeeper::read_certificates(bool is_first) {
   if (identities.empty()) return false;
   files_ = std::move(files);
   identities_ = std::move(identities);
-  days_warned_.assign(identities_.size(), INT64_MAX);
+  warned_.assign(identities_.size(), {});
   for (size_t i = 0; i < files_.size(); ++i) {
     log_.line(LogLevel::info, "tls_certificate",
               {{"file", files_[i].chain},
@@ -239,17 +237,27 @@ bool TlsKeeper::rotate() {
 
 void TlsKeeper::warn_of_ends() {
   for (size_t i = 0; i < identities_.size(); ++i) {
-    const core::WallTime end = identities_[i].not_after();
-    const int64_t left = std::max<int64_t>(end.ns - now().ns, 0);
-    const auto reached =
-        std::ranges::find_if(kWarnedDays, [left](int64_t days) { return left <= days * kDayNs; });
-    if (reached == kWarnedDays.end() || days_warned_[i] <= *reached) continue;
-    days_warned_[i] = *reached;
-    log_.line(LogLevel::warning, left == 0 ? "tls_certificate_expired" : "tls_certificate_expires",
-              {{"file", files_[i].chain},
-               {"days", uint64_t(left / kDayNs)},
-               {"not_after", timestamp(end)}});
+    warn_of_end(files_[i], identities_[i], warned_[i]);
   }
+}
+
+void TlsKeeper::warn_of_end(const TlsFiles& files, const net::TlsIdentity& identity,
+                            Warned& warned) {
+  const net::TlsOcspResponse& response = identity.ocsp();
+  const bool is_over = !response.der.empty() && now() >= response.next_update;
+  if (is_over && !std::exchange(warned.is_response_over, true)) {
+    log_.line(LogLevel::warning, "tls_ocsp_response_expired",
+              {{"file", ocsp_path(files)}, {"next_update", timestamp(response.next_update)}});
+  }
+  const core::WallTime end = identity.not_after();
+  const int64_t left = std::max<int64_t>(end.ns - now().ns, 0);
+  const auto reached =
+      std::ranges::find_if(kWarnedDays, [left](int64_t days) { return left <= days * kDayNs; });
+  if (reached == kWarnedDays.end() || warned.days <= *reached) return;
+  warned.days = *reached;
+  log_.line(
+      LogLevel::warning, left == 0 ? "tls_certificate_expired" : "tls_certificate_expires",
+      {{"file", files.chain}, {"days", uint64_t(left / kDayNs)}, {"not_after", timestamp(end)}});
 }
 
 }  // namespace mailrace::tools

@@ -10,6 +10,7 @@
 #include "tools/serve/tls_files.h"
 
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -50,6 +51,12 @@ class TlsKeeper {
   void stop();
 
  private:
+  // What the log has said of a pair already.
+  struct Warned {
+    int64_t days = INT64_MAX;  // before the certificate's end, the fewest so far
+    bool is_response_over = false;
+  };
+
   void run();
   bool look(bool is_asked);
   bool read_all(bool is_first);
@@ -58,6 +65,7 @@ class TlsKeeper {
   bool read_ticket_keys(bool is_first);
   bool rotate();
   void warn_of_ends();
+  void warn_of_end(const TlsFiles& files, const net::TlsIdentity& identity, Warned& warned);
   void complain(const std::string& what);
   std::vector<std::string> paths() const;
 
@@ -65,7 +73,7 @@ class TlsKeeper {
   Log& log_;
   std::vector<TlsFiles> files_;
   std::vector<net::TlsIdentity> identities_;  // as files_
-  std::vector<int64_t> days_warned_;          // before the end of each, the fewest so far
+  std::vector<Warned> warned_;                // as files_
   net::TlsTicketKeys keys_;
   core::WallTime rotated_at_;
   std::string read_stamp_;   // of the files as they were read
