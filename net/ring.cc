@@ -4,6 +4,7 @@
 
 #include "core/base/limits.h"
 #include "net/fd.h"
+#include "net/ring_restrictions.h"
 
 #include <sys/socket.h>
 
@@ -15,31 +16,51 @@ Ring::~Ring() {
   if (is_open_) io_uring_queue_exit(&ring_);
 }
 
-core::Result<void> Ring::open(uint32_t direct_count, const RingFeatures& usable) {
+core::Result<void> Ring::set_up(uint32_t entries, uint32_t more_flags) noexcept {
   MAILRACE_CHECK(!is_open_);
   io_uring_params params{};
   params.flags = IORING_SETUP_SINGLE_ISSUER    // one thread submits: the kernel skips its lock
                  | IORING_SETUP_DEFER_TASKRUN  // completions run when we wait, never in between
-                 | IORING_SETUP_CQSIZE         // multishots complete more often than they submit
-                 | IORING_SETUP_SUBMIT_ALL;    // one bad entry does not hold up those behind it
+                 | IORING_SETUP_SUBMIT_ALL     // one bad entry does not hold up those behind it
+                 | more_flags;
   params.cq_entries = core::kCompletionEntries;
-  int result = io_uring_queue_init_params(core::kSubmissionEntries, &ring_, &params);
+  const int result = io_uring_queue_init_params(entries, &ring_, &params);
   if (result < 0) return core::fail_errno(result, "io_uring_setup");
   is_open_ = true;
+  return {};
+}
+
+core::Result<void> Ring::open(uint32_t direct_count, const RingFeatures& usable, RingUse use) {
+  // With a ring of its own: a restricted one cannot be asked.
+  Ring asked;
+  if (auto found = asked.find_features(usable); !found) return found;
+  features_ = asked.features_;
+  auto made = set_up(core::kSubmissionEntries,
+                     IORING_SETUP_CQSIZE              // multishots complete more than they submit
+                         | IORING_SETUP_R_DISABLED);  // until its restrictions stand
+  if (!made) return made;
+  if (auto table = make_direct_table(direct_count); !table) return table;
+  if (use == RingUse::worker) {
+    if (auto restricted = restrict_ring(ring_, features_); !restricted) return restricted;
+  }
   io_uring_register_ring_fd(&ring_);  // saves a descriptor look-up per enter; optional
-  if (auto found = find_features(usable); !found) return found;
-  if (direct_count > 0 && features_.socket_commands) {
-    result = io_uring_register_files_sparse(&ring_, direct_count);
-    // RLIMIT_NOFILE bounds this table as well. Plain descriptors are fewer then, but they do.
-    if (result == -EMFILE) features_.socket_commands = false;
-    if (result < 0 && result != -EMFILE) {
-      return core::fail_errno(result, "io_uring_register_files");
-    }
+  if (const int result = io_uring_enable_rings(&ring_); result < 0) {
+    return core::fail_errno(result, "io_uring_enable_rings");
   }
   return {};
 }
 
+core::Result<void> Ring::make_direct_table(uint32_t count) noexcept {
+  if (count == 0 || !features_.socket_commands) return {};
+  const int result = io_uring_register_files_sparse(&ring_, count);
+  // RLIMIT_NOFILE bounds this table as well. Plain descriptors are fewer then, but they do.
+  if (result == -EMFILE) features_.socket_commands = false;
+  if (result < 0 && result != -EMFILE) return core::fail_errno(result, "io_uring_register_files");
+  return {};
+}
+
 core::Result<void> Ring::find_features(const RingFeatures& usable) noexcept {
+  if (auto made = set_up(/*entries=*/4, /*more_flags=*/0); !made) return made;
   if (io_uring_probe* const probe = io_uring_get_probe_ring(&ring_)) {
     features_.truncate =
         usable.truncate && io_uring_opcode_supported(probe, IORING_OP_FTRUNCATE) != 0;

@@ -21,6 +21,9 @@ struct RingFeatures {
 };
 inline constexpr RingFeatures kAllRingFeatures{.socket_commands = true, .truncate = true};
 
+/// What a ring may be used for: anything, or only what a worker does, see restrict_ring().
+enum class RingUse : uint8_t { any, worker };
+
 /// Owns the kernel's ring. Created, used and destroyed by one thread (single issuer).
 class Ring {
  public:
@@ -34,9 +37,11 @@ class Ring {
   /// direct_count  size of the direct descriptor table; 0: none. Past RLIMIT_NOFILE there is none
   ///               either, and the features have no socket commands
   /// usable        what to use if the kernel has it; without, the ring is that of an older kernel
+  /// use           what the kernel lets the ring do from then on
   /// fails         io, sys_errno as io_uring_setup(2) gives it; see explain_ring_failure()
   /// source        net/ENGINE.md, "Set-up flags"
-  core::Result<void> open(uint32_t direct_count, const RingFeatures& usable = kAllRingFeatures);
+  core::Result<void> open(uint32_t direct_count, const RingFeatures& usable = kAllRingFeatures,
+                          RingUse use = RingUse::any);
 
   /// A zeroed submission entry to fill in. Submits what is queued when the queue is full.
   io_uring_sqe& next_sqe() noexcept;
@@ -64,7 +69,9 @@ class Ring {
   io_uring& handle() noexcept { return ring_; }
 
  private:
+  core::Result<void> set_up(uint32_t entries, uint32_t more_flags) noexcept;
   core::Result<void> find_features(const RingFeatures& usable) noexcept;
+  core::Result<void> make_direct_table(uint32_t count) noexcept;
 
   io_uring ring_{};
   bool is_open_ = false;

@@ -60,7 +60,7 @@ Worker::Worker(WorkerOptions options)
 Worker::~Worker() { delete new_tls_.load(); }
 
 core::Result<void> Worker::open() {
-  auto opened = ring_.open(core::kConnectionsPerWorkerMax, options_.usable);
+  auto opened = ring_.open(core::kConnectionsPerWorkerMax, options_.usable, options_.ring_use);
   if (!opened) return opened;
   auto buffers =
       buffers_.open(ring_, kBufferGroup, core::kReceiveBufferCount, core::kReceiveBufferBytes);

@@ -39,6 +39,7 @@ struct WorkerOptions {
   std::shared_ptr<TlsContext> tls;  // of this worker only; nullptr: no TLS
   core::WriteMode write_mode = core::WriteMode::direct;
   RingFeatures usable = kAllRingFeatures;  // as Ring::open() takes it
+  RingUse ring_use = RingUse::worker;      // likewise
   int descriptors_max = INT_MAX;           // connections on plain descriptors get smaller ones only
   std::vector<int> helper_cpus;  // where the kernel's helper threads may run; empty: anywhere
   /// Makes the worker's sink, on the worker's thread.
