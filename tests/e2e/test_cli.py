@@ -209,7 +209,7 @@ class CommandLine(mailrace.ServerTestCase):
         names = re.findall(r"(?m)^([\w-]+) = ", printed)
         self.assertGreater(len(names), 10)
         for name in names:
-            self.assertIn(f"--{name} ", out)
+            self.assertRegex(out, rf"--(\[no-\])?{name} ")
 
 
 class StartUp(mailrace.ServerTestCase):

@@ -10,6 +10,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # wolfSSL.
 BUILD_PACKAGES=(
   g++ cmake ninja-build libmimalloc-dev libcli11-dev libtomlplusplus-dev libexpected-dev libidn2-dev
+  libseccomp-dev
   ca-certificates debian-archive-keyring dpkg-dev make
 )
 

@@ -60,6 +60,7 @@ LIBRARIES = {
     "liburing": ("liburing*", ("net/ring*", "net/buffer_ring*", "net/worker.cc", "net/token.h")),
     "wolfSSL": ("wolfssl/*", ("core/base/digest.cc", "net/tls_*")),
     "libidn2": ("idn2.h", ("core/base/idna.cc",)),
+    "libseccomp": ("seccomp.h", ()),
     "c-ares": ("ares*.h", ("net/resolver*",)),
 }
 # Slow to compile: one source file each, in the whole tree.

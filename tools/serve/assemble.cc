@@ -20,6 +20,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 namespace mailrace::tools {
@@ -278,6 +279,7 @@ net::WorkerOptions Server::worker_options(uint32_t worker) {
   result.clock = &clock_;
   result.tls = tls_.make_context();
   result.write_mode = options_.spool_io;
+  result.ring_use = options_.lockdown.ring_restrictions ? net::RingUse::worker : net::RingUse::any;
   result.drain_timeout = options_.drain_timeout;
   watches_.push_back(std::make_unique<spool::WriterWatch>());
   spool::WriterWatch& watch = *watches_.back();
@@ -288,6 +290,22 @@ net::WorkerOptions Server::worker_options(uint32_t worker) {
     return observed;
   };
   return result;
+}
+
+// With the directory above the spool, so that a spool that was replaced as a whole is found again;
+// but never with the root directory.
+FileAccess Server::file_access() const {
+  const auto spool = std::filesystem::absolute(options_.spool).lexically_normal();
+  const auto above = (spool.has_filename() ? spool : spool.parent_path()).parent_path();
+  FileAccess access{.written = {options_.spool}, .read = {"/dev/urandom"}};
+  if (above != above.root_path()) access.written.push_back(above);
+  std::vector<std::string> values = options_.tls.certificates;
+  if (!options_.tls.ticket_keys.empty()) values.push_back(options_.tls.ticket_keys);
+  for (const std::string& value : values) {
+    const auto places = tls_places(value);
+    access.read.insert(access.read.end(), places.begin(), places.end());
+  }
+  return access;
 }
 
 std::optional<std::string> Server::start() {

@@ -9,6 +9,7 @@
 #include "spool/observed_writer.h"
 #include "spool/recovery.h"
 #include "tools/lib/log.h"
+#include "tools/serve/file_access.h"
 #include "tools/serve/housekeeping.h"
 #include "tools/serve/listen_address.h"
 #include "tools/serve/options.h"
@@ -38,6 +39,9 @@ class Server {
 
   /// Opens all listening sockets, so that a bad address shows before anything runs.
   std::optional<std::string> open_listeners();
+
+  /// What is needed of the file system from start() on.
+  FileAccess file_access() const;
 
   /// Starts the workers; they accept when this returns.
   std::optional<std::string> start();

@@ -182,6 +182,16 @@ std::vector<Flag> process_flags(ServeOptions& options) {
           "log-level", &options.log_level, "LEVEL",
           {{"error", LogLevel::error}, {"warning", LogLevel::warning}, {"info", LogLevel::info}},
           "the least important lines to write; messages are info"),
+      negatable_flag("ring-restrictions", &options.lockdown.ring_restrictions,
+                     "let each worker's ring do what workers do, and nothing else"),
+      negatable_flag(
+          "landlock", &options.lockdown.landlock,
+          "have no files but those beside the spool, certificates and ticket keys, and no "
+          "way to connect out"),
+      negatable_flag("seccomp", &options.lockdown.seccomp,
+                     "refuse all system calls that a server does not make once it runs"),
+      switch_flag("core-dumps", &options.lockdown.core_dumps,
+                  "allow core dumps, which have keys and mail in them, and tracing"),
       switch_flag("check", &options.check, "check flags, config file and this machine, then exit"),
       switch_flag("version", &options.version, "print versions and chosen kernels, then exit"),
   };

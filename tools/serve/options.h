@@ -10,6 +10,7 @@
 #include "net/connection_options.h"
 #include "tools/lib/flags.h"
 #include "tools/lib/log.h"
+#include "tools/serve/lockdown.h"
 #include "tools/serve/tls_keeper.h"
 
 #include <cstdint>
@@ -41,6 +42,7 @@ struct ServeOptions {
   net::ConnectionOptions connection;  // without its networks: those are above, as text
   LogFormat log_format = LogFormat::json;
   LogLevel log_level = LogLevel::info;
+  LockdownOptions lockdown;
   bool check = false;
   bool version = false;
 };

@@ -7,8 +7,11 @@
 #include "tools/lib/exit_codes.h"
 #include "tools/lib/version.h"
 #include "tools/serve/assemble.h"
+#include "tools/serve/file_access.h"
 #include "tools/serve/listen_address.h"
+#include "tools/serve/lockdown.h"
 #include "tools/serve/options.h"
+#include "tools/serve/syscall_filter.h"
 #include "tools/serve/tls_keeper.h"
 
 #include <pthread.h>
@@ -21,6 +24,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace mailrace::tools {
 namespace {
@@ -95,12 +99,26 @@ int serve(const ServeOptions& options) {
   signal(SIGXFSZ, SIG_IGN);  // a file that RLIMIT_FSIZE keeps from growing is a failed write
   raise_descriptor_limit();
 
+  if (const auto failed = forbid_core_dumps(options.lockdown)) {
+    return complain(*failed, kExitUsage);
+  }
   Log log(options.log_format, options.log_level);
   Server server(options, log);
   if (const auto failed = server.load_tls()) return complain(*failed, kExitUsage);
   if (const auto failed = server.open_spool()) return complain(*failed, kExitUsage);
   if (const auto failed = server.open_listeners()) return complain(*failed, kExitUsage);
+  if (const auto failed = forbid_new_privileges()) return complain(*failed, kExitUsage);
+  if (const auto failed = forbid_other_files(options.lockdown, server.file_access())) {
+    return complain(*failed, kExitUsage);
+  }
+  const std::vector<LogField> held = lockdown_fields(options.lockdown);  // cannot be asked later
   if (const auto failed = server.start()) return complain(*failed, kExitUsage);
+  if (const auto failed = forbid_system_calls(options.lockdown)) {
+    server.drain();
+    server.join();
+    return complain(*failed, kExitUsage);
+  }
+  log.line(LogLevel::info, "lockdown", held);
   log.line(LogLevel::info, "ready", {{"pid", uint64_t(::getpid())}});
 
   int signal = 0;

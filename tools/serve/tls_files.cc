@@ -56,6 +56,39 @@ tl::expected<std::vector<TlsFiles>, std::string> find_tls_files(const std::strin
   return found;
 }
 
+std::vector<std::string> tls_places(const std::string& value) {
+  std::vector<std::string> places;
+  const auto add = [&places](const fs::path& directory, const fs::path& inside) {
+    const bool is_root = directory == directory.root_path() && directory.has_root_path();
+    const std::string place = is_root             ? inside.string()
+                              : directory.empty() ? "."
+                                                  : directory.string();
+    if (std::ranges::find(places, place) == places.end()) places.push_back(place);
+  };
+  std::error_code ignored;
+  const bool is_directory = fs::is_directory(value, ignored);
+  std::vector<std::string> files{value};
+  if (is_directory) {
+    places.push_back(value);
+    files.clear();
+  }
+  if (is_directory || value.find(',') != std::string::npos) {
+    files.clear();
+    for (const TlsFiles& pair : find_tls_files(value).value_or(std::vector<TlsFiles>{})) {
+      files.insert(files.end(), {pair.chain, pair.key});
+    }
+  }
+  for (const std::string& file : files) {
+    const fs::path path(file);
+    const fs::path real = fs::canonical(path, ignored);
+    if (!is_directory) add(path.parent_path(), path);
+    if (real.empty() || real.parent_path() == fs::canonical(path.parent_path(), ignored)) continue;
+    add(real.parent_path(), real);
+    if (is_directory) add(real.parent_path().parent_path(), real.parent_path());
+  }
+  return places;
+}
+
 std::string ocsp_path(const TlsFiles& files) { return files.chain + ".ocsp"; }
 
 tl::expected<std::string, std::string> read_tls_file(const std::string& path) {

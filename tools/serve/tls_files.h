@@ -27,6 +27,12 @@ inline constexpr std::string_view kTlsCertificateSyntax =
 /// fails   with what is wrong: no such directory, nothing in it
 tl::expected<std::vector<TlsFiles>, std::string> find_tls_files(const std::string& value);
 
+/// Where files lie that a value of --tls-certificate or --tls-ticket-keys stands for, now or once
+/// they are replaced: directories, those that symbolic links lead to included, and of these the one
+/// above where certbot keeps a directory for each name. The root directory is never among them, but
+/// files in it are.
+std::vector<std::string> tls_places(const std::string& value);
+
 /// Where an OCSP response for the pair is, if there is one: CHAIN.ocsp, in DER.
 std::string ocsp_path(const TlsFiles& files);
 
