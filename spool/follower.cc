@@ -116,14 +116,38 @@ std::optional<WorkerFollower::Step> WorkerFollower::take_damage() {
 }
 
 std::optional<WorkerFollower::Step> WorkerFollower::take_end() {
-  if (reader_->outcome().end == SegmentEnd::sealed || last_look_) {
+  if (reader_->outcome().end == SegmentEnd::sealed) {
     leave_segment();
     return std::nullopt;
   }
+  if (last_look_) {
+    auto damage = judge_end();
+    leave_segment();
+    return damage;
+  }
   const std::vector<uint64_t> later = later_segments();
   last_look_ = any_has_begun(later);
-  if (last_look_) return std::nullopt;
-  return Step::idle;
+  if (!last_look_) return Step::idle;
+  reader_->note_finished();
+  return std::nullopt;
+}
+
+// A server that goes on in another segment has cut this one behind its last record, or the recovery
+// before it has: what stands there is no half of a write, but may have been whole mails.
+std::optional<WorkerFollower::Step> WorkerFollower::judge_end() {
+  const SegmentOutcome& outcome = reader_->outcome();
+  const bool is_judged = outcome.end == SegmentEnd::damaged_tail ||
+                         outcome.end == SegmentEnd::open_tail || outcome.records == 0;
+  if (is_judged || disk_.size(file_).value_or(0) <= outcome.valid_bytes || is_gone(number_)) {
+    return std::nullopt;
+  }
+  mails_.note_damage();
+  const LogPosition at{number_, outcome.valid_bytes};
+  if (passed(at)) return std::nullopt;
+  finding_ = {FindingKind::corruption, path_of(number_), at.offset, "segment.tail", 0};
+  if (std::exchange(damaged_segment_, number_) == number_) return Step::notice;
+  place_ = {worker_, 0, number_, at};
+  return Step::damage;
 }
 
 // --- segments ------------------------------------------------------------------------------------
@@ -157,10 +181,10 @@ std::optional<WorkerFollower::Step> WorkerFollower::open_next() {
   if (!any_has_begun(later)) return Step::idle;
   const uint64_t expected = number_ == 0 ? std::max(start_.read_from, uint64_t{1}) : number_ + 1;
   if (later.front() != expected) mails_.note_gap();
-  return open_segment(later.front(), later.size() <= core::kUnfinishedSegmentsMax);
+  return open_segment(later.front());
 }
 
-std::optional<WorkerFollower::Step> WorkerFollower::open_segment(uint64_t number, bool unfinished) {
+std::optional<WorkerFollower::Step> WorkerFollower::open_segment(uint64_t number) {
   if (is_gone(number)) {
     mails_.note_gap();
     number_ = number;
@@ -178,7 +202,7 @@ std::optional<WorkerFollower::Step> WorkerFollower::open_segment(uint64_t number
   number_ = number;
   last_look_ = false;
   settles_ = 0;
-  ReaderOptions options{.generation = number, .salt = salt_, .unfinished = unfinished};
+  ReaderOptions options{.generation = number, .salt = salt_, .unfinished = true};
   options.settle = [this] {
     if (!wait_ || ++settles_ > core::kFollowerSettlesMax) return false;
     wait_();

@@ -61,7 +61,7 @@ class WorkerFollower {
 
  private:
   std::optional<Step> open_next();
-  std::optional<Step> open_segment(uint64_t number, bool unfinished);
+  std::optional<Step> open_segment(uint64_t number);
   void leave_segment();
   SegmentStart start_of(uint64_t number);
   bool is_gone(uint64_t number);
@@ -70,6 +70,7 @@ class WorkerFollower {
   std::optional<Step> take_record();
   std::optional<Step> take_damage();
   std::optional<Step> take_end();
+  std::optional<Step> judge_end();
   std::optional<Step> find_early_records(const MailReader::Problem& problem);
   std::string path_of(uint64_t number) const { return segment_path(path_, worker_, number); }
   bool passed(LogPosition end) const { return end < start_.position; }

@@ -63,7 +63,8 @@ struct ReaderOptions {
   /// For files that a running server writes: called before whole records behind a bad one are
   /// taken for damage; waits a little and returns true, or false when the patience is used up.
   std::function<bool()> settle = nullptr;
-  /// Writes to this segment may have been under way when its server died.
+  /// Writes to this segment may be under way, or were when its server died: no later one has a
+  /// record.
   bool unfinished = false;
   /// No write to this segment can have begun. If no record stands at its start, none is searched
   /// for behind that.
@@ -83,6 +84,10 @@ class SegmentReader {
   /// be called again, and sees what was written since.
   /// source   spool/FORMAT.md, "Record"
   Step next();
+
+  /// A later segment has a record, which was seen before the next call: no write to this one is
+  /// under way any more, and none will be.
+  void note_finished() noexcept { options_.unfinished = false; }
 
   /// Whether next() has something to say at once: a whole record stands where the next one is
   /// expected, or damage was found. Looks at the disk anew and searches nothing; for those who wait

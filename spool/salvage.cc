@@ -117,7 +117,9 @@ class Planner {
          .salt = summary.outcome.salt,
          .created_at_ns = summary.outcome.created_at_ns,
          .mail_id_floor = summary.outcome.mail_id_max,
-         .unfinished = index + core::kUnfinishedSegmentsMax >= summaries_.size()});
+         .unfinished =
+             std::none_of(summaries_.begin() + std::ptrdiff_t(index) + 1, summaries_.end(),
+                          [](const SegmentSummary& later) { return later.outcome.records > 0; })});
   }
 
   core::Disk& disk_;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A running server has up to kUnfinishedSegmentsMax segments in work, and a mail may begin in one
-// and end in the next. So a segment without a seal is read once more after its successor was seen
-// to have records: what the server wrote before those is then visible, and no mail seems to miss a
-// part. In older segments nothing is under way, and a tail that does not check is damage.
+// A server writes to a segment when all writes to the one before have ended, and has been cut where
+// they failed; and a mail may begin in one and end in the next. So a segment without a seal is read
+// once more after a later one was seen to have records: what the server wrote before those is then
+// visible, and no mail seems to miss a part. In a segment that was left like that nothing is under
+// way, and what does not check is damage.
 #include "spool/spool_reader.h"
 
 #include "core/base/crc32c.h"
@@ -43,9 +44,9 @@ struct SpoolReader::WorkerWalk {
   bool open = false;    // the segment before was not left: neither sealed nor cut
 
   std::string path(uint64_t number) const { return directory + "/" + segment_file_name(number); }
-  bool unfinished(size_t index) const {
-    return index + core::kUnfinishedSegmentsMax >= numbers.size();
-  }
+  // Whether it is one of those that may be in the making behind the last that has a record, or is
+  // that one.
+  bool is_new(size_t index) const { return index + core::kUnfinishedSegmentsMax >= numbers.size(); }
   void find(FindingKind kind, std::string file, uint64_t offset, const char* what,
             uint64_t mail_id = 0) const {
     if (visit.finding) visit.finding({kind, std::move(file), offset, what, mail_id});
@@ -102,6 +103,8 @@ bool SpoolReader::walk_worker(uint32_t worker, const SpoolVisit& visit) {
 
 bool SpoolReader::walk_segment(WorkerWalk& walk, size_t index) {
   const uint64_t number = walk.numbers[index];
+  // Before anything of it is read: what is read afterwards was complete then.
+  bool finished = !walk.is_new(index) || is_followed(walk, index);
   if (number != (index == 0 ? 1 : walk.numbers[index - 1] + 1)) walk.mails.note_gap();
   SegmentSummary segment{.worker = walk.worker, .number = number, .file = walk.path(number)};
   const auto file = disk_.open(segment.file, /*writable=*/false);
@@ -119,27 +122,25 @@ bool SpoolReader::walk_segment(WorkerWalk& walk, size_t index) {
   }
   segment.read = true;
   if (walk.visit.by_footer && pass_by_footer(walk, *file, segment)) return true;
-  const bool unfinished = walk.unfinished(index);
   SegmentReader reader(disk_, *file,
                        {.generation = number,
                         .salt = walk.salt,
                         .search_zeros_max = walk.visit.search_zeros_max,
-                        .settle = unfinished ? walk.visit.settle : nullptr,
-                        .unfinished = unfinished,
+                        .settle = walk.is_new(index) ? walk.visit.settle : nullptr,
+                        .unfinished = !finished,
                         .unwritten = walk.visit.by_footer && walk.open});
   bool go_on = drain(walk, reader, segment);
-  const bool has_next = index + 1 < walk.numbers.size();
-  while (go_on && unfinished && has_next && reader.outcome().end != SegmentEnd::sealed) {
-    const uint64_t next = walk.numbers[index + 1];
-    if (!begun(walk.path(next), SegmentKey(next, walk.salt))) break;
+  // A server has gone on to the next one meanwhile.
+  if (go_on && !finished && reader.outcome().end != SegmentEnd::sealed &&
+      is_followed(walk, index)) {
+    finished = true;
+    reader.note_finished();
     go_on = drain(walk, reader, segment);
-    const bool sealed = reader.outcome().end == SegmentEnd::sealed;
-    if (sealed || !walk.visit.settle || !walk.visit.settle()) break;
   }
   segment.outcome = reader.outcome();
   segment.file_bytes = disk_.size(*file).value_or(0);
   disk_.close(*file);
-  judge_tail(walk, index, segment);
+  if (finished) judge_tail(walk, index, segment);
   walk.open = segment.outcome.end != SegmentEnd::sealed && segment.outcome.capacity > 0 &&
               segment.file_bytes >= segment.outcome.capacity;
   if (walk.visit.segment) walk.visit.segment(segment);
@@ -164,6 +165,13 @@ bool SpoolReader::pass_by_footer(WorkerWalk& walk, core::FileHandle file, Segmen
   walk.mails.note_gap();
   if (walk.visit.segment) walk.visit.segment(segment);
   return true;
+}
+
+// Whether a later segment has a record.
+bool SpoolReader::is_followed(const WorkerWalk& walk, size_t index) {
+  return std::any_of(
+      walk.numbers.begin() + std::ptrdiff_t(index) + 1, walk.numbers.end(),
+      [&](uint64_t number) { return begun(walk.path(number), SegmentKey(number, walk.salt)); });
 }
 
 // Whether the segment has a record; if not, none of its mails can miss a part.
@@ -240,13 +248,16 @@ bool SpoolReader::report(WorkerWalk& walk, MailReader::Event event) {
   return true;
 }
 
+// Of a finished segment. Zeros may be what was never cut off a file that somebody put in its place,
+// so they are a finding only where nothing new is near.
 void SpoolReader::judge_tail(WorkerWalk& walk, size_t index, SegmentSummary& segment) {
   SegmentOutcome& outcome = segment.outcome;
   if (outcome.end == SegmentEnd::sealed || outcome.end == SegmentEnd::damaged_tail) return;
   // A tail in a finished segment was cut by the recovery before the next server started. One
   // without any record was never used: its making failed, or it was made ahead.
   const bool unused = outcome.records == 0 && outcome.end != SegmentEnd::torn_tail;
-  if (!unused && !walk.unfinished(index) && segment.file_bytes > outcome.valid_bytes) {
+  const bool is_harmless = outcome.end == SegmentEnd::open_tail && walk.is_new(index);
+  if (!unused && !is_harmless && segment.file_bytes > outcome.valid_bytes) {
     outcome.end = SegmentEnd::damaged_tail;
     ++outcome.damages;
     walk.find(FindingKind::corruption, segment.file, outcome.valid_bytes, "segment.tail");

@@ -96,6 +96,7 @@ class SpoolReader {
   bool drain(WorkerWalk& walk, SegmentReader& reader, const SegmentSummary& segment);
   bool report(WorkerWalk& walk, MailReader::Event event);
   void judge_tail(WorkerWalk& walk, size_t index, SegmentSummary& segment);
+  bool is_followed(const WorkerWalk& walk, size_t index);
   bool begun(const std::string& path, const SegmentKey& key);
   std::vector<std::byte> read_start(const std::string& path);
   uint64_t find_salt(const WorkerWalk& walk);

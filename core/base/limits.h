@@ -352,8 +352,9 @@ static_assert(kReaderSearchZerosMax > kWritesInFlightMax * kWriteBytesMax);
 /// Bodies that a search checks in vain before it gives up: mail data can be made to look like
 /// headers, and must not make a search quadratic.
 inline constexpr uint64_t kReaderSearchBodyBytesMax = 1ull << 30;
-/// The newest segments of a worker: the ones that writes may be under way to, and the one made
-/// ahead. Only these may have a tail that is torn or still growing.
+/// The newest segments of a worker: the one that writes may be under way to, and others that were
+/// made ahead or failed before a record stood in them. A tail that is torn or still growing can only
+/// be in the last one that has a record.
 inline constexpr size_t kUnfinishedSegmentsMax = kWritesInFlightMax + 2;
 /// Logs of workers that are recovered at the same time.
 inline constexpr size_t kRecoveryThreadsMax = 16;

@@ -140,8 +140,8 @@ class SpoolTestCase(mailrace.ServerTestCase):
                           RENAME_EXCHANGE) != 0:
             self.skipTest(f"renameat2: {os.strerror(ctypes.get_errno())}")
 
-    def found(self):
-        return {mail.id for mail in mailrace.exported(self.spool)}
+    def found(self, statuses=(0,)):
+        return {mail.id for mail in mailrace.exported(self.spool, statuses)}
 
 
 class SpoolTakenAway(SpoolTestCase):
@@ -199,7 +199,9 @@ class SpoolTakenAway(SpoolTestCase):
 
         taken_at = self.take_away_under_load(server, replace)
         self.assertEqual(server.stop(), 0)
-        self.assertEqual(self.accepted_after(server, taken_at) - self.found(), set())
+        # A copy that was made while its segment was written may have a bad end.
+        found = self.found(statuses=(0, 1))
+        self.assertEqual(self.accepted_after(server, taken_at) - found, set())
 
     def test_the_whole_spool_is_removed(self):
         server = self.serve(workers=2)

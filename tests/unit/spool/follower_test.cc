@@ -114,6 +114,39 @@ TEST_F(FollowerTest, OctetByOctetItNeverSeesHalfAMail) {
   EXPECT_TRUE(findings_.empty());
 }
 
+// What a server has left behind is no write under way: neither a bad end, with nothing whole behind
+// it, nor a bad record in its last write, whose mark says no more than where that began.
+TEST_F(FollowerTest, WhatIsBadInASegmentThatWasLeftIsDamage) {
+  for (const bool at_the_end : {true, false}) {
+    SCOPED_TRACE(at_the_end);
+    SegmentBuilder segment(1);
+    segment.add_mail({.mail_id = 1, .data = "one"});
+    const uint64_t begin = segment.end();
+    segment.add_mail({.mail_id = 2, .data = "two"});
+    if (!at_the_end) {
+      segment.add_mail({.mail_id = 3, .data = "three"});
+      segment.add_mark(begin);
+    }
+    disk_.files[path_of(1)] = segment.octets();
+    disk_.files[path_of(1)][begin + core::kRecordHeaderBytes] ^= std::byte{1};
+    if (at_the_end) disk_.files[path_of(1)].resize(segment.offsets().back());
+    cursor_ = {};
+    findings_.clear();
+    SpoolFollower follower(disk_, "/spool", cursor_, nullptr);
+    EXPECT_EQ(take(follower), Ids{1});
+    EXPECT_TRUE(findings_.empty()) << "a write may be under way";
+    SegmentBuilder next(2);
+    next.add_mail({.mail_id = 4, .data = "four"});
+    put(next, 2);
+    EXPECT_EQ(take(follower), at_the_end ? Ids{4} : (Ids{3, 4}));
+    ASSERT_FALSE(findings_.empty());
+    EXPECT_EQ(findings_[0].file, path_of(1));
+    EXPECT_EQ(findings_[0].offset, begin);
+    EXPECT_FALSE(cursor_.pending().empty()) << "so nobody removes the segment";
+    disk_.files.clear();
+  }
+}
+
 TEST_F(FollowerTest, WritesThatLandOutOfOrderAreWaitedFor) {
   SegmentBuilder segment(1);
   segment.add_mail({.mail_id = 1, .data = "one"});

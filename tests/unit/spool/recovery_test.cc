@@ -104,6 +104,32 @@ TEST(RecoveryTest, NeverCutsWhatHasWholeRecordsBehindIt) {
   }
 }
 
+// As a writer leaves it: the three mails are one write, whose mark says where it began. When there
+// was a next segment they had all been acknowledged; in the last one nobody knows.
+TEST(RecoveryTest, NeverCutsWholeRecordsOfASegmentThatWasLeft) {
+  for (const bool was_left : {true, false}) {
+    SegmentBuilder segment(1);
+    segment.add_mail({.mail_id = 7, .data = "data"});
+    segment.add_mark(0);
+    const uint64_t begin = segment.end();
+    for (uint64_t mail = 1; mail <= 3; ++mail) segment.add_mail({.mail_id = mail, .data = "data"});
+    segment.add_mark(begin);
+    auto octets = segment.octets();
+    octets[begin + core::kRecordHeaderBytes] ^= std::byte{1};  // of the first one's envelope
+    MemoryDisk disk;
+    disk.files[path_of(1)] = octets;
+    SegmentBuilder next(2);
+    if (was_left) next.add_mail({.mail_id = 4, .data = "data"});
+    next.allocate(65536);
+    disk.files[path_of(2)] = next.octets();
+    const auto recovery = recover(disk, "/spool");
+    ASSERT_TRUE(recovery);
+    EXPECT_EQ(recovery->findings_count > 0, was_left);
+    EXPECT_EQ(disk.files[path_of(1)].size(), was_left ? octets.size() : begin);
+    EXPECT_EQ(recovery->workers[0].mails, was_left ? 4u : 1u);
+  }
+}
+
 // However many zeros stand between: a reader of a live spool stops looking, recovery does not.
 TEST(RecoveryTest, FindsRecordsBehindManyZeros) {
   SegmentBuilder segment = two_mails(1);
@@ -241,7 +267,7 @@ TEST(RecoveryTest, DamageOfOneSegmentStopsNothing) {
   std::fill(disk.files[path_of(2)].begin(), disk.files[path_of(2)].end(), std::byte{0x5a});
   const auto recovery = recover(disk, "/spool");
   EXPECT_EQ(recovery->workers[0].mails, 4u);
-  EXPECT_EQ(recovery->findings_count, 1u);
+  EXPECT_EQ(recovery->findings_count, 2u);  // the head, and all behind it
   EXPECT_EQ(disk.files.size(), 3u);
 }
 
