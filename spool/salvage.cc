@@ -363,23 +363,60 @@ core::Result<SalvageOutcome> salvage_segment(core::Disk& disk, const std::string
   return Salvager(disk, spool_path, plan, segment).run(measure);
 }
 
-bool was_left_out(core::Disk& disk, const std::string& spool_path, const PendingMail& mail) {
-  const std::string path = segment_path(spool_path, mail.worker, mail.end.segment);
-  const auto file = disk.open(path, /*writable=*/false);
-  if (!file) return false;
-  SegmentReader reader(disk, *file,
-                       {.generation = mail.end.segment, .search_zeros_max = UINT64_MAX});
-  bool ends_there = false;
+namespace {
+
+// Whether salvage_segment() has left the damaged file of the segment beside it.
+bool was_repaired(core::Disk& disk, const std::string& spool_path, const PendingMail& mail) {
+  const std::string name = segment_file_name(mail.end.segment);
+  const std::string stem = name.substr(0, name.size() - kSegmentSuffix.size());
+  const auto names = disk.list(spool_path + "/" + worker_directory_name(mail.worker));
+  return names && std::ranges::any_of(*names, [&stem](const std::string& other) {
+           return other.starts_with(stem) && is_damaged_file_name(other);
+         });
+}
+
+// The mails that end in the segment of `mail`. returns   nothing: it does not check as a whole
+std::optional<std::vector<PendingMail>> ends_in_segment(core::Disk& disk,
+                                                        const std::string& spool_path,
+                                                        const PendingMail& mail) {
+  const uint64_t number = mail.end.segment;
+  const auto file = disk.open(segment_path(spool_path, mail.worker, number), /*writable=*/false);
+  if (!file) return std::nullopt;
+  SegmentReader reader(disk, *file, {.generation = number, .search_zeros_max = UINT64_MAX});
+  std::vector<PendingMail> ends;
   auto step = reader.next();
-  for (; step == SegmentReader::Step::record && !ends_there; step = reader.next()) {
+  for (; step == SegmentReader::Step::record; step = reader.next()) {
     const Record& record = reader.record();
-    ends_there = mail.mail_id != 0 && record.offset == mail.end.offset &&
-                 record.header.mail_id == mail.mail_id;
+    if (record.header.type != RecordType::end) continue;
+    ends.push_back({mail.worker, record.header.mail_id, 0, {number, record.offset}});
   }
+  const uint64_t bytes = disk.size(*file).value_or(UINT64_MAX);
   disk.close(*file);
-  const bool whole = step == SegmentReader::Step::end && reader.outcome().damages == 0 &&
-                     reader.outcome().end == SegmentEnd::sealed;
-  return whole && !ends_there;
+  const SegmentOutcome& outcome = reader.outcome();
+  const bool is_left = outcome.end == SegmentEnd::sealed || bytes == outcome.valid_bytes;
+  if (step != SegmentReader::Step::end || outcome.damages > 0 || !is_left) return std::nullopt;
+  return ends;
+}
+
+}  // namespace
+
+bool was_left_out(core::Disk& disk, const std::string& spool_path, const PendingMail& mail) {
+  if (!was_repaired(disk, spool_path, mail)) return false;
+  const auto ends = ends_in_segment(disk, spool_path, mail);
+  return ends && std::ranges::none_of(*ends, [&mail](const PendingMail& other) {
+           return mail.mail_id != 0 && other.end == mail.end && other.mail_id == mail.mail_id;
+         });
+}
+
+std::optional<std::vector<PendingMail>> healed_mails(core::Disk& disk,
+                                                     const std::string& spool_path,
+                                                     const PendingMail& place) {
+  if (was_repaired(disk, spool_path, place)) return std::nullopt;
+  auto ends = ends_in_segment(disk, spool_path, place);
+  if (ends) {
+    std::erase_if(*ends, [&place](const PendingMail& mail) { return mail.end < place.end; });
+  }
+  return ends;
 }
 
 bool is_damaged_file_name(std::string_view name) noexcept {

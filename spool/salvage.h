@@ -67,10 +67,18 @@ core::Result<SalvageOutcome> salvage_segment(core::Disk& disk, const std::string
                                              const WorkerSalvage& plan,
                                              const DamagedSegment& segment, bool measure);
 
-/// Whether the segment that a pending mail ends in checks from head to seal, and has no end record
-/// in that place: the mail was lost, and salvage_segment() left it out. Of a place that did not
-/// check: whether it does now.
+/// Whether the segment that a pending mail ends in was repaired, checks from head to seal, and has
+/// no end record in that place: the mail was lost, and salvage_segment() left it out. Of a place
+/// that did not check: whether it does now.
 bool was_left_out(core::Disk& disk, const std::string& spool_path, const PendingMail& mail);
+
+/// Of a place that did not check, if its segment does now although nobody repaired it, because a
+/// block can be read again: the mails that end there or behind it. Some of them may have been
+/// handed out before, for nobody knows how far the damage went.
+/// returns   nothing: it does not check, or was repaired
+std::optional<std::vector<PendingMail>> healed_mails(core::Disk& disk,
+                                                     const std::string& spool_path,
+                                                     const PendingMail& place);
 
 /// Whether a file of a worker's directory is a damaged segment that salvage_segment() kept.
 bool is_damaged_file_name(std::string_view name) noexcept;

@@ -185,6 +185,11 @@ bool HandOff::revisit(const spool::PendingMail& mail) {
       return deliver(*found, mail);
     }
   }
+  if (mail.mail_id == 0) {
+    if (const auto healed = spool::healed_mails(disk_, options_.spool, mail)) {
+      return deliver_healed(*healed, mail);
+    }
+  }
   const bool removed = is_removed(mail);
   if (removed || spool::was_left_out(disk_, options_.spool, mail)) {
     // Somebody took the segment away, or repaired it: it is no more for us to keep.
@@ -218,8 +223,36 @@ bool HandOff::take(const spool::StoredMail& mail, const spool::PendingMail& plac
 }
 
 bool HandOff::deliver(const spool::StoredMail& mail, const spool::PendingMail& place) {
+  bool is_there = false;
+  if (!put(mail, is_there)) return false;
+  if (is_there) batch_.push_back(place);
+  return true;
+}
+
+// Mails that nobody could read when the place was passed. The place is pending until all of them
+// are with the target; one that is held is looked at again at the next start.
+bool HandOff::deliver_healed(const std::vector<spool::PendingMail>& mails,
+                             const spool::PendingMail& place) {
+  bool all = true;
+  for (const spool::PendingMail& mail : mails) {
+    const spool::MailMark mark = operations_.of(mail.mail_id);
+    if (mark.deleted) continue;
+    const auto found = mark.held ? core::fail(core::Errc::busy, "hand_off.held")
+                                 : spool::find_mail(disk_, options_.spool, mail);
+    bool is_there = false;
+    if (found && !put(*found, is_there)) return false;
+    all = all && is_there;
+  }
+  if (all) batch_.push_back(place);
+  return true;
+}
+
+// Writes a mail to the target, unless it is there. is_there   false: it cannot be read
+// returns   false: the target is not well
+bool HandOff::put(const spool::StoredMail& mail, bool& is_there) {
   if (batch_.empty()) batch_began_ = Clock::now();
-  if (!std::visit([&](auto& target) { return target.has(mail); }, target_)) {
+  is_there = std::visit([&](auto& target) { return target.has(mail); }, target_);
+  if (!is_there) {
     core::Result<void> read;
     const Complaint complaint = copy(mail, read);
     if (complaint) return fail(*complaint);
@@ -228,8 +261,8 @@ bool HandOff::deliver(const spool::StoredMail& mail, const spool::PendingMail& p
       failed_ = true;  // it stays pending
       return true;
     }
+    is_there = true;
   }
-  batch_.push_back(place);
   batch_bytes_ += mail.data_bytes;
   return true;
 }

@@ -47,6 +47,9 @@ class HandOff {
   bool refresh_operations();
   bool resume_pending();
   bool revisit(const spool::PendingMail& mail);
+  bool deliver_healed(const std::vector<spool::PendingMail>& mails,
+                      const spool::PendingMail& place);
+  bool put(const spool::StoredMail& mail, bool& is_there);
   bool take(const spool::StoredMail& mail, const spool::PendingMail& place);
   bool deliver(const spool::StoredMail& mail, const spool::PendingMail& place);
   Complaint copy(const spool::StoredMail& mail, core::Result<void>& read);

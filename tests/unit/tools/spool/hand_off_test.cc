@@ -113,6 +113,26 @@ TEST_F(HandOffTest, AMailThatIsThereAlreadyIsLeftAsItIs) {
   EXPECT_TRUE(names(out_ + "/new").empty());
 }
 
+// A block that could not be read for a while, or that somebody restored.
+TEST_F(HandOffTest, WhatHealsIsHandedOffAfterAll) {
+  tests::SegmentBuilder segment(1);
+  for (const uint64_t id : kIds) segment.add_mail(mail(id));
+  segment.add_seal();
+  auto octets = segment.octets();
+  octets[segment.offsets()[5]] ^= std::byte{1};  // where the second one ends
+  const std::string path = spool::segment_path(spool_, 0, 1);
+  std::ofstream(path, std::ios::binary) << core::as_text(octets);
+  EXPECT_NE(hand_off().exit_code, kExitOk);
+  EXPECT_EQ(names(out_ + "/new"), (Names{name(1024), name(3072)}));
+  hand_off();  // it is still pending
+  write(segment, 1);
+  EXPECT_EQ(hand_off().exit_code, kExitOk);
+  EXPECT_EQ(names(out_ + "/new"), (Names{name(1024), name(2048), name(3072)}));
+  std::filesystem::remove_all(out_);
+  EXPECT_EQ(hand_off().exit_code, kExitOk);
+  EXPECT_TRUE(names(out_ + "/new").empty()) << "once";
+}
+
 TEST_F(HandOffTest, EmlIsAFileForEachMail) {
   EXPECT_EQ(hand_off("eml").exit_code, kExitOk);
   EXPECT_EQ(names(out_),
