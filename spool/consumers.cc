@@ -143,6 +143,11 @@ core::Result<void> CursorFile::open() {
   MAILRACE_TRY(Loaded loaded, load(disk_, file_));
   slot_ = std::move(loaded.slot);
   next_slot_ = 1 - loaded.index;
+  // It may be in memory only, because a consumer ended before its sync, or the sync failed; then
+  // the other slot is the only one that a power cut leaves, and must not be written to.
+  if (slot_.sequence > 0) {
+    if (const auto settled = write_slot(loaded.index); !settled) return settled;
+  }
   // Whoever registered it may not have come to this.
   return disk_.sync_directory(consumers_path(spool_path_));
 }
@@ -160,10 +165,15 @@ core::Result<void> CursorFile::save(core::WallTime now) {
   MAILRACE_CHECK(file_.is_open());
   ++slot_.sequence;
   slot_.saved_at = now;
-  const uint64_t offset = next_slot_ * core::kCursorSlotBytes;
+  if (const auto written = write_slot(next_slot_); !written) return written;
+  next_slot_ = 1 - next_slot_;
+  return {};
+}
+
+core::Result<void> CursorFile::write_slot(size_t index) {
+  const uint64_t offset = index * core::kCursorSlotBytes;
   if (const auto written = disk_.write(file_, offset, slot_.encode()); !written) return written;
   if (const auto synced = disk_.sync(file_); !synced) return synced;
-  next_slot_ = 1 - next_slot_;
   return {};
 }
 

@@ -73,6 +73,7 @@ class CursorFile {
 
  private:
   core::Result<void> create();
+  core::Result<void> write_slot(size_t index);
 
   core::Disk& disk_;
   std::string spool_path_;

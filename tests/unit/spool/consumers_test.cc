@@ -3,8 +3,10 @@
 #include "spool/consumers.h"
 
 #include "core/base/limits.h"
+#include "tests/sim/sim_disk.h"
 #include "tests/support/memory_disk.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cerrno>
@@ -93,6 +95,39 @@ TEST(CursorFileTest, ATornUpdateLeavesTheStateBefore) {
         ASSERT_EQ(segment_of(disk), same ? times + 1 : times) << cut << " of slot at " << slot;
       }
     }
+  }
+}
+
+// A consumer whose last save failed is started again, and the power goes out in its next save: of a
+// state of several sectors one at least must be there as a whole.
+TEST(CursorFileTest, APowerCutAfterASaveThatFailedLeavesAState) {
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE(seed);
+    tests::SimDisk disk(seed, tests::FileContents{});
+    const auto move = [](CursorFile& file, uint64_t segment) {
+      for (uint32_t worker = 0; worker < 60; ++worker)
+        file.cursor().advance(worker, {segment, 4096});
+    };
+    {
+      CursorFile file(disk, "/spool", "backup");
+      ASSERT_TRUE(file.open());
+      move(file, 1);
+      ASSERT_TRUE(file.save({}));
+      move(file, 2);
+      disk.ignores_syncs = true;  // killed before its sync
+      ASSERT_TRUE(file.save({}));
+      disk.ignores_syncs = false;
+    }
+    {
+      CursorFile file(disk, "/spool", "backup");
+      ASSERT_TRUE(file.open());
+      move(file, 3);
+      disk.cut_at = disk.operations();
+      EXPECT_FALSE(file.save({}));
+    }
+    MemoryDisk after;
+    after.files = disk.power_cut();
+    EXPECT_THAT(segment_of(after), testing::AnyOf(2u, 3u));
   }
 }
 
