@@ -19,6 +19,12 @@
 #include <utility>
 
 namespace mailrace::spool {
+namespace {
+
+// A segment of 256 MiB may take a second to be filled, one of 64 GiB minutes.
+constexpr core::Duration kFillPatience = core::milliseconds(100);
+
+}  // namespace
 
 GroupCommit::GroupCommit(core::FileIo& files, ChunkPool& chunks, const SpoolOptions& options,
                          const GroupCommitEvents& events)
@@ -156,7 +162,9 @@ bool GroupCommit::ensure_segment(core::Instant now, core::WallTime wall) noexcep
                               ? !closing_ || !queue_.empty()
                               : !closing_ && current_->used > current_->capacity / 4;
   if (wants_more) maker_.want(now, wall, last_mail_id_);
-  if (current_ == nullptr && queued_bytes_ >= options_.commit_bytes) maker_.hurry();
+  const bool many_wait = queued_bytes_ >= options_.commit_bytes;
+  const bool one_waits_long = queued_commits_ > 0 && now >= first_commit_at_ + kFillPatience;
+  if (current_ == nullptr && (many_wait || one_waits_long)) maker_.hurry();
   return current_ != nullptr;
 }
 

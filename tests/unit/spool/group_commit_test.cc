@@ -68,6 +68,24 @@ TEST_F(GroupCommitTest, ManyOctetsDoNotWaitForTheWriteUnderWay) {
   EXPECT_EQ(writes(), 2u);
 }
 
+// The first segment of a spool, or one that is suddenly needed: it is filled with zeros, but a mail
+// does not wait for all of them.
+TEST_F(GroupCommitTest, AMailDoesNotWaitForLongUntilTheSegmentIsFilled) {
+  files_.bypass_cache();
+  constexpr uint64_t kPieces = 1000;
+  log_.emplace(files_, chunks_,
+               SpoolOptions{.directory = "worker", .segment_bytes = kPieces * core::kWriteBytesMax},
+               GroupCommitEvents{this, &on_moved, &on_lost, &on_gap, &is_lost});
+  const uint64_t end = append(1);
+  uint64_t operations = 0;
+  for (flush(); log_->durable() < end && operations < kPieces; flush(), ++operations) {
+    files_.complete(0);
+    now_ = now_ + core::milliseconds(5);
+  }
+  EXPECT_EQ(log_->durable(), end);
+  EXPECT_LT(operations, 40u);  // 100 ms of filling, and what else it takes
+}
+
 TEST_F(GroupCommitTest, BesideTwoWritesItTakesTwiceAsMany) {
   open({.commit_bytes = 2 * kRecord});
   std::vector<size_t> under_way;
