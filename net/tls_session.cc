@@ -57,7 +57,7 @@ TlsSession::TlsSession(std::shared_ptr<TlsContext> context, core::BlockPool& blo
   MAILRACE_CHECK(context_ != nullptr);
 }
 
-TlsSession::~TlsSession() = default;
+TlsSession::~TlsSession() { forget_intermediates(); }
 
 TlsStep TlsSession::advance(core::Octets input, core::MutableOctets target) noexcept {
   MAILRACE_CHECK(target.size() >= core::kTlsRecordBytesMax);
@@ -165,11 +165,15 @@ void TlsSession::learn() noexcept {
 #ifdef MAILRACE_TLS_STAPLES
   wolfSSL_set_tlsext_status_ocsp_resp(session, nullptr, 0);  // stapled, and not kept
 #endif
-  // The certificates that a client sent beside its own are not trusted, and not kept.
-  if (has_client_certificate_) {
-    wolfSSL_CertManagerUnloadIntermediateCerts(
-        wolfSSL_CTX_GetCertManager(wolfSSL_get_SSL_CTX(session)));
-  }
+  forget_intermediates();
+}
+
+// The certificates that a client sent beside its own are not trusted, and not kept, whatever became
+// of the handshake: the library puts them with the context's before the client has proved anything.
+void TlsSession::forget_intermediates() noexcept {
+  if (!std::exchange(may_have_intermediates_, false) || session_ == nullptr) return;
+  wolfSSL_CertManagerUnloadIntermediateCerts(
+      wolfSSL_CTX_GetCertManager(wolfSSL_get_SSL_CTX(session_.get())));
 }
 
 core::TlsFacts TlsSession::facts() const noexcept {
@@ -279,7 +283,7 @@ int TlsSession::open_ticket(WOLFSSL* session, const TlsTicketHead& head, core::M
 // 1: go on all the same
 int TlsSession::on_client_certificate(int, WOLFSSL_X509_STORE_CTX* store) noexcept {
   auto* const self = static_cast<TlsSession*>(store->userCtx);
-  self->has_client_certificate_ = true;
+  self->may_have_intermediates_ = true;
   if (store->error_depth != 0 || store->domain == nullptr) return 1;
   const std::string_view name(store->domain);
   self->client_ = name.substr(0, core::kTlsClientBytesMax);

@@ -95,6 +95,7 @@ class TlsSession {
   TlsStatus refuse(uint8_t alert, std::string_view why) noexcept;
   TlsStatus fail(std::string_view why) noexcept;
   void learn() noexcept;
+  void forget_intermediates() noexcept;
   int open_ticket(WOLFSSL* session, const TlsTicketHead& head, core::MutableOctets state,
                   TlsTicketCipher& cipher) noexcept;
 
@@ -111,8 +112,8 @@ class TlsSession {
   core::TlsFacts facts_;
   std::string_view failure_;
   State state_ = State::hello;
-  uint8_t ticket_chain_ = 0;  // how many resumptions led here
-  bool has_client_certificate_ = false;
+  uint8_t ticket_chain_ = 0;             // how many resumptions led here
+  bool may_have_intermediates_ = false;  // of this client, in the context
 };
 
 }  // namespace mailrace::net

@@ -353,8 +353,8 @@ static_assert(kReaderSearchZerosMax > kWritesInFlightMax * kWriteBytesMax);
 /// headers, and must not make a search quadratic.
 inline constexpr uint64_t kReaderSearchBodyBytesMax = 1ull << 30;
 /// The newest segments of a worker: the one that writes may be under way to, and others that were
-/// made ahead or failed before a record stood in them. A tail that is torn or still growing can only
-/// be in the last one that has a record.
+/// made ahead or failed before a record stood in them. A tail that is torn or still growing can
+/// only be in the last one that has a record.
 inline constexpr size_t kUnfinishedSegmentsMax = kWritesInFlightMax + 2;
 /// Logs of workers that are recovered at the same time.
 inline constexpr size_t kRecoveryThreadsMax = 16;
