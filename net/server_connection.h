@@ -93,6 +93,7 @@ class ServerConnection {
   // server_tls.cc
   void begin_tls() noexcept;
   void go_on_handshake() noexcept;
+  bool take_turn() noexcept;
   bool take_handshake_turn() noexcept;
   void leave_handshake() noexcept;
   void end_handshake() noexcept;

@@ -27,6 +27,7 @@ void ServerConnection::begin_tls() noexcept {
 
 void ServerConnection::go_on_handshake() noexcept {
   while (wait_ == Wait::nothing) {
+    if (tls_->in_handshake() && !input_.empty() && !take_turn()) return;
     const TlsStep step = advance_tls();
     switch (step.status) {
       case TlsStatus::wants_input:
@@ -53,21 +54,29 @@ void ServerConnection::go_on_handshake() noexcept {
   steer_receiving();
 }
 
-// A ClientHello costs a signature: a few of them in each tick, the others wait. returns whether it
-// is this one's turn
+// What a client sends in its handshake may cost a signature or a key exchange: the ClientHello, the
+// second one after a HelloRetryRequest, and what follows. A few of these in each tick, the others
+// wait. returns whether it is this one's turn
+bool ServerConnection::take_turn() noexcept {
+  TlsHandshakes& handshakes = context_.handshakes;
+  if (handshakes.left_in_tick > 0) {
+    --handshakes.left_in_tick;
+    return true;
+  }
+  wait_ = Wait::turn;
+  handshakes.waiting.push_back(self_);
+  steer_receiving();
+  return false;
+}
+
+// With its first ClientHello a handshake begins.
 bool ServerConnection::take_handshake_turn() noexcept {
   TlsHandshakes& handshakes = context_.handshakes;
   if (handshakes.in_flight >= core::kTlsHandshakesInFlightMax) {
     fail_tls("too many handshakes");
     return false;
   }
-  if (handshakes.left_in_tick == 0) {
-    wait_ = Wait::turn;
-    handshakes.waiting.push_back(self_);
-    steer_receiving();
-    return false;
-  }
-  --handshakes.left_in_tick;
+  if (!take_turn()) return false;
   ++handshakes.in_flight;
   in_handshake_ = true;
   return true;
@@ -76,7 +85,7 @@ bool ServerConnection::take_handshake_turn() noexcept {
 void ServerConnection::on_handshake_turn() noexcept {
   if (over_ || closing_ || wait_ != Wait::turn) return;
   wait_ = Wait::nothing;
-  if (take_handshake_turn()) go_on_handshake();
+  if (in_handshake_ || take_handshake_turn()) go_on_handshake();
 }
 
 void ServerConnection::leave_handshake() noexcept {

@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import ssl
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../support"))
@@ -102,6 +103,21 @@ class Handshake(TlsTestCase):
             context.set_ecdh_curve("secp521r1")
             with self.assertRaises(ssl.SSLError):
                 self.implicit(server).begin_tls(context)
+        self.still_serves(server)
+
+    def test_clients_that_must_say_hello_twice(self):
+        """Their key share is of a group that is not ours. More at once than a tick takes."""
+        server = self.serve_tls()
+        clients = [subprocess.Popen(
+            ["openssl", "s_client", "-starttls", "smtp", "-connect",
+             f"127.0.0.1:{server.address[1]}", "-tls1_3", "-groups", "P-521:X25519", "-ign_eof",
+             "-msg"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            preexec_fn=mailrace.die_with_parent) for _ in range(12)]
+        for client in clients:
+            said, _ = client.communicate(b"QUIT\r\n", mailrace.PATIENCE_S)
+            self.assertEqual(said.count(b", ClientHello\n"), 2)
+            self.assertIn(b"Server Temp Key: X25519", said)
+            self.assertIn(b"221 2.0.0", said)
         self.still_serves(server)
 
     def test_a_ticket_of_another_server_is_passed_over(self):
