@@ -312,6 +312,11 @@ std::optional<std::string> Server::start() {
   std::vector<net::WorkerOptions> all;
   for (uint32_t worker = 0; worker < worker_count(); ++worker)
     all.push_back(worker_options(worker));
+  // Without it tls-required would take mail in the clear.
+  const bool wants_tls = !options_.tls.certificates.empty();
+  if (wants_tls && std::ranges::any_of(all, [](const auto& one) { return one.tls == nullptr; })) {
+    return "--tls-certificate: the TLS library takes none of them, or has no memory";
+  }
   log_.start();
   const auto started = workers_.start(std::move(all));
   if (!started) return net::explain_ring_failure(started.error(), net::ring_host());
