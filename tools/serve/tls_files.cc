@@ -67,16 +67,14 @@ std::vector<std::string> tls_places(const std::string& value) {
   };
   std::error_code ignored;
   const bool is_directory = fs::is_directory(value, ignored);
-  std::vector<std::string> files{value};
-  if (is_directory) {
-    places.push_back(value);
-    files.clear();
-  }
+  std::vector<std::string> files;
+  if (is_directory) places.push_back(value);
   if (is_directory || value.find(',') != std::string::npos) {
-    files.clear();
     for (const TlsFiles& pair : find_tls_files(value).value_or(std::vector<TlsFiles>{})) {
       files.insert(files.end(), {pair.chain, pair.key});
     }
+  } else {
+    files.push_back(value);
   }
   for (const std::string& file : files) {
     const fs::path path(file);
