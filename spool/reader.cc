@@ -248,12 +248,19 @@ void SegmentReader::check_seal(const Record& record) {
 
 // --- past a bad record ---------------------------------------------------------------------------
 
+// Nothing but zeros and an earlier generation's record can stand at the start of a segment that was
+// only made ahead. Anything else is damage, of a segment whose server could not cut the one before.
+bool SegmentReader::is_unwritten(const Checked& checked) {
+  return options_.unwritten && outcome_.records == 0 && unreadable_end_ == 0 &&
+         (checked.blank || stale_at(offset_));
+}
+
 // Goes on behind what is bad at offset_, or ends there. again: read it once more instead.
 SegmentReader::Step SegmentReader::skip(const Checked& checked, bool& again) {
   Found found;
   if (checked.bad == nullptr && in_range(checked.record)) {
     found.record = checked.record;
-  } else if (!options_.unwritten || outcome_.records > 0) {
+  } else if (!is_unwritten(checked)) {
     const bool skip_body = checked.header_good &&
                            (checked.bad == nullptr || checked.record.header.sequence == sequence_);
     found = search(offset_ + (skip_body ? record_bytes(checked.record.header.body_bytes)

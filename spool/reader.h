@@ -66,8 +66,8 @@ struct ReaderOptions {
   /// Writes to this segment may be under way, or were when its server died: no later one has a
   /// record.
   bool unfinished = false;
-  /// No write to this segment can have begun. If no record stands at its start, none is searched
-  /// for behind that.
+  /// As far as the segment before tells, no write to this one has begun. If its start does not
+  /// speak against that, no record is searched for behind it.
   bool unwritten = false;
 };
 
@@ -129,6 +129,7 @@ class SegmentReader {
   Step accept(const Record& record);
   void check_padding(const Record& record);
   void check_seal(const Record& record);
+  bool is_unwritten(const Checked& checked);
   Step skip(const Checked& checked, bool& again);
   Found search(uint64_t from);
   std::optional<uint64_t> stale_at(uint64_t offset);

@@ -170,6 +170,23 @@ TEST(RecoveryTest, DoesNotSearchASegmentThatWasOnlyMadeAhead) {
   }
 }
 
+// A server goes on to the next one also where it could not cut the one before.
+TEST(RecoveryTest, SearchesASegmentBehindOneThatWasNotCutUnlessItsStartIsOfNoRecord) {
+  MemoryDisk disk;
+  SegmentBuilder tail = two_mails(1);
+  tail.allocate(1 << 20);  // its capacity
+  disk.files[path_of(1)] = tail.octets();
+  auto octets = two_mails(2).octets();
+  octets[kSegmentHeadBytes + 9] ^= std::byte{1};
+  disk.files[path_of(2)] = octets;
+  const auto recovery = recover(disk, "/spool");
+  ASSERT_TRUE(recovery);
+  EXPECT_EQ(recovery->segments_removed, 0u);
+  EXPECT_EQ(disk.files[path_of(2)], octets);
+  EXPECT_EQ(recovery->workers[0].mails, 3u);
+  EXPECT_GT(recovery->findings_count, 0u);
+}
+
 TEST(RecoveryTest, RemovesSegmentsWithoutAnyRecord) {
   MemoryDisk disk;
   disk.files[path_of(1)] = two_mails(1).octets();
