@@ -5,9 +5,13 @@
 
 #include "core/base/check.h"
 
+#include <algorithm>
+
 namespace mailrace::spool {
 
 bool WriterWatch::offer(uint64_t number) noexcept {
+  const auto is_it = [number](const auto& place) { return place == number; };
+  if (std::ranges::any_of(offers_, is_it)) return true;
   for (std::atomic<uint64_t>& place : offers_) {
     if (place.load(std::memory_order_acquire) != 0) continue;
     place.store(number, std::memory_order_release);

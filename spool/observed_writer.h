@@ -28,7 +28,8 @@ class WriterWatch {
   /// The least id of a mail that may still get records; kNoMail: none. Ids grow, so a mail whose id
   /// lies below it has got its end record, or will never get one.
   uint64_t oldest_open() const noexcept { return oldest_open_.load(std::memory_order_acquire); }
-  /// Gives NUMBER.free to be used again. returns   false if kFreeSegmentsMax wait already
+  /// Gives NUMBER.free to be used again, also one that was given before: it may be forgotten.
+  /// returns   false if kFreeSegmentsMax wait already
   bool offer(uint64_t number) noexcept;
 
   /// How often the writer found that its directory is gone, or is another one.

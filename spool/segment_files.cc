@@ -9,6 +9,14 @@
 #include <cerrno>
 
 namespace mailrace::spool {
+namespace {
+
+bool is_unwritten(core::Octets first, const SegmentKey& key) {
+  return std::ranges::all_of(first, [](std::byte b) { return b == std::byte{0}; }) ||
+         stale_generation(first, key).has_value();
+}
+
+}  // namespace
 
 core::Result<std::vector<uint64_t>> list_segments(core::Disk& disk, const std::string& spool_path,
                                                   uint32_t worker) {
@@ -42,18 +50,21 @@ SegmentStart read_segment_start(core::Disk& disk, const std::string& path, uint6
   const auto file = disk.open(path, /*writable=*/false);
   if (!file) {
     start.is_missing = file.error().sys_errno == ENOENT;
+    start.may_have_begun = !start.is_missing;
     return start;
   }
   std::vector<std::byte> octets(kSegmentHeadBytes + core::kRecordHeaderBytes);
-  octets.resize(disk.read(*file, 0, octets).value_or(0));
+  const auto read = disk.read(*file, 0, octets);
+  octets.resize(read.value_or(0));
   disk.close(*file);
   const core::Octets head = core::Octets(octets).first(std::min(octets.size(), kSegmentHeadBytes));
   if (const auto decoded = decode_segment_head(head)) start.head = *decoded;
   const SegmentKey key =
       start.head ? SegmentKey(start.head->generation, start.head->salt) : SegmentKey(number, salt);
-  const bool ours = key.generation() == number;
-  start.has_begun = ours && octets.size() > kSegmentHeadBytes &&
-                    decode_record(core::Octets(octets).subspan(kSegmentHeadBytes), key).has_value();
+  const core::Octets first = core::Octets(octets).subspan(head.size());
+  start.has_begun =
+      key.generation() == number && !first.empty() && decode_record(first, key).has_value();
+  start.may_have_begun = start.has_begun || !read || !is_unwritten(first, key);
   return start;
 }
 

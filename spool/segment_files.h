@@ -26,8 +26,11 @@ core::Result<uint64_t> next_segment_number(core::Disk& disk, const std::string& 
 /// The head of a segment and the header of its first record, if they check.
 struct SegmentStart {
   std::optional<SegmentHead> head;
-  bool has_begun =
-      false;  // has a record: from then on nothing is written to the segments before it
+  /// Has a record: from then on nothing is written to the segments before it.
+  bool has_begun = false;
+  /// Has one, or nobody can tell: it cannot be read, or what stands there is neither a record nor
+  /// what a new file or an earlier generation has in its place.
+  bool may_have_begun = false;
   bool is_missing = false;
 };
 /// salt   of the spool, for a segment whose head does not check; 0: not known

@@ -62,6 +62,7 @@ void SegmentMaker::want(core::Instant now, core::WallTime wall, uint64_t mail_id
 }
 
 bool SegmentMaker::recycle(uint64_t number) noexcept {
+  if (std::ranges::find(free_, number) != free_.end()) return true;
   if (free_.size() == core::kFreeSegmentsMax) return false;
   free_.push_back(number);
   return true;
@@ -172,12 +173,11 @@ void SegmentMaker::offer() noexcept {
 void SegmentMaker::advance(int result) noexcept {
   switch (step_) {
     case Step::reopen:
-      // Somebody removed it: a new one does as well.
-      if (result == -ENOENT) {
+      // Somebody removed it, or it cannot be opened: a new one does as well.
+      if (result < 0) {
         free_path_.clear();
         return start_new();
       }
-      if (result < 0) return fail(result, "segment.open");
       file_.index = result;
       return write_head();
     case Step::create:

@@ -27,6 +27,10 @@ WriterWatch* SegmentTracker::watch_of(uint32_t worker) {
   return worker < watches_.size() ? watches_[worker] : nullptr;
 }
 
+std::string SegmentTracker::worker_path(uint32_t worker) const {
+  return path_ + "/" + worker_directory_name(worker);
+}
+
 core::Result<std::vector<RetainedSegment>> SegmentTracker::look() {
   MAILRACE_TRY(const std::vector<std::string> names, disk_.list(path_));
   std::vector<RetainedSegment> segments;
@@ -40,30 +44,33 @@ core::Result<std::vector<RetainedSegment>> SegmentTracker::look() {
   return segments;
 }
 
-// The newest one that has a record; 0: none has. A segment before it is finished.
-uint64_t SegmentTracker::newest_begun(uint32_t worker, const std::vector<uint64_t>& numbers) {
-  const auto begun = std::ranges::find_if(numbers.rbegin(), numbers.rend(), [&](uint64_t number) {
+// The newest one of which that is true; 0: of none.
+uint64_t SegmentTracker::newest(uint32_t worker, const std::vector<uint64_t>& numbers,
+                                bool SegmentStart::*is) {
+  const auto found = std::ranges::find_if(numbers.rbegin(), numbers.rend(), [&](uint64_t number) {
     const std::string path = segment_path(path_, worker, number);
-    return read_segment_start(disk_, path, number, /*salt=*/0).has_begun;
+    return read_segment_start(disk_, path, number, /*salt=*/0).*is;
   });
-  return begun == numbers.rend() ? 0 : *begun;
+  return found == numbers.rend() ? 0 : *found;
 }
 
 // The order matters, see SegmentWatch: first which segments are finished, then how far mails have
-// come, then where the last of them may have ended.
+// come, then where the last of them may have ended. In doubt it has not begun in the first place,
+// and has in the last.
 core::Result<void> SegmentTracker::look_at_worker(uint32_t number,
                                                   std::vector<RetainedSegment>& segments) {
   MAILRACE_TRY(std::vector<uint64_t> numbers, list_segments(disk_, path_, number));
-  const uint64_t newest = newest_begun(number, numbers);
-  const WriterWatch* const watch = watch_of(number);
+  const uint64_t begun = newest(number, numbers, &SegmentStart::has_begun);
+  WriterWatch* const watch = watch_of(number);
   Worker& worker = workers_[number];
   const uint64_t last_begun = watch == nullptr ? 0 : watch->last_begun();
   for (const uint64_t segment : numbers) {
-    if (segment < newest) worker.segments.note_finished(segment, last_begun);
+    if (segment < begun) worker.segments.note_finished(segment, last_begun);
   }
   const uint64_t oldest_open = watch == nullptr ? WriterWatch::kNoMail : watch->oldest_open();
   MAILRACE_TRY(numbers, list_segments(disk_, path_, number));
-  worker.segments.note_open_mails(oldest_open, newest_begun(number, numbers));
+  worker.segments.note_open_mails(oldest_open,
+                                  newest(number, numbers, &SegmentStart::may_have_begun));
   worker.segments.keep_only(numbers);
   std::erase_if(worker.finished, [&](const auto& entry) {
     return !std::ranges::binary_search(numbers, entry.first);
@@ -74,6 +81,7 @@ core::Result<void> SegmentTracker::look_at_worker(uint32_t number,
     if (!looked) return tl::unexpected<core::Error>(looked.error());
     segments.push_back(*looked);
   }
+  if (watch != nullptr) offer_free(number, *watch);
   return {};
 }
 
@@ -102,17 +110,31 @@ core::Result<RetainedSegment> SegmentTracker::look_at_segment(Worker& worker,
 
 // --- away with it --------------------------------------------------------------------------------
 
-// Files of other lengths were cut, or made with another --segment-size.
-bool SegmentTracker::has_room_for_free(uint32_t worker) {
-  const auto names = disk_.list(path_ + "/" + worker_directory_name(worker));
-  if (!names) return false;
-  const auto count = std::ranges::count_if(
-      *names, [](const std::string& name) { return parse_free_file_name(name).has_value(); });
-  return size_t(count) < core::kFreeSegmentsMax;
+std::vector<uint64_t> SegmentTracker::free_segments(uint32_t worker) {
+  std::vector<uint64_t> numbers;
+  for (const std::string& name :
+       disk_.list(worker_path(worker)).value_or(std::vector<std::string>{})) {
+    const auto number = parse_free_file_name(name);
+    if (number) numbers.push_back(*number);
+  }
+  return numbers;
+}
+
+// Their writer knows most of them. Some it has forgotten: it failed with them, or it had lost its
+// directory for a while.
+void SegmentTracker::offer_free(uint32_t worker, WriterWatch& watch) {
+  for (const uint64_t number : free_segments(worker)) {
+    const std::string path = worker_path(worker) + "/" + free_file_name(number);
+    const auto file = disk_.open(path, /*writable=*/false);
+    if (!file) continue;
+    const bool fits = disk_.size(*file).value_or(0) == segment_bytes_;
+    disk_.close(*file);
+    if (fits) watch.offer(number);
+  }
 }
 
 // What made it go may be a record that no sync has covered yet: without power, nothing might be
-// left that knows its ids. Of directories without a worker see keep_mail_id_floors().
+// left that knows its ids. Of directories without a worker see tools/serve.
 core::Result<void> SegmentTracker::raise_mail_id_floor(uint32_t worker) {
   const WriterWatch* const watch = watch_of(worker);
   if (watch == nullptr) return {};
@@ -130,10 +152,11 @@ core::Result<bool> SegmentTracker::take_away(const RetainedSegment& segment) {
   }
   const std::string path = segment_path(path_, segment.worker, segment.number);
   WriterWatch* const watch = watch_of(segment.worker);
+  // Files of other lengths were cut, or made with another --segment-size.
   const bool fits = watch != nullptr && segment.bytes == segment_bytes_;
-  if (fits && has_room_for_free(segment.worker)) {
+  if (fits && free_segments(segment.worker).size() < core::kFreeSegmentsMax) {
     const std::string free_path =
-        path_ + "/" + worker_directory_name(segment.worker) + "/" + free_file_name(segment.number);
+        worker_path(segment.worker) + "/" + free_file_name(segment.number);
     if (const auto renamed = disk_.rename(path, free_path); !renamed) {
       return tl::unexpected<core::Error>(renamed.error());
     }

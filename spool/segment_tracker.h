@@ -7,6 +7,7 @@
 #include "core/port/disk.h"
 #include "spool/observed_writer.h"
 #include "spool/retention.h"
+#include "spool/segment_files.h"
 
 #include <cstdint>
 #include <map>
@@ -44,10 +45,12 @@ class SegmentTracker {
   core::Result<void> look_at_worker(uint32_t worker, std::vector<RetainedSegment>& segments);
   core::Result<RetainedSegment> look_at_segment(Worker& worker, uint32_t worker_number,
                                                 uint64_t number);
-  uint64_t newest_begun(uint32_t worker, const std::vector<uint64_t>& numbers);
+  uint64_t newest(uint32_t worker, const std::vector<uint64_t>& numbers, bool SegmentStart::*is);
   core::Result<void> raise_mail_id_floor(uint32_t worker);
   WriterWatch* watch_of(uint32_t worker);
-  bool has_room_for_free(uint32_t worker);
+  std::string worker_path(uint32_t worker) const;
+  std::vector<uint64_t> free_segments(uint32_t worker);
+  void offer_free(uint32_t worker, WriterWatch& watch);
 
   core::Disk& disk_;
   std::string path_;

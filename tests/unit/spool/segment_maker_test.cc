@@ -232,10 +232,45 @@ TEST_F(SegmentMakerTest, UsesASegmentAgain) {
 }
 
 TEST_F(SegmentMakerTest, AFileThatCannotBeUsedAgainIsPassedOver) {
+  const std::string free_path = "worker/" + free_file_name(3);
+  SimFile files(1, {{free_path, std::vector<std::byte>(kCapacity, std::byte{0x55})}});
+  SegmentMaker maker(files, "worker", 0, /*first=*/8, kCapacity, kSalt);
+  EXPECT_TRUE(maker.recycle(3));
+  maker.want(kNow, kWall, kMailId);
+  files.complete(0, Ending::io_error);
+  while (files.pending() > 0) files.complete(0);
+  ASSERT_TRUE(maker.has_ready()) << "nobody waits because of it";
+  EXPECT_EQ(maker.take().number, 8u);
+  EXPECT_TRUE(files.cached().contains(free_path));
+}
+
+TEST_F(SegmentMakerTest, AHeadThatCannotBeWrittenToAFileIsTriedInAnotherOne) {
+  SimFile files(1, {{"worker/" + free_file_name(3), std::vector<std::byte>(kCapacity)}});
+  SegmentMaker maker(files, "worker", 0, /*first=*/8, kCapacity, kSalt);
+  EXPECT_TRUE(maker.recycle(3));
+  maker.want(kNow, kWall, kMailId);
+  files.complete(0);
+  files.complete(0, Ending::io_error);
+  EXPECT_EQ(files.pending(), 0u);
+  EXPECT_FALSE(maker.has_ready());
+  maker.want(maker.retry_at(), kWall, kMailId);
+  while (files.pending() > 0) files.complete(0);
+  EXPECT_TRUE(maker.has_ready());
+}
+
+TEST_F(SegmentMakerTest, AFileThatIsGivenTwiceIsUsedOnce) {
+  for (size_t i = 0; i <= core::kFreeSegmentsMax; ++i) EXPECT_TRUE(maker_.recycle(3));
+  maker_.want(kNow, kWall, kMailId);
+  run();
+  EXPECT_EQ(maker_.take().number, 8u);
+  maker_.want(kNow, kWall, kMailId);
+  EXPECT_EQ(run().front(), Kind::create);
+}
+
+TEST_F(SegmentMakerTest, AFileThatIsGoneIsAskedForOnce) {
   EXPECT_TRUE(maker_.recycle(3));
   maker_.want(kNow, kWall, kMailId);
-  EXPECT_THAT(run(/*failing=*/0), ElementsAre(Kind::open));
-  EXPECT_FALSE(maker_.has_ready());
+  files_.complete(0, Ending::io_error);
   maker_.want(maker_.retry_at(), kWall, kMailId);
   run();
   EXPECT_TRUE(maker_.has_ready());
