@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Records of a fixed size, so a torn one at the end is told apart from a bad one by what stands
-// behind it, and the place of each follows from its number.
+// behind it, and the place of each follows from its number. A log that is full is written anew
+// without what it says of mails that are gone; those who read it notice by the generation.
 #include "spool/operations.h"
 
 #include "core/base/check.h"
 #include "core/base/crc32c.h"
 #include "core/base/limits.h"
+#include "spool/segment_files.h"
 
 #include <algorithm>
 #include <array>
@@ -22,20 +24,23 @@ using core::store_le;
 constexpr std::string_view kMagic = "MRACEOPS";
 constexpr uint32_t kVersion = 1;
 constexpr size_t kHeadBytes = 64;
+constexpr size_t kGenerationAt = 16;
 constexpr size_t kHeadCrcAt = 60;
 constexpr size_t kRecordsAtOnce = 1024;
 
 using Head = std::array<std::byte, kHeadBytes>;
 
-Head encode_head() noexcept {
+Head encode_head(uint64_t generation) noexcept {
   Head head{};
   std::memcpy(head.data(), kMagic.data(), kMagic.size());
   store_le(head.data() + 8, kVersion);
+  store_le(head.data() + kGenerationAt, generation);
   store_le(head.data() + kHeadCrcAt, core::crc32c(0, core::Octets(head).first(kHeadCrcAt)));
   return head;
 }
 
-core::Result<void> check_head(core::Octets octets) noexcept {
+// returns  the generation
+core::Result<uint64_t> check_head(core::Octets octets) noexcept {
   if (octets.size() < kHeadBytes || core::as_text(octets.first(kMagic.size())) != kMagic ||
       load_le<uint32_t>(octets.data() + kHeadCrcAt) != core::crc32c(0, octets.first(kHeadCrcAt))) {
     return core::fail(core::Errc::corrupt, "operations.head");
@@ -43,7 +48,7 @@ core::Result<void> check_head(core::Octets octets) noexcept {
   if (load_le<uint32_t>(octets.data() + 8) != kVersion) {
     return core::fail(core::Errc::unsupported, "operations.version");
   }
-  return {};
+  return load_le<uint64_t>(octets.data() + kGenerationAt);
 }
 
 // A crash between the making of the file and its first sync leaves it without a head, and nobody
@@ -103,6 +108,7 @@ MailMark Operations::of(uint64_t mail_id) const {
 }
 
 void Operations::clear() {
+  generation_ = 0;
   marks_.clear();
   records_ = 0;
   damages_ = 0;
@@ -145,7 +151,9 @@ core::Result<void> Operations::read_from(core::FileHandle file) {
   MAILRACE_TRY(const size_t head_read, disk_.read(file, 0, head));
   const core::Octets head_octets = core::Octets(head).first(head_read);
   if (is_unborn(head_octets)) return {};
-  if (const auto checked = check_head(head_octets); !checked) return checked;
+  MAILRACE_TRY(const uint64_t generation, check_head(head_octets));
+  if (generation != generation_) clear();
+  generation_ = generation;
 
   std::vector<std::byte> octets(kRecordsAtOnce * kOperationBytes);
   uint64_t bad = 0;  // records up to the last whole one that do not check
@@ -172,7 +180,61 @@ core::Result<core::FileHandle> Operations::open_for_append() {
   return disk_.create(path_);
 }
 
+// Whether a segment is left that the mail's records lie in; nobody knows where it cannot be listed.
+bool Operations::may_be_there(const MailMark& mail) {
+  auto listed = segments_.find(mail.worker);
+  if (listed == segments_.end()) {
+    auto numbers = list_segments(disk_, spool_path_, mail.worker);
+    if (!numbers) return true;
+    listed = segments_.emplace(mail.worker, std::move(*numbers)).first;
+  }
+  const auto at = std::ranges::lower_bound(listed->second, mail.first_segment);
+  return at != listed->second.end() && *at <= mail.last_segment;
+}
+
+// What the whole log comes to, as a log of its own.
+std::vector<std::byte> Operations::compacted() {
+  std::vector<Operation> kept;
+  for (const auto& [mail_id, mark] : marks_) {
+    if (!may_be_there(mark)) continue;
+    Operation operation{.worker = mark.worker,
+                        .mail_id = mail_id,
+                        .first_segment = mark.first_segment,
+                        .last_segment = mark.last_segment};
+    if (mark.held) kept.push_back(operation);
+    operation.kind = OperationKind::remove;
+    if (mark.deleted) kept.push_back(operation);
+  }
+  segments_.clear();
+  const Head head = encode_head(generation_ + 1);
+  std::vector<std::byte> octets(offset_of(kept.size()));
+  std::ranges::copy(head, octets.begin());
+  for (size_t i = 0; i < kept.size(); ++i) {
+    encode_operation(octets.data() + offset_of(i), kept[i], i);
+  }
+  return octets;
+}
+
+core::Result<void> Operations::write_anew() {
+  if (damages_ > 0) return core::fail(core::Errc::corrupt, "operations.records");
+  const std::vector<std::byte> octets = compacted();
+  const std::string new_path = path_ + ".new";
+  const auto removed = disk_.remove(new_path);
+  if (!removed && removed.error().sys_errno != ENOENT) return removed;
+  MAILRACE_TRY(const core::FileHandle file, disk_.create(new_path));
+  auto done = disk_.write(file, 0, octets);
+  if (done) done = disk_.sync(file);
+  disk_.close(file);
+  if (done) done = disk_.rename(new_path, path_);
+  if (done) done = disk_.sync_directory(spool_path_);
+  return done;
+}
+
 core::Result<void> Operations::append(const Operation& operation) {
+  if (const auto read = refresh(); !read) return read;
+  if (records_ >= core::kOperationsMax) {
+    if (const auto written = write_anew(); !written) return written;
+  }
   MAILRACE_TRY(const core::FileHandle file, open_for_append());
   const auto work = [&]() -> core::Result<void> {
     if (const auto read = read_from(file); !read) return read;
@@ -181,7 +243,7 @@ core::Result<void> Operations::append(const Operation& operation) {
     if (file_bytes > offset_of(records_) && file_bytes > kHeadBytes) {
       if (const auto cut = disk_.truncate(file, offset_of(records_)); !cut) return cut;
     }
-    const Head head = encode_head();
+    const Head head = encode_head(generation_);
     if (records_ == 0) {
       if (const auto written = disk_.write(file, 0, head); !written) return written;
     }

@@ -9,6 +9,7 @@
 #include "core/port/disk.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -68,9 +69,11 @@ class Operations {
   /// nobody knows what. Whoever hands out or removes mail must not go on.
   uint64_t damages() const noexcept { return damages_; }
 
-  /// Appends a record and makes it stable; a torn one at the end is cut first. Requires: nobody
-  /// else appends: the file is locked with flock(2).
-  /// fails   io, no_space; busy: kOperationsMax records are there; corrupt: the head does not check
+  /// Appends a record and makes it stable; a torn one at the end is cut first. With kOperationsMax
+  /// records the log is written anew before, without mails that no segment is left of. Requires:
+  /// nobody else appends: the log is locked with flock(2), by another file.
+  /// fails   io, no_space; busy: kOperationsMax records are there, of mails that are there, too;
+  ///         corrupt: the head does not check, or a record of a full log
   core::Result<void> append(const Operation& operation);
 
   /// "SPOOL/operations.log"
@@ -78,6 +81,9 @@ class Operations {
 
  private:
   core::Result<void> read_from(core::FileHandle file);
+  bool may_be_there(const MailMark& mail);
+  std::vector<std::byte> compacted();
+  core::Result<void> write_anew();
   core::Result<core::FileHandle> open_for_append();
   void apply(const Operation& operation);
   void clear();
@@ -85,7 +91,9 @@ class Operations {
   core::Disk& disk_;
   std::string spool_path_;
   std::string path_;
+  uint64_t generation_ = 0;  // how often the log was written anew
   std::unordered_map<uint64_t, MailMark> marks_;
+  std::map<uint32_t, std::vector<uint64_t>> segments_;  // of a worker, while the log is written anew
   uint64_t records_ = 0;  // read so far, damaged ones included
   uint64_t damages_ = 0;
 };

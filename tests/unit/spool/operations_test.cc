@@ -2,6 +2,8 @@
 // The operations log: what holds for a mail, and what a crash or a bad disk leaves of it.
 #include "spool/operations.h"
 
+#include "core/base/limits.h"
+#include "spool/segment.h"
 #include "tests/support/memory_disk.h"
 
 #include <gtest/gtest.h>
@@ -97,6 +99,84 @@ TEST(OperationsTest, ABadRecordWithAGoodOneBehindItIsDamage) {
     EXPECT_EQ(log.damages(), 1u) << i;
     EXPECT_EQ(log.marks().size(), i / kOperationBytes == 1 ? 3u : 2u) << i;
   }
+}
+
+/// A log with as many records as it may have, of mails 0, 1, 2 ..., each in a segment of that number.
+std::vector<std::byte> full_log(MemoryDisk& disk) {
+  write_four(disk);
+  std::vector<std::byte> octets = disk.files[kPath];
+  octets.resize(kHeadBytes + core::kOperationsMax * kOperationBytes);
+  for (uint64_t i = 0; i < core::kOperationsMax; ++i) {
+    const auto kind = i % 2 == 0 ? OperationKind::hold : OperationKind::remove;
+    encode_operation(octets.data() + kHeadBytes + i * kOperationBytes, {kind, 2, i, {9}, i, i}, i);
+  }
+  return octets;
+}
+
+TEST(OperationsTest, AFullLogForgetsMailsThatAreGone) {
+  MemoryDisk disk;
+  disk.files[kPath] = full_log(disk);
+  for (const uint64_t number : {100, 101, 5000}) {
+    disk.files["/spool/worker-0002/" + segment_file_name(number)] = {};
+  }
+  disk.files[kPath + ".new"].resize(17);  // left by a crash
+  Operations reader(disk, "/spool");
+  ASSERT_TRUE(reader.refresh());
+  EXPECT_TRUE(reader.of(50).held);
+
+  Operations log(disk, "/spool");
+  ASSERT_TRUE(log.append({OperationKind::hold, 2, 101, {9}, 101, 101}));
+  EXPECT_EQ(disk.files.size(), 4u) << "nothing is left behind";
+  EXPECT_EQ(disk.files[kPath].size(), kHeadBytes + 4 * kOperationBytes);
+  for (Operations* const one : {&log, &reader}) {
+    ASSERT_TRUE(one->refresh());
+    EXPECT_EQ(one->marks().size(), 3u);
+    EXPECT_TRUE(one->of(100).held);
+    EXPECT_FALSE(one->of(100).deleted);
+    EXPECT_TRUE(one->of(101).held);
+    EXPECT_TRUE(one->of(101).deleted);
+    EXPECT_EQ(one->of(5000).first_segment, 5000u);
+    EXPECT_EQ(one->of(5000).worker, 2u);
+    EXPECT_EQ(one->damages(), 0u);
+  }
+  EXPECT_EQ(disk.open_count, 0u);
+}
+
+// Also one whose length says nothing: as much was appended to the new log as was read of the old.
+TEST(OperationsTest, ALogThatWasWrittenAnewIsReadAnew) {
+  MemoryDisk disk;
+  const std::vector<std::byte> full = full_log(disk);
+  disk.directories.insert("/spool/worker-0002");
+  Operations reader(disk, "/spool");
+  ASSERT_TRUE(reader.refresh());
+  EXPECT_TRUE(reader.of(1).held);
+  disk.files[kPath] = full;
+  Operations log(disk, "/spool");
+  for (uint64_t id = 6; id < 11; ++id) ASSERT_TRUE(log.append(operation(OperationKind::hold, id)));
+  ASSERT_TRUE(reader.refresh());
+  EXPECT_EQ(reader.marks().size(), 5u);
+  EXPECT_FALSE(reader.of(1).held);
+}
+
+TEST(OperationsTest, AFullLogOfMailsThatAreThereTakesNoMore) {
+  MemoryDisk disk;
+  disk.files[kPath] = full_log(disk);  // of a worker whose directory cannot be listed
+  Operations log(disk, "/spool");
+  const auto appended = log.append(operation(OperationKind::hold, 3));
+  ASSERT_FALSE(appended);
+  EXPECT_EQ(appended.error().code, core::Errc::busy);
+  EXPECT_EQ(log.marks().size(), core::kOperationsMax);
+}
+
+TEST(OperationsTest, AFullLogWithABadRecordIsLeftAsItIs) {
+  MemoryDisk disk;
+  disk.files[kPath] = full_log(disk);
+  disk.directories.insert("/spool/worker-0002");
+  disk.files[kPath][kHeadBytes + 7] ^= std::byte{1};
+  const auto before = disk.files[kPath];
+  Operations log(disk, "/spool");
+  EXPECT_FALSE(log.append(operation(OperationKind::hold, 3)));
+  EXPECT_EQ(disk.files[kPath], before);
 }
 
 TEST(OperationsTest, AStrangersFileIsNotTouched) {
