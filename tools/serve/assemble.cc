@@ -98,7 +98,7 @@ std::optional<std::string> Server::open_spool() {
         log_.line(LogLevel::warning, "spool_damage",
                   {{"file", path}, {"offset", uint64_t{0}}, {"what", error.where}});
       });
-  if (auto failed = keep_mail_id_floors()) return failed;
+  if (auto failed = settle_unused_directories()) return failed;
   salt_ = choose_salt();
   if (salt_ == 0) return "cannot get a random number: " + errno_text(errno);
   for (uint32_t worker = 0; worker < worker_count(); ++worker) {
@@ -107,12 +107,14 @@ std::optional<std::string> Server::open_spool() {
   return std::nullopt;
 }
 
-// Of directories that have no worker now: when retention takes their segments away, nobody knows
-// any more which ids a later worker must not give out again.
-std::optional<std::string> Server::keep_mail_id_floors() {
+// Directories that have no worker now. When retention takes their segments away, nobody knows any
+// more which ids a later worker must not give out again.
+std::optional<std::string> Server::settle_unused_directories() {
   PosixDisk disk;
   for (const spool::WorkerRecovery& worker : recovered_) {
-    if (worker.worker < worker_count() || worker.last_mail_id == worker.mail_id_floor) continue;
+    if (worker.worker < worker_count()) continue;
+    keep_usable(worker);
+    if (worker.last_mail_id == worker.mail_id_floor) continue;
     const auto kept =
         spool::write_mail_id_floor(disk, options_.spool, worker.worker, worker.last_mail_id);
     if (kept) continue;
@@ -232,11 +234,13 @@ std::optional<std::string> Server::open_listener(const std::string& flag, const 
   return std::nullopt;
 }
 
-// Those of the length that is wanted now; the others, and too many, are given back to the disk.
-std::vector<uint64_t> Server::usable(const spool::WorkerRecovery& worker) const {
+// Those of the length that is wanted now; the others, too many, and those of a directory without a
+// worker are given back to the disk.
+std::vector<uint64_t> Server::keep_usable(const spool::WorkerRecovery& worker) const {
   std::vector<uint64_t> numbers;
+  const size_t wanted = worker.worker < worker_count() ? core::kFreeSegmentsMax : 0;
   for (const spool::FreeSegment& segment : worker.free_segments) {
-    if (segment.bytes == options_.segment_bytes && numbers.size() < core::kFreeSegmentsMax) {
+    if (segment.bytes == options_.segment_bytes && numbers.size() < wanted) {
       numbers.push_back(segment.number);
       continue;
     }
@@ -262,7 +266,7 @@ net::WorkerOptions Server::worker_options(uint32_t worker) {
   if (known != recovered_.end()) {
     spool_options.first_segment = known->next_segment;
     spool_options.last_mail_id = known->last_mail_id;
-    free_segments = usable(*known);
+    free_segments = keep_usable(*known);
   }
   const auto named = cursor_segments_.find(worker);
   if (named != cursor_segments_.end()) {

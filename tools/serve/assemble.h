@@ -55,13 +55,13 @@ class Server {
   uint32_t worker_count() const;
   std::optional<std::string> check_spool_io() const;
   uint64_t choose_salt() const;
-  std::vector<uint64_t> usable(const spool::WorkerRecovery& worker) const;
+  std::vector<uint64_t> keep_usable(const spool::WorkerRecovery& worker) const;
   net::ListenerOptions listener_options(const ListenAddress& address) const;
   std::optional<std::string> open_listener(const std::string& flag, const std::string& text);
   spool::SyncPolicy sync_policy() const;
   net::WorkerOptions worker_options(uint32_t worker);
   void log_recovery(const spool::Recovery& recovery);
-  std::optional<std::string> keep_mail_id_floors();
+  std::optional<std::string> settle_unused_directories();
   void start_housekeeping();
 
   const ServeOptions& options_;

@@ -23,25 +23,26 @@ constexpr mode_t kDirectoryMode = 0700;
 
 // A new name is only there to stay once its directory was synced.
 std::optional<std::string> sync_parent(const std::string& path) {
-  const std::string parent = std::filesystem::path(path).parent_path().string();
-  const net::Fd directory(
-      ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.is_open() || ::fsync(directory.get()) != 0) {
+  const std::string parent = path + "/..";  // also of what a symbolic link leads to
+  net::Fd directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  // One that we may pass through, but not read: with the whole file system.
+  const bool is_closed = !directory.is_open() && errno == EACCES;
+  if (is_closed) directory = net::Fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const auto sync = is_closed ? &::syncfs : &::fsync;
+  if (!directory.is_open() || sync(directory.get()) != 0) {
     return "cannot sync the directory of " + path + ": " + std::strerror(errno);
   }
   return std::nullopt;
 }
 
+// Whoever made a directory that is there may have synced nothing.
 std::optional<std::string> make_directory(const std::string& path) {
-  if (::mkdir(path.c_str(), kDirectoryMode) == 0) {
-    auto failed = sync_parent(path);
-    if (failed) ::rmdir(path.c_str());  // or the next attempt would take it for stable
-    return failed;
-  }
-  const int error = errno;
+  const int error = ::mkdir(path.c_str(), kDirectoryMode) == 0 ? 0 : errno;
   std::error_code ignored;
-  if (error == EEXIST && std::filesystem::is_directory(path, ignored)) return std::nullopt;
-  return "cannot make " + path + ": " + std::strerror(error);
+  const bool is_there =
+      error == 0 || (error == EEXIST && std::filesystem::is_directory(path, ignored));
+  if (!is_there) return "cannot make " + path + ": " + std::strerror(error);
+  return sync_parent(path);
 }
 
 std::string read_pid(const std::string& path) {

@@ -67,6 +67,7 @@ constexpr auto kAllowed = std::to_array<const char*>({
     "statfs",
     "statx",
     "sync_file_range",
+    "syncfs",
     "unlink",
     "unlinkat",
     "write",

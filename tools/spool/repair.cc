@@ -194,15 +194,17 @@ bool is_owner(const std::string& directory) {
 
 bool lock(FileLock& lock, const std::string& directory) {
   const std::string path = directory + "/lock";
-  const int error = lock.acquire(path, FileLock::Kind::try_exclusive);
-  if (error == 0) return true;
+  int error = lock.acquire(path, FileLock::Kind::try_exclusive);
+  // So that a server that is started meanwhile can say who has it.
+  if (error == 0 && lock.write(std::to_string(::getpid()) + "\n")) return true;
+  if (error == 0) error = errno;
   if (error != EWOULDBLOCK) {
     complain_errno(path, error);
     return false;
   }
   std::string pid;
   std::getline(std::ifstream(path), pid);
-  complain(directory + ": in use by process " + printable(pid) + ": stop the server first");
+  complain(directory + ": in use by process " + printable(pid) + ": stop it first");
   return false;
 }
 

@@ -183,6 +183,12 @@ TEST_F(RepairTest, ConsumersGoOnWhereTheyWere) {
   EXPECT_EQ(names(out_ + "2"), mails_but_the_lost_one());
 }
 
+TEST_F(RepairTest, SaysWhoHasTheSpoolMeanwhile) {
+  std::ofstream(spool_ + "/lock") << "4711\n";
+  run({"repair", spool_});
+  EXPECT_EQ(contents(spool_ + "/lock"), std::to_string(::getpid()) + "\n");
+}
+
 TEST_F(RepairTest, RefusesWhileAServerRuns) {
   FileLock server;
   ASSERT_EQ(server.acquire(spool_ + "/lock", FileLock::Kind::try_exclusive), 0);
@@ -191,7 +197,7 @@ TEST_F(RepairTest, RefusesWhileAServerRuns) {
   EXPECT_EQ(result.exit_code, kExitUsage);
   EXPECT_EQ(result.out, "");
   EXPECT_EQ(result.err,
-            "mailrace spool: " + spool_ + ": in use by process 4711: stop the server first\n");
+            "mailrace spool: " + spool_ + ": in use by process 4711: stop it first\n");
   EXPECT_EQ(contents(file_), octets_);
   EXPECT_EQ(run({"repair", "--dry-run", spool_}).exit_code, kExitFailure);
 }
