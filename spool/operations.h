@@ -93,7 +93,8 @@ class Operations {
   std::string path_;
   uint64_t generation_ = 0;  // how often the log was written anew
   std::unordered_map<uint64_t, MailMark> marks_;
-  std::map<uint32_t, std::vector<uint64_t>> segments_;  // of a worker, while the log is written anew
+  std::map<uint32_t, std::vector<uint64_t>>
+      segments_;          // of a worker, while the log is written anew
   uint64_t records_ = 0;  // read so far, damaged ones included
   uint64_t damages_ = 0;
 };

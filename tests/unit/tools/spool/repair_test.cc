@@ -196,8 +196,7 @@ TEST_F(RepairTest, RefusesWhileAServerRuns) {
   const Outcome result = run({"repair", spool_});
   EXPECT_EQ(result.exit_code, kExitUsage);
   EXPECT_EQ(result.out, "");
-  EXPECT_EQ(result.err,
-            "mailrace spool: " + spool_ + ": in use by process 4711: stop it first\n");
+  EXPECT_EQ(result.err, "mailrace spool: " + spool_ + ": in use by process 4711: stop it first\n");
   EXPECT_EQ(contents(file_), octets_);
   EXPECT_EQ(run({"repair", "--dry-run", spool_}).exit_code, kExitFailure);
 }
