@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Each step starts when the one before it is done; the order is what makes the segment's name safe:
 // head and length are stable before the directory is, and the directory before any mail. A file
-// that is used again gets its name only when its new head is stable. Names are looked at once more
+// that is used again gets its name only when its new head is stable, and that only when its old
+// name is gone for good. Names are looked at once more
 // in the end: somebody may have taken the directory away meanwhile, and put another in its place.
 #include "spool/segment_maker.h"
 
@@ -179,6 +180,10 @@ void SegmentMaker::advance(int result) noexcept {
         return start_new();
       }
       file_.index = result;
+      step_ = Step::sync_free_name;
+      return files_.sync_directory(op_, directory_.c_str());
+    case Step::sync_free_name:
+      if (result < 0) return fail(result, "segment.sync_directory");
       return write_head();
     case Step::create:
       if (result < 0) return fail(result, "segment.create");

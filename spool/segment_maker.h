@@ -95,6 +95,7 @@ class SegmentMaker {
   enum class Step : uint8_t {
     idle,  // with file_ open: it is empty, and there for the next attempt
     reopen,
+    sync_free_name,
     create,
     allocate,
     extend,
