@@ -168,7 +168,7 @@ Octets ServerConnection::moved(Octets part, Octets before, Octets after) noexcep
 void ServerConnection::keep_plaintext() noexcept {
   if (!plaintext_.is_lent()) return;
   const Octets before = plaintext_.front();
-  if (!plaintext_.keep()) return end();
+  if (!plaintext_.keep(/*is_owed=*/mail_open_)) return end();
   unappended_ = moved(unappended_, before, plaintext_.front());
 }
 

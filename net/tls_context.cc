@@ -70,23 +70,23 @@ void TlsContext::FreeContext::operator()(WOLFSSL_CTX* context) const noexcept {
 
 TlsContext::~TlsContext() = default;
 
-std::shared_ptr<TlsContext> TlsContext::make(std::span<const TlsIdentity> identities,
+std::shared_ptr<TlsContext> TlsContext::make(std::span<const TlsIdentity* const> identities,
                                              const TlsRules& rules, const TlsTicketKeys& keys) {
   MAILRACE_CHECK(!identities.empty());
   tls_library_prepare();
   std::shared_ptr<TlsContext> made(new TlsContext(keys));
-  for (const TlsIdentity& identity : identities) {
-    ContextPointer context = made->make_one(identity, rules);
+  for (const TlsIdentity* const identity : identities) {
+    ContextPointer context = made->make_one(*identity, rules);
     if (context == nullptr) return nullptr;
-    for (const std::string& name : identity.names()) {
+    for (const std::string& name : identity->names()) {
       const auto [at, is_new] = made->hosts_.try_emplace(name);
       if (is_new) at->second.name = at->first;
-      WOLFSSL_CTX*& slot = at->second.by_kind[size_t(identity.kind())];
+      WOLFSSL_CTX*& slot = at->second.by_kind[size_t(identity->kind())];
       if (slot == nullptr) slot = context.get();
     }
     made->contexts_.push_back(std::move(context));
   }
-  const TlsIdentity& first = identities.front();
+  const TlsIdentity& first = *identities.front();
   if (!first.names().empty()) made->default_ = made->hosts_.at(first.names().front());
   made->default_.by_kind[size_t(first.kind())] = made->contexts_.front().get();
   return made;

@@ -41,7 +41,7 @@ class TlsContext {
   /// identities   at least one; the first is for clients that name no host or one we do not have
   /// keys         of tickets; none: no tickets
   /// returns      nullptr if there is no memory
-  static std::shared_ptr<TlsContext> make(std::span<const TlsIdentity> identities,
+  static std::shared_ptr<TlsContext> make(std::span<const TlsIdentity* const> identities,
                                           const TlsRules& rules, const TlsTicketKeys& keys);
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;

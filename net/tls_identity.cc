@@ -76,8 +76,9 @@ std::string check_pair(std::string_view chain, std::string_view key) {
 TlsIdentity::TlsIdentity(std::string chain, std::string key)
     : chain_(std::move(chain)), key_(std::move(key)) {}
 
+// The chain as well: chain and key may be one file.
 TlsIdentity::~TlsIdentity() {
-  if (!key_.empty()) ::explicit_bzero(key_.data(), key_.size());
+  for (std::string* const text : {&chain_, &key_}) ::explicit_bzero(text->data(), text->size());
 }
 
 tl::expected<TlsIdentity, std::string> TlsIdentity::make(std::string chain, std::string key) {

@@ -7,8 +7,13 @@
 #include <wolfssl/wolfcrypt/aes.h>
 #include <wolfssl/wolfcrypt/chacha20_poly1305.h>
 #include <wolfssl/wolfcrypt/curve25519.h>
+#include <wolfssl/wolfcrypt/ecc.h>
 #include <wolfssl/wolfcrypt/hash.h>
 #include <wolfssl/wolfcrypt/random.h>
+#if defined(WOLFSSL_HAVE_MLKEM) && __has_include(<wolfssl/wolfcrypt/wc_mlkem.h>)
+#include <wolfssl/wolfcrypt/wc_mlkem.h>
+#define MAILRACE_TLS_MLKEM
+#endif
 
 #include <array>
 
@@ -39,6 +44,18 @@ bool use_all() noexcept {
     wc_curve25519_make_key(&random, CURVE25519_KEYSIZE, &key);
     wc_curve25519_free(&key);
   }
+  ecc_key curve_key;
+  if (wc_ecc_init(&curve_key) == 0) {
+    wc_ecc_make_key(&random, 32, &curve_key);
+    wc_ecc_free(&curve_key);
+  }
+#ifdef MAILRACE_TLS_MLKEM
+  MlKemKey mlkem_key;
+  if (wc_MlKemKey_Init(&mlkem_key, WC_ML_KEM_768, nullptr, INVALID_DEVID) == 0) {
+    wc_MlKemKey_MakeKey(&mlkem_key, &random);
+    wc_MlKemKey_Free(&mlkem_key);
+  }
+#endif
   wc_FreeRng(&random);
   return true;
 }

@@ -19,9 +19,9 @@ void TlsPlaintext::consume(size_t size) noexcept {
   if (rest_.empty()) clear();
 }
 
-bool TlsPlaintext::keep() noexcept {
+bool TlsPlaintext::keep(bool is_owed) noexcept {
   if (!is_lent()) return true;
-  if (kept_bytes_ + rest_.size() > core::kTlsKeptBytesPerWorkerMax) return false;
+  if (!is_owed && kept_bytes_ + rest_.size() > core::kTlsKeptBytesPerWorkerMax) return false;
   kept_.assign(rest_.begin(), rest_.end());
   kept_bytes_ += kept_.size();
   rest_ = kept_;

@@ -28,8 +28,10 @@ class TlsPlaintext {
   /// Requires: empty(). octets   borrowed until keep() or until they are used
   void lend(core::Octets octets) noexcept;
   void consume(size_t size) noexcept;
-  /// Copies what is lent. returns   false if kTlsKeptBytesPerWorkerMax would be exceeded
-  bool keep() noexcept;
+  /// Copies what is lent.
+  /// is_owed   to a mail that is open: whatever others have kept
+  /// returns   false if kTlsKeptBytesPerWorkerMax would be exceeded
+  bool keep(bool is_owed) noexcept;
   void clear() noexcept;
 
  private:

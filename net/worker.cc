@@ -209,21 +209,26 @@ void Worker::take_tls() noexcept {
   if (taken != nullptr) context_.tls = std::move(*taken);
 }
 
-// Those who wait come before those who have just come.
+// Those who wait come before those who have just come. Who is gone takes nobody's turn.
 void Worker::give_handshake_turns() noexcept {
   TlsHandshakes& handshakes = context_.handshakes;
   handshakes.left_in_tick = core::kTlsHandshakesPerTickMax;
-  if (handshakes.waiting.empty()) return;
-  const size_t count = std::min<size_t>(handshakes.left_in_tick, handshakes.waiting.size());
-  for (size_t i = 0; i < count; ++i) {
-    const Token token = handshakes.waiting[i];
+  std::vector<Token>& waiting = handshakes.waiting;
+  size_t turns = 0;
+  size_t looked_at = 0;
+  for (; looked_at < waiting.size() && turns < core::kTlsHandshakesPerTickMax; ++looked_at) {
+    const Token token = waiting[looked_at];
     ServerConnection* const connection = connections_.find(token.slot, token.generation);
     if (connection == nullptr) continue;
+    ++turns;
     connection->on_handshake_turn();
     settle(token.slot);
   }
-  const auto begin = handshakes.waiting.begin();
-  handshakes.waiting.erase(begin, begin + ptrdiff_t(count));
+  waiting.erase(waiting.begin(), waiting.begin() + ptrdiff_t(looked_at));
+  if (waiting.size() <= core::kTlsHandshakesWaitingMax) return;
+  std::erase_if(waiting, [this](Token token) {
+    return connections_.find(token.slot, token.generation) == nullptr;
+  });
 }
 
 void Worker::begin_drain() noexcept {

@@ -16,12 +16,6 @@
 #include <utility>
 
 namespace mailrace::spool {
-namespace {
-
-constexpr uint32_t kMailsPerTurn = 64;
-
-}  // namespace
-
 // --- one worker ----------------------------------------------------------------------------------
 
 WorkerFollower::WorkerFollower(core::Disk& disk, std::string spool_path, uint32_t worker,
@@ -241,7 +235,7 @@ core::Result<void> SpoolFollower::find_workers() {
 
 core::Result<SpoolFollower::Step> SpoolFollower::next() {
   if (!cursor_.has_room()) return Step::full;
-  if (found_here_ >= kMailsPerTurn) next_turn();
+  if (found_here_ >= core::kFollowerMailsPerTurn) next_turn();
   for (size_t idle = 0; idle <= workers_.size();) {
     if (idle == workers_.size()) {
       if (const auto found = find_workers(); !found) {

@@ -19,13 +19,6 @@
 #include <utility>
 
 namespace mailrace::spool {
-namespace {
-
-// A segment of 256 MiB may take a second to be filled, one of 64 GiB minutes.
-constexpr core::Duration kFillPatience = core::milliseconds(100);
-
-}  // namespace
-
 GroupCommit::GroupCommit(core::FileIo& files, ChunkPool& chunks, const SpoolOptions& options,
                          const GroupCommitEvents& events)
     : files_(files),
@@ -163,7 +156,10 @@ bool GroupCommit::ensure_segment(core::Instant now, core::WallTime wall) noexcep
                               : !closing_ && current_->used > current_->capacity / 4;
   if (wants_more) maker_.want(now, wall, last_mail_id_);
   const bool many_wait = queued_bytes_ >= options_.commit_bytes;
-  const bool one_waits_long = queued_commits_ > 0 && now >= first_commit_at_ + kFillPatience;
+  // A segment of 256 MiB may take a second to be filled, one of 64 GiB minutes.
+  const bool one_waits_long =
+      queued_commits_ > 0 &&
+      now >= first_commit_at_ + core::milliseconds(core::kSegmentFillPatienceMs);
   if (current_ == nullptr && (many_wait || one_waits_long)) maker_.hurry();
   return current_ != nullptr;
 }

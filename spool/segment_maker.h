@@ -2,6 +2,7 @@
 // Makes the next segment ready before it is needed: its blocks written, its head and name stable.
 #pragma once
 
+#include "core/base/limits.h"
 #include "core/base/result.h"
 #include "core/base/time.h"
 #include "core/port/file_io.h"
@@ -89,7 +90,7 @@ class SegmentMaker {
   /// Whether there is neither an operation under way nor a file.
   bool empty() const noexcept { return step_ == Step::idle && !file_.is_open(); }
 
-  static constexpr core::Duration kRetryAfter = core::seconds(1);
+  static constexpr core::Duration kRetryAfter = core::seconds(core::kSegmentRetryS);
 
  private:
   enum class Step : uint8_t {

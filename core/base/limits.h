@@ -123,8 +123,12 @@ inline constexpr uint32_t kTlsHandshakesPerTickMax = 4;
 /// Handshakes of a worker that have begun and not ended. Past it STARTTLS gets 421, and a
 /// connection that begins with TLS is closed.
 inline constexpr uint32_t kTlsHandshakesInFlightMax = 4096;
+/// Those that wait for their turn, some of them gone already; past it these are sorted out.
+inline constexpr size_t kTlsHandshakesWaitingMax = 32768;
 inline constexpr int64_t kTlsHandshakeTimeoutS = 10;
-/// Plaintext of all of a worker's connections that could not be used at once.
+/// Plaintext of all of a worker's connections that could not be used at once, a record of each at
+/// most. Past it connections are dropped, but for those with an open mail, which have a bound of
+/// their own: kOpenMailsMax.
 inline constexpr size_t kTlsKeptBytesPerWorkerMax = 64 << 20;
 
 inline constexpr size_t kTlsCertificatesMax = 1024;
@@ -245,6 +249,7 @@ inline constexpr size_t kEventRingBytes = 1 << 20;
 inline constexpr uint32_t kSubmissionEntries = 1024;
 inline constexpr uint32_t kCompletionEntries = 32768;
 static_assert(kCompletionEntries >= 2 * kSessionsPerWorkerMax);
+static_assert(kTlsHandshakesWaitingMax >= kConnectionsPerWorkerMax);
 
 // --- spool ---------------------------------------------------------------------------------------
 
@@ -307,8 +312,16 @@ inline constexpr int kCursorReadsMax = 3;
 /// What a consumer hands off between two syncs; as many files are open at once.
 inline constexpr size_t kHandOffMailsMax = 256;
 inline constexpr uint64_t kHandOffBytesMax = 16 << 20;
+/// Threads that sync them.
+inline constexpr size_t kHandOffSyncThreads = 16;
+/// Mails of a worker that a consumer takes before it looks at the next worker.
+inline constexpr uint32_t kFollowerMailsPerTurn = 64;
 /// Names that are tried for a damaged segment which is put aside.
 inline constexpr int kDamagedNamesMax = 1000;
+/// Time that a mail waits for its segment to be filled with zeros, which spares it and others the
+/// file system's journal later on; and between two attempts to make a segment.
+inline constexpr int64_t kSegmentFillPatienceMs = 100;
+inline constexpr int64_t kSegmentRetryS = 1;
 /// Segments that wait to be used again, of one worker.
 inline constexpr size_t kFreeSegmentsMax = 4;
 
@@ -375,8 +388,8 @@ inline constexpr size_t kCursorWorkerBytes = 32;
 inline constexpr size_t kCursorPendingBytes = 40;
 static_assert(kCursorSlotBytes >= kCursorHeadBytes + kWorkersMax * kCursorWorkerBytes +
                                       kCursorPendingMax * kCursorPendingBytes);
-/// Records of the operations log; a spool with so many mails held, released and deleted takes no
-/// further ones.
+/// Records of the operations log; then it is written anew, without mails that are gone. With so
+/// many that are there no further one is held, released or deleted.
 inline constexpr uint64_t kOperationsMax = 1u << 20;
 
 inline constexpr int64_t kRetainForMaxS = 366 * 24 * 3600;   // --retain-for

@@ -38,7 +38,9 @@ inline std::shared_ptr<net::TlsContext> tls_context(
     const net::TlsTicketKeys& keys = ticket_keys()) {
   std::vector<net::TlsIdentity> identities;
   for (const std::string& name : names) identities.push_back(tls_identity(name));
-  auto made = net::TlsContext::make(identities, rules, keys);
+  std::vector<const net::TlsIdentity*> borrowed;
+  for (const net::TlsIdentity& identity : identities) borrowed.push_back(&identity);
+  auto made = net::TlsContext::make(borrowed, rules, keys);
   MAILRACE_CHECK(made != nullptr);
   return made;
 }

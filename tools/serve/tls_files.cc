@@ -6,6 +6,7 @@
 #include "net/fd.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,7 +30,8 @@ tl::unexpected<std::string> failed(const std::string& path, const char* why) {
 std::optional<TlsFiles> certbot_pair(const fs::path& directory) {
   TlsFiles files{(directory / "fullchain.pem").string(), (directory / "privkey.pem").string()};
   std::error_code ignored;
-  if (!fs::exists(files.chain, ignored)) return std::nullopt;
+  // Also a link that leads nowhere: it is meant, and to be complained of.
+  if (!fs::exists(fs::symlink_status(files.chain, ignored))) return std::nullopt;
   return files;
 }
 
@@ -98,9 +100,10 @@ tl::expected<std::string, std::string> read_tls_file(const std::string& path) {
   if (uint64_t(status.st_size) > core::kTlsFileBytesMax) return failed(path, "too long");
   std::string text(size_t(status.st_size), '\0');
   const ssize_t size = ::read(file.get(), text.data(), text.size());
-  if (size < 0) return failed(path, std::strerror(errno));
-  if (size_t(size) != text.size()) return failed(path, "it changes while it is read");
-  return text;
+  const int error = errno;
+  if (size == ssize_t(text.size())) return text;
+  ::explicit_bzero(text.data(), text.size());  // it may be half a key
+  return failed(path, size < 0 ? std::strerror(error) : "it changes while it is read");
 }
 
 std::string tls_files_stamp(const std::vector<std::string>& paths) {

@@ -7,6 +7,7 @@
 #include "core/message/date.h"
 #include "net/system_clock.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,8 +19,7 @@ namespace mailrace::tools {
 namespace {
 
 constexpr auto kInterval = std::chrono::seconds(1);
-constexpr int64_t kSecondNs = 1'000'000'000;
-constexpr int64_t kDayNs = 24 * 3600 * kSecondNs;
+constexpr int64_t kDayNs = core::seconds(24 * 3600).ns;
 // Days before the end of a certificate at which the log says so.
 constexpr std::array<int64_t, 4> kWarnedDays = {0, 1, 7, 30};
 
@@ -50,6 +50,12 @@ tl::expected<net::TlsIdentity, std::string> read_identity(const TlsFiles& files)
 
 }  // namespace
 
+std::optional<int64_t> days_to_warn_at(core::Duration left) {
+  const auto reached =
+      std::ranges::find_if(kWarnedDays, [left](int64_t days) { return left.ns <= days * kDayNs; });
+  return reached == kWarnedDays.end() ? std::nullopt : std::optional(*reached);
+}
+
 // --- reading -------------------------------------------------------------------------------------
 
 std::optional<std::string> TlsKeeper::load() {
@@ -65,11 +71,12 @@ void TlsKeeper::complain(const std::string& what) {
   if (is_running_) log_.line(LogLevel::warning, "tls_file_refused", {{"what", what}});
 }
 
+// Whatever changes while it is read differs from what was noted before, and is read once more.
 bool TlsKeeper::read_all(bool is_first) {
   first_wrong_.clear();
+  read_stamp_ = tls_files_stamp(paths());
   const bool has_certificates = read_certificates(is_first);
   const bool has_keys = read_ticket_keys(is_first);
-  read_stamp_ = tls_files_stamp(paths());
   return has_certificates && has_keys;
 }
 
@@ -90,55 +97,72 @@ void TlsKeeper::staple(const TlsFiles& files, net::TlsIdentity& identity) {
   log_.line(LogLevel::warning, "tls_file_refused", {{"what", what}});
 }
 
+// The pairs of all that the flag names, each once. Where nothing is found any more, what was found
+// there last: an empty directory is more likely on its way than meant.
+std::vector<TlsFiles> TlsKeeper::find_pairs() {
+  std::vector<TlsFiles> pairs;
+  for (const std::string& value : options_.certificates) {
+    auto found = find_tls_files(value);
+    if (found) {
+      found_[value] = std::move(*found);
+    } else {
+      complain("--tls-certificate: " + found.error());
+    }
+    for (const TlsFiles& pair : found_[value]) {
+      if (std::ranges::find(pairs, pair) == pairs.end()) pairs.push_back(pair);
+    }
+  }
+  return pairs;
+}
+
 // A pair that is broken keeps what was there before. returns   whether there is something to use,
 // and the first time whether all is right
 bool TlsKeeper::read_certificates(bool is_first) {
-  std::vector<TlsFiles> found;
-  for (const std::string& value : options_.certificates) {
-    auto more = find_tls_files(value);
-    if (!more) {
-      // An empty directory is more likely on its way than meant.
-      complain("--tls-certificate: " + more.error());
-      return false;
-    }
-    found.insert(found.end(), more->begin(), more->end());
-  }
-  if (found.size() > core::kTlsCertificatesMax) {
-    complain("--tls-certificate: " + std::to_string(found.size()) + " pairs (allowed: up to " +
+  const std::vector<TlsFiles> pairs = find_pairs();
+  if (is_first && !first_wrong_.empty()) return false;
+  if (pairs.size() > core::kTlsCertificatesMax) {
+    complain("--tls-certificate: " + std::to_string(pairs.size()) + " pairs (allowed: up to " +
              std::to_string(core::kTlsCertificatesMax) + ")");
-    return false;
+    return !is_first;
   }
-  std::vector<TlsFiles> files;
-  std::vector<net::TlsIdentity> identities;
-  for (TlsFiles& pair : found) {
-    auto made = read_identity(pair);
-    const auto known = std::ranges::find(files_, pair);
+  std::vector<Pair> read;
+  for (const TlsFiles& files : pairs) {
+    auto made = read_identity(files);
+    const auto known = std::ranges::find(pairs_, files, &Pair::files);
     if (!made) complain("--tls-certificate: " + made.error());
     if (!made && is_first) return false;
-    if (!made && known == files_.end()) continue;
-    if (made) staple(pair, *made);
-    identities.push_back(made ? std::move(*made)
-                              : std::move(identities_[size_t(known - files_.begin())]));
-    files.push_back(std::move(pair));
+    if (made) staple(files, *made);
+    if (made) {
+      read.push_back({files, std::move(*made), {}});
+      if (known != pairs_.end()) keep_warned(*known, read.back());
+    } else if (known != pairs_.end()) {
+      read.push_back(std::move(*known));
+    }
   }
-  if (identities.empty()) return false;
-  files_ = std::move(files);
-  identities_ = std::move(identities);
-  warned_.assign(identities_.size(), {});
-  for (size_t i = 0; i < files_.size(); ++i) {
+  if (!read.empty()) pairs_ = std::move(read);
+  for (const Pair& pair : pairs_) {
     log_.line(LogLevel::info, "tls_certificate",
-              {{"file", files_[i].chain},
-               {"names", joined(identities_[i].names())},
-               {"key", net::key_kind_name(identities_[i].kind())},
-               {"not_after", timestamp(identities_[i].not_after())}});
+              {{"file", pair.files.chain},
+               {"names", joined(pair.identity.names())},
+               {"key", net::key_kind_name(pair.identity.kind())},
+               {"not_after", timestamp(pair.identity.not_after())}});
   }
   return true;
 }
 
+// What the log has said of the same certificate and response it does not say again.
+void TlsKeeper::keep_warned(const Pair& before, Pair& now) {
+  if (before.identity.not_after() == now.identity.not_after()) now.warned.days = before.warned.days;
+  if (before.identity.ocsp().next_update == now.identity.ocsp().next_update) {
+    now.warned.is_response_over = before.warned.is_response_over;
+  }
+}
+
 bool TlsKeeper::read_ticket_keys(bool is_first) {
   if (options_.ticket_keys.empty()) return true;
-  const auto file = read_tls_file(options_.ticket_keys);
+  auto file = read_tls_file(options_.ticket_keys);
   const auto keys = file ? net::TlsTicketKeys::parse(core::as_octets(*file)) : std::nullopt;
+  if (file) ::explicit_bzero(file->data(), file->size());
   if (keys) {
     keys_ = *keys;
     return true;
@@ -168,14 +192,20 @@ std::vector<std::string> TlsKeeper::paths() const {
 }
 
 std::shared_ptr<net::TlsContext> TlsKeeper::make_context() const {
-  if (identities_.empty()) return nullptr;
-  return net::TlsContext::make(identities_, options_.rules, keys_);
+  if (pairs_.empty()) return nullptr;
+  std::vector<const net::TlsIdentity*> identities;
+  for (const Pair& pair : pairs_) identities.push_back(&pair.identity);
+  auto made = net::TlsContext::make(identities, options_.rules, keys_);
+  if (made == nullptr) {
+    log_.line(LogLevel::error, "tls_file_refused", {{"what", "no memory for a new context"}});
+  }
+  return made;
 }
 
 // --- the thread ----------------------------------------------------------------------------------
 
 void TlsKeeper::start(std::function<void()> renewed) {
-  if (identities_.empty()) return;
+  if (pairs_.empty()) return;
   renewed_ = std::move(renewed);
   is_running_ = true;
   thread_ = std::thread([this] { run(); });
@@ -221,24 +251,23 @@ bool TlsKeeper::look(bool is_asked) {
   if (is_asked || (rests && seen_stamp_ != read_stamp_)) {
     const bool is_read = read_all(/*is_first=*/false);
     log_.line(LogLevel::info, "tls_reload",
-              {{"certificates", uint64_t{identities_.size()}},
+              {{"certificates", uint64_t{pairs_.size()}},
                {"result", first_wrong_.empty() ? "all" : "in part"}});
     return is_read;
   }
-  const bool is_due = options_.ticket_keys.empty() &&
-                      now().ns - rotated_at_.ns >= core::kTlsTicketRotationS * kSecondNs;
+  const bool is_due =
+      options_.ticket_keys.empty() &&
+      net::SystemClock().now() >= rotated_at_ + core::seconds(core::kTlsTicketRotationS);
   return is_due && rotate();
 }
 
 bool TlsKeeper::rotate() {
-  rotated_at_ = now();
+  rotated_at_ = net::SystemClock().now();
   return keys_.rotate();
 }
 
 void TlsKeeper::warn_of_ends() {
-  for (size_t i = 0; i < identities_.size(); ++i) {
-    warn_of_end(files_[i], identities_[i], warned_[i]);
-  }
+  for (Pair& pair : pairs_) warn_of_end(pair.files, pair.identity, pair.warned);
 }
 
 void TlsKeeper::warn_of_end(const TlsFiles& files, const net::TlsIdentity& identity,
@@ -251,10 +280,9 @@ void TlsKeeper::warn_of_end(const TlsFiles& files, const net::TlsIdentity& ident
   }
   const core::WallTime end = identity.not_after();
   const int64_t left = std::max<int64_t>(end.ns - now().ns, 0);
-  const auto reached =
-      std::ranges::find_if(kWarnedDays, [left](int64_t days) { return left <= days * kDayNs; });
-  if (reached == kWarnedDays.end() || warned.days <= *reached) return;
-  warned.days = *reached;
+  const auto due = days_to_warn_at({left});
+  if (!due || warned.days <= *due) return;
+  warned.days = *due;
   log_.line(
       LogLevel::warning, left == 0 ? "tls_certificate_expired" : "tls_certificate_expires",
       {{"file", files.chain}, {"days", uint64_t(left / kDayNs)}, {"not_after", timestamp(end)}});

@@ -12,6 +12,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -26,6 +27,11 @@ struct TlsOptions {
   net::TlsRules rules;
   std::string ticket_keys;  // a file; empty: keys of our own, replaced by time
 };
+
+/// The days before the end of a certificate at which the log says so and that have been reached: 0
+/// (it has ended), 1, 7 or 30.
+/// left   until the end, 0 behind it
+std::optional<int64_t> days_to_warn_at(core::Duration left);
 
 /// What is read stays in memory, so that a file that is broken later does no harm: it is named in
 /// the log, and what was there before goes on. Sessions keep what they began with.
@@ -56,11 +62,18 @@ class TlsKeeper {
     int64_t days = INT64_MAX;  // before the certificate's end, the fewest so far
     bool is_response_over = false;
   };
+  struct Pair {
+    TlsFiles files;
+    net::TlsIdentity identity;
+    Warned warned;
+  };
 
   void run();
   bool look(bool is_asked);
   bool read_all(bool is_first);
+  std::vector<TlsFiles> find_pairs();
   bool read_certificates(bool is_first);
+  static void keep_warned(const Pair& before, Pair& now);
   void staple(const TlsFiles& files, net::TlsIdentity& identity);
   bool read_ticket_keys(bool is_first);
   bool rotate();
@@ -71,11 +84,10 @@ class TlsKeeper {
 
   const TlsOptions& options_;
   Log& log_;
-  std::vector<TlsFiles> files_;
-  std::vector<net::TlsIdentity> identities_;  // as files_
-  std::vector<Warned> warned_;                // as files_
+  std::map<std::string, std::vector<TlsFiles>> found_;  // by what the flag says
+  std::vector<Pair> pairs_;
   net::TlsTicketKeys keys_;
-  core::WallTime rotated_at_;
+  core::Instant rotated_at_;
   std::string read_stamp_;   // of the files as they were read
   std::string seen_stamp_;   // as they were seen last
   std::string first_wrong_;  // of the last time that they were read

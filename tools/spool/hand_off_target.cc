@@ -21,8 +21,6 @@
 namespace mailrace::tools {
 namespace {
 
-constexpr size_t kSyncThreads = 16;
-
 std::string errno_text(const std::string& path, int error) {
   return path + ": " + std::strerror(error);
 }
@@ -124,7 +122,7 @@ void DirectoryHandOff::abandon() {
 // together share it. 256 files of 4 KiB on ext4: 500 ms one by one, 40 ms with these threads.
 void DirectoryHandOff::sync_files() {
   std::vector<std::thread> threads;
-  const size_t count = std::min(files_.size(), kSyncThreads);
+  const size_t count = std::min(files_.size(), core::kHandOffSyncThreads);
   for (size_t first = 0; first < count; ++first) {
     threads.emplace_back([this, first, count] {
       for (size_t i = first; i < files_.size(); i += count) {

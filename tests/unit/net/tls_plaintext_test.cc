@@ -18,7 +18,7 @@ TEST(TlsPlaintextTest, KeepsWhatIsLeft) {
   plaintext.lend(core::as_octets(lent));
   EXPECT_TRUE(plaintext.is_lent());
   plaintext.consume(4);
-  ASSERT_TRUE(plaintext.keep());
+  ASSERT_TRUE(plaintext.keep(/*is_owed=*/false));
   EXPECT_FALSE(plaintext.is_lent());
   lent.assign(lent.size(), 'x');
   EXPECT_EQ(core::as_text(plaintext.front()), "EHLO");
@@ -35,7 +35,7 @@ TEST(TlsPlaintextTest, CopiesNothingThatIsUsedAtOnce) {
   TlsPlaintext plaintext(kept);
   plaintext.lend(core::as_octets("QUIT"));
   plaintext.consume(4);
-  EXPECT_TRUE(plaintext.keep());
+  EXPECT_TRUE(plaintext.keep(/*is_owed=*/false));
   EXPECT_EQ(kept, 0u);
 }
 
@@ -44,9 +44,13 @@ TEST(TlsPlaintextTest, HasABoundForAllOfAWorker) {
   {
     TlsPlaintext plaintext(kept);
     plaintext.lend(core::as_octets("RSET\r"));
-    EXPECT_FALSE(plaintext.keep());
+    EXPECT_FALSE(plaintext.keep(/*is_owed=*/false));
+    TlsPlaintext of_a_mail(kept);
+    of_a_mail.lend(core::as_octets("RSET\r"));
+    EXPECT_TRUE(of_a_mail.keep(/*is_owed=*/true)) << "what is being received is not dropped";
+    of_a_mail.clear();
     plaintext.consume(1);
-    EXPECT_TRUE(plaintext.keep());
+    EXPECT_TRUE(plaintext.keep(/*is_owed=*/false));
   }
   EXPECT_EQ(kept, core::kTlsKeptBytesPerWorkerMax - 4);
 }

@@ -101,7 +101,7 @@ TEST(OperationsTest, ABadRecordWithAGoodOneBehindItIsDamage) {
   }
 }
 
-/// A log with as many records as it may have, of mails 0, 1, 2 ..., each in a segment of that number.
+/// A log of as many records as it may have: of mails 0, 1, 2, each in a segment of its number.
 std::vector<std::byte> full_log(MemoryDisk& disk) {
   write_four(disk);
   std::vector<std::byte> octets = disk.files[kPath];
