@@ -140,7 +140,7 @@ void SegmentMaker::fail(int result, const char* where) noexcept {
   error_ = core::fail_errno(result, where).value();
   retry_at_ = now_ + kRetryAfter;
   if (result == -ENOENT || result == -ENOTDIR || result == -ESTALE) lose(*error_);
-  // A file that cannot be used again stays as it is: recovery and retention know what it is.
+  // A file that cannot be used again stays as it is, under either name: without records.
   if (!file_.is_open() || !free_path_.empty()) return next_number();
   undo(step_ == Step::allocate || step_ == Step::extend);
 }

@@ -56,10 +56,7 @@ bool HandOff::fail(const std::string& what) {
 int HandOff::run() {
   if (!open()) return kExitUsage;
   if (!options_.follow) follower_.judge_tails();
-  const bool worked = work();
-  // Even behind a failure: what the target made stable need not come again.
-  const bool committed = worked && commit();
-  return committed && !failed_ ? kExitOk : kExitFailure;
+  return work() && commit() && !failed_ ? kExitOk : kExitFailure;
 }
 
 // Where nothing is handed off yet, so that mistakes of an operator change nothing.

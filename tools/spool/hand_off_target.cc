@@ -80,7 +80,8 @@ Complaint DirectoryHandOff::prepare() {
     seen_.insert(name.substr(0, name.find(':')));
   }
   if (error) return path_ + "/cur: " + error.message();
-  return std::nullopt;
+  // What was moved here may never have been stable where it came from.
+  return sync_directory(path_ + "/cur");
 }
 
 std::string DirectoryHandOff::name_of(const spool::StoredMail& mail) const {
