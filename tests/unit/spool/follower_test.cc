@@ -369,5 +369,29 @@ TEST_F(FollowerTest, APendingMailIsReadFromItsOwnSegments) {
   EXPECT_FALSE(find_mail(disk_, "/spool", pending));
 }
 
+// A page-cache mail may have been handed out, then a power cut leaves a hole before it. In the last
+// segment it is about to be cut; in one that others followed it is there.
+TEST_F(FollowerTest, APendingMailBehindAHoleIsThereOnceALaterSegmentHasBegun) {
+  SegmentBuilder first(1);
+  const size_t hole = first.end();
+  first.add_mail({.mail_id = 1, .data = "one"});
+  const size_t behind = first.end();
+  first.add_mail({.mail_id = 2, .data = "two"});
+  const PendingMail pending{0, 2, 1, {1, first.offsets().back()}};
+  first.add_mark(hole);
+  put(first, 1);
+  auto& file = disk_.files[path_of(1)];
+  std::fill(file.begin() + ptrdiff_t(hole), file.begin() + ptrdiff_t(behind), std::byte{0});
+  EXPECT_FALSE(find_mail(disk_, "/spool", pending));
+  put(SegmentBuilder(2), 2);
+  EXPECT_FALSE(find_mail(disk_, "/spool", pending)) << "made ahead";
+  SegmentBuilder second(2);
+  second.add_mail({.mail_id = 3, .data = "three"});
+  put(second, 2);
+  const auto found = find_mail(disk_, "/spool", pending);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->data_bytes, 3u);
+}
+
 }  // namespace
 }  // namespace mailrace::spool
