@@ -17,6 +17,7 @@ namespace mailrace::net {
 enum class Message : uint32_t {
   drain = 1,        // stop accepting, finish what is open, then end
   tls_context = 2,  // there is a new one: Worker::replace_tls()
+  question = 4,     // Worker::ask()
 };
 
 /// A set of messages and an eventfd that wakes the worker's ring.

@@ -195,8 +195,17 @@ void Worker::on_room(void* self) {
 void Worker::on_mailbox() noexcept {
   const uint32_t messages = mailbox_.take();
   mailbox_.wait(ring_);
+  answers_.store(questions_.load(std::memory_order_relaxed), std::memory_order_relaxed);
   if ((messages & uint32_t(Message::tls_context)) != 0) take_tls();
   if ((messages & uint32_t(Message::drain)) != 0 && !context_.draining) begin_drain();
+}
+
+bool Worker::ask() noexcept {
+  const uint32_t asked = questions_.load(std::memory_order_relaxed);
+  if (answers_.load(std::memory_order_relaxed) != asked) return false;
+  questions_.store(asked + 1, std::memory_order_relaxed);
+  post(Message::question);
+  return true;
 }
 
 void Worker::replace_tls(std::shared_ptr<TlsContext> context) {

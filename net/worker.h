@@ -66,6 +66,10 @@ class Worker {
   /// Any thread.
   void post(Message message) noexcept { mailbox_.post(message); }
 
+  /// For one other thread: asks for a sign of life, unless an answer is being waited for.
+  /// returns   whether the question before was answered
+  bool ask() noexcept;
+
   /// Any thread: sessions that begin from now on have this context.
   void replace_tls(std::shared_ptr<TlsContext> context);
 
@@ -104,6 +108,8 @@ class Worker {
   core::BlockPool tls_blocks_;
   std::unique_ptr<std::byte[]> tls_plaintext_;
   std::atomic<std::shared_ptr<TlsContext>*> new_tls_{nullptr};  // on its way from replace_tls()
+  std::atomic<uint32_t> questions_{0};
+  std::atomic<uint32_t> answers_{0};
   WorkerContext context_;
   std::unique_ptr<core::MailSink> sink_;
   std::vector<Listener> listeners_;

@@ -110,6 +110,14 @@ void WorkerGroup::drain() noexcept {
   }
 }
 
+bool WorkerGroup::ask_all() noexcept {
+  bool all = true;
+  for (Thread& thread : threads_) {
+    if (thread.worker) all = thread.worker->ask() && all;
+  }
+  return all;
+}
+
 void WorkerGroup::replace_tls(const std::function<std::shared_ptr<TlsContext>()>& make_context) {
   for (Thread& thread : threads_) {
     // Without memory for a new one the old one goes on.

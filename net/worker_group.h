@@ -29,6 +29,10 @@ class WorkerGroup {
   /// Tells all workers to drain. Any thread.
   void drain() noexcept;
 
+  /// Asks each worker for a sign of life. For one thread; not before start() nor behind join().
+  /// returns   whether all have answered what they were asked before
+  bool ask_all() noexcept;
+
   /// Gives each worker, by its number, what make_context() makes for it. Any thread.
   void replace_tls(const std::function<std::shared_ptr<TlsContext>()>& make_context);
 

@@ -294,7 +294,7 @@ class StartUp(mailrace.ServerTestCase):
             process.terminate()
             process.stdout.read()
             self.assertEqual(process.wait(mailrace.PATIENCE_S), 0)
-        self.assertIn("listening", lines[1])
+        self.assertIn("listening", lines[0])
         self.assertNotIn("{", "".join(lines))
 
 

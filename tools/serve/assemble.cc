@@ -312,7 +312,8 @@ FileAccess Server::file_access() const {
   return access;
 }
 
-std::optional<std::string> Server::start() {
+std::optional<std::string> Server::start(std::function<void()> reloaded) {
+  reloaded_ = std::move(reloaded);
   std::vector<net::WorkerOptions> all;
   for (uint32_t worker = 0; worker < worker_count(); ++worker)
     all.push_back(worker_options(worker));
@@ -325,7 +326,7 @@ std::optional<std::string> Server::start() {
   const auto started = workers_.start(std::move(all));
   if (!started) return net::explain_ring_failure(started.error(), net::ring_host());
   start_housekeeping();
-  tls_.start([this] { workers_.replace_tls([this] { return tls_.make_context(); }); });
+  tls_.start([this] { workers_.replace_tls([this] { return tls_.make_context(); }); }, reloaded_);
   return std::nullopt;
 }
 

@@ -17,6 +17,7 @@
 #include "tools/serve/spool_directories.h"
 #include "tools/serve/tls_keeper.h"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -44,11 +45,16 @@ class Server {
   FileAccess file_access() const;
 
   /// Starts the workers; they accept when this returns.
-  std::optional<std::string> start();
+  /// reloaded   is called, on any thread, when what reload() asked for was done
+  std::optional<std::string> start(std::function<void()> reloaded);
 
   void drain() noexcept { workers_.drain(); }
   /// Reads certificates and keys anew. Any thread.
-  void reload() { tls_.reload(); }
+  void reload() {
+    if (!tls_.reload()) reloaded_();
+  }
+  /// Whether all workers have answered since this was asked last. One thread, until join().
+  bool is_alive() noexcept { return workers_.ask_all(); }
   void join();
 
  private:
@@ -77,6 +83,7 @@ class Server {
   std::vector<std::vector<net::ListeningSocket>> listeners_;  // by worker
   std::vector<std::unique_ptr<spool::WriterWatch>> watches_;  // by worker
   TlsKeeper tls_;
+  std::function<void()> reloaded_;
   net::WorkerGroup workers_;
   std::optional<Restoration> restoration_;
   std::optional<Housekeeping> housekeeping_;

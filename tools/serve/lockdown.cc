@@ -22,6 +22,10 @@ std::optional<std::string> forbid_core_dumps(const LockdownOptions& options) {
   return std::string("cannot forbid core dumps: ") + std::strerror(errno);
 }
 
+void allow_core_dumps(const LockdownOptions& options) {
+  if (options.core_dumps) ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
 std::optional<std::string> forbid_new_privileges() {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) return std::nullopt;
   return std::string("cannot give up new privileges: ") + std::strerror(errno);

@@ -22,6 +22,9 @@ struct LockdownOptions {
 /// fails   with one line
 std::optional<std::string> forbid_core_dumps(const LockdownOptions& options);
 
+/// With core_dumps: allows them where the kernel has forbidden them, because the user has changed.
+void allow_core_dumps(const LockdownOptions& options);
+
 /// For good, and for all that the process starts: no program that it executes has more rights than
 /// it has itself. What follows needs it.
 /// fails   with one line

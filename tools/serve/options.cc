@@ -182,6 +182,11 @@ std::vector<Flag> process_flags(ServeOptions& options) {
           "log-level", &options.log_level, "LEVEL",
           {{"error", LogLevel::error}, {"warning", LogLevel::warning}, {"info", LogLevel::info}},
           "the least important lines to write; messages are info"),
+      text_flag("user", &options.privileges.user, "NAME",
+                "whom to become once sockets are bound and keys are read; for root"),
+      text_flag("chroot", &options.privileges.chroot, "DIR",
+                "a root directory for the server: all other paths but that of --config are inside; "
+                "for root"),
       negatable_flag("ring-restrictions", &options.lockdown.ring_restrictions,
                      "let each worker's ring do what workers do, and nothing else"),
       negatable_flag(

@@ -11,6 +11,7 @@
 #include "tools/lib/flags.h"
 #include "tools/lib/log.h"
 #include "tools/serve/lockdown.h"
+#include "tools/serve/privileges.h"
 #include "tools/serve/tls_keeper.h"
 
 #include <cstdint>
@@ -42,6 +43,7 @@ struct ServeOptions {
   net::ConnectionOptions connection;  // without its networks: those are above, as text
   LogFormat log_format = LogFormat::json;
   LogLevel log_level = LogLevel::info;
+  PrivilegeOptions privileges;
   LockdownOptions lockdown;
   bool check = false;
   bool version = false;

@@ -3,6 +3,7 @@
 #include "tools/serve/serve.h"
 
 #include "net/ring_failure.h"
+#include "net/system_clock.h"
 #include "tools/lib/descriptor_limit.h"
 #include "tools/lib/exit_codes.h"
 #include "tools/lib/version.h"
@@ -11,8 +12,11 @@
 #include "tools/serve/listen_address.h"
 #include "tools/serve/lockdown.h"
 #include "tools/serve/options.h"
+#include "tools/serve/privileges.h"
+#include "tools/serve/service_manager.h"
 #include "tools/serve/syscall_filter.h"
 #include "tools/serve/tls_keeper.h"
+#include "tools/serve/watchdog.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -89,7 +93,32 @@ void end_at_second_signal() {
   }).detach();
 }
 
-int serve(const ServeOptions& options) {
+// Everything up to the first thread, in the order in which the process loses what it may do.
+// returns  what is wrong, in one line
+std::optional<std::string> prepare(const ServeOptions& options, const Privileges& privileges,
+                                   Server& server) {
+  if (auto failed = forbid_core_dumps(options.lockdown)) return failed;
+  if (auto failed = privileges.enter_root()) return failed;
+  if (auto failed = server.load_tls()) return failed;
+  if (auto failed = server.open_listeners()) return failed;
+  if (auto failed = privileges.give_up(options.spool)) return failed;
+  allow_core_dumps(options.lockdown);
+  if (auto failed = server.open_spool()) return failed;
+  if (auto failed = forbid_new_privileges()) return failed;
+  return forbid_other_files(options.lockdown, server.file_access());
+}
+
+// Until a signal comes that ends it. returns that
+int wait_for_end(const sigset_t& signals, Server& server, const ServiceManager& manager) {
+  int signal = 0;
+  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) {
+    manager.tell_reloading(net::SystemClock().now());
+    server.reload();
+  }
+  return signal;
+}
+
+int serve(const ServeOptions& options, const Privileges& privileges) {
   // Blocked before any thread exists, so that every thread inherits it and only sigwait() sees
   // them.
   sigset_t signals = stop_signals();
@@ -99,31 +128,37 @@ int serve(const ServeOptions& options) {
   signal(SIGXFSZ, SIG_IGN);  // a file that RLIMIT_FSIZE keeps from growing is a failed write
   raise_descriptor_limit();
 
-  if (const auto failed = forbid_core_dumps(options.lockdown)) {
-    return complain(*failed, kExitUsage);
-  }
+  const ServiceManager manager;
   Log log(options.log_format, options.log_level);
   Server server(options, log);
-  if (const auto failed = server.load_tls()) return complain(*failed, kExitUsage);
-  if (const auto failed = server.open_spool()) return complain(*failed, kExitUsage);
-  if (const auto failed = server.open_listeners()) return complain(*failed, kExitUsage);
-  if (const auto failed = forbid_new_privileges()) return complain(*failed, kExitUsage);
-  if (const auto failed = forbid_other_files(options.lockdown, server.file_access())) {
+  if (const auto failed = prepare(options, privileges, server)) {
     return complain(*failed, kExitUsage);
   }
-  const std::vector<LogField> held = lockdown_fields(options.lockdown);  // cannot be asked later
-  if (const auto failed = server.start()) return complain(*failed, kExitUsage);
+  std::vector<LogField> held = lockdown_fields(options.lockdown);  // cannot be asked later
+  held.emplace_back("user", privileges.who());
+  const bool is_root = ::geteuid() == 0;
+  if (const auto failed = server.start([&manager] { manager.tell("READY=1"); })) {
+    return complain(*failed, kExitUsage);
+  }
+  Watchdog watchdog(
+      manager, [&server] { return server.is_alive(); }, log);
   if (const auto failed = forbid_system_calls(options.lockdown)) {
+    watchdog.stop();
     server.drain();
     server.join();
     return complain(*failed, kExitUsage);
   }
   log.line(LogLevel::info, "lockdown", held);
+  if (is_root) {
+    log.line(LogLevel::warning, "runs_as_root", {{"what", "--user NAME would have it be another"}});
+  }
   log.line(LogLevel::info, "ready", {{"pid", uint64_t(::getpid())}});
+  manager.tell("READY=1\nSTATUS=taking mail");
 
-  int signal = 0;
-  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) server.reload();
+  const int signal = wait_for_end(signals, server, manager);
   end_at_second_signal();
+  manager.tell("STOPPING=1\nSTATUS=finishing open transactions");
+  watchdog.stop();
   server.drain();
   log.line(LogLevel::info, "draining", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
   server.join();
@@ -145,12 +180,15 @@ int main_serve(int argc, char** argv) {
     return kExitOk;
   }
   if (const auto wrong = contradiction(options)) return complain(*wrong, kExitUsage);
+  const auto privileges = Privileges::find(options.privileges);
+  if (!privileges) return complain(privileges.error(), kExitUsage);
   if (options.check) {
+    if (const auto wrong = privileges->enter_root()) return complain(*wrong, kExitUsage);
     if (const auto wrong = check_files(options)) return complain(*wrong, kExitUsage);
     std::puts("mailrace serve: configuration ok");
     return kExitOk;
   }
-  return serve(options);
+  return serve(options, *privileges);
 }
 
 }  // namespace mailrace::tools

@@ -204,19 +204,22 @@ std::shared_ptr<net::TlsContext> TlsKeeper::make_context() const {
 
 // --- the thread ----------------------------------------------------------------------------------
 
-void TlsKeeper::start(std::function<void()> renewed) {
+void TlsKeeper::start(std::function<void()> renewed, std::function<void()> reloaded) {
   if (pairs_.empty()) return;
   renewed_ = std::move(renewed);
+  reloaded_ = std::move(reloaded);
   is_running_ = true;
   thread_ = std::thread([this] { run(); });
 }
 
-void TlsKeeper::reload() {
+bool TlsKeeper::reload() {
+  if (!thread_.joinable()) return false;
   {
     const std::lock_guard lock(mutex_);
     reload_asked_ = true;
   }
   woken_.notify_all();
+  return true;
 }
 
 void TlsKeeper::stop() {
@@ -238,6 +241,7 @@ void TlsKeeper::run() {
     if (stopping_) return;
     lock.unlock();
     if (look(is_asked)) renewed_();
+    if (is_asked) reloaded_();
     warn_of_ends();
     lock.lock();
   }

@@ -50,10 +50,12 @@ class TlsKeeper {
   /// returns   nullptr if there is no TLS, or no memory
   std::shared_ptr<net::TlsContext> make_context() const;
 
-  /// renewed   is called on the thread when workers need new contexts
-  void start(std::function<void()> renewed);
+  /// renewed    is called on the thread when workers need new contexts
+  /// reloaded   is called on the thread when reload() was done
+  void start(std::function<void()> renewed, std::function<void()> reloaded = [] {});
   /// Looks at all files now, and takes what is new. Any thread.
-  void reload();
+  /// returns   false if there is nothing to look at
+  bool reload();
   void stop();
 
  private:
@@ -92,6 +94,7 @@ class TlsKeeper {
   std::string seen_stamp_;   // as they were seen last
   std::string first_wrong_;  // of the last time that they were read
   std::function<void()> renewed_;
+  std::function<void()> reloaded_;
   bool is_running_ = false;
 
   std::mutex mutex_;
