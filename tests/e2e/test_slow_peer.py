@@ -3,7 +3,6 @@
 """Peers that do not read, hardly write or say nothing cost themselves, not the others."""
 
 import os
-import resource
 import sys
 import time
 
@@ -21,16 +20,6 @@ IDLE_COUNT = 2_000
 SESSIONS_MAX = 16_384   # kSessionsPerWorkerMax
 OPEN_MAILS_MAX = 3_072  # kOpenMailsMax
 MIB = 1 << 20
-
-
-def raise_descriptor_limit(count):
-    """For this process and what it starts. Returns whether `count` are possible."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < count:
-        return False
-    if soft < count:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
-    return True
 
 
 class SlowPeers(mailrace.ServerTestCase):
@@ -132,7 +121,7 @@ class SlowPeers(mailrace.ServerTestCase):
         self.assertEqual([mail.id for mail in mailrace.exported(self.spool)], [line["id"]])
 
     def test_2000_idle_connections(self):
-        if not raise_descriptor_limit(IDLE_COUNT + 100):
+        if not mailrace.raise_descriptor_limit(IDLE_COUNT + 100):
             self.skipTest("too few descriptors are allowed")
         server = self.serve(workers=2)
         idle = [self.client(server) for _ in range(IDLE_COUNT)]
@@ -160,7 +149,7 @@ class SlowPeers(mailrace.ServerTestCase):
         self.assert_serves(server)
 
     def test_one_session_too_many_hears_421(self):
-        if not raise_descriptor_limit(SESSIONS_MAX + 200):
+        if not mailrace.raise_descriptor_limit(SESSIONS_MAX + 200):
             self.skipTest("too few descriptors are allowed")
         server = self.serve()
         clients = []
@@ -188,7 +177,7 @@ class SlowPeers(mailrace.ServerTestCase):
         self.assert_serves(server)
 
     def test_more_open_mails_than_there_is_memory_for(self):
-        if not raise_descriptor_limit(OPEN_MAILS_MAX + 200):
+        if not mailrace.raise_descriptor_limit(OPEN_MAILS_MAX + 200):
             self.skipTest("too few descriptors are allowed")
         server = self.serve()
         clients = [self.client(server).hello() for _ in range(OPEN_MAILS_MAX + 1)]

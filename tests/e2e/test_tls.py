@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 import mailrace  # noqa: E402
 
 VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
+IN_FLIGHT_MAX = 4096  # core::kTlsHandshakesInFlightMax
 FATAL_ALERT = re.compile(rb"\x15\x03[\x00-\x04]\x00\x02\x02.", re.DOTALL)
 
 
@@ -104,6 +105,39 @@ class Handshake(TlsTestCase):
             with self.assertRaises(ssl.SSLError):
                 self.implicit(server).begin_tls(context)
         self.still_serves(server)
+
+    def test_more_handshakes_than_a_worker_may_have_in_flight(self):
+        """Clients that say hello, take the answer, and nothing more."""
+        if not mailrace.raise_descriptor_limit(IN_FLIGHT_MAX + 200):
+            self.skipTest("too few descriptors")
+        server = self.serve_tls("--timeout-tls-handshake", "5m")
+        hello = client_hello()
+        begun = []
+        for _ in range(IN_FLIGHT_MAX):
+            begun.append(self.enterContext(socket.create_connection(server.addresses[1],
+                                                                    mailrace.PATIENCE_S)))
+            begun[-1].sendall(hello)
+        for connection in begun:
+            self.assertEqual(connection.recv(1), b"\x16")
+        with socket.create_connection(server.addresses[1], mailrace.PATIENCE_S) as one_more:
+            one_more.sendall(hello)
+            self.assertEqual(one_more.recv(1), b"")
+        self.assertIsNotNone(server.wait_event("tls_failure", reason="too many handshakes"))
+        with server.connect() as client:
+            client.hello()
+            client.send(b"STARTTLS\r\n")
+            mailrace.expect(client.reply(), 421)
+        plain = self.client(server)
+        plain.hello()
+        mailrace.accepted_id(plain.mail(b"in the clear all the same\r\n"))
+        for connection in begun[:100]:
+            connection.close()
+        for _ in range(50):
+            try:
+                return self.still_serves(server)
+            except (AssertionError, OSError):
+                continue  # not all of these are known to be gone
+        self.fail("no place is given back")
 
     def test_clients_that_must_say_hello_twice(self):
         """Their key share is of a group that is not ours. More at once than a tick takes."""

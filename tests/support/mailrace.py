@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -59,6 +60,16 @@ def clean_environment(extra=None):
     kept = {name: value for name, value in os.environ.items()
             if not name.startswith("MAILRACE_")}
     return {**kept, **(extra or {})}
+
+
+def raise_descriptor_limit(count):
+    """For this process and what it starts. Returns whether `count` are possible."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < count:
+        return False
+    if soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+    return True
 
 
 def run(*arguments, env=None, timeout=PATIENCE_S):
