@@ -26,6 +26,7 @@ constexpr size_t kHeadUsedBytes = 72;
 constexpr size_t kHeadUsedBytesVersion1 = 64;
 constexpr size_t kTypeAt = 24;
 constexpr size_t kBodyBytesAt = 28;
+constexpr const char* kBadPadding = "record.padding";
 
 bool all_zeros(core::Octets octets) noexcept {
   return std::ranges::all_of(octets, [](std::byte b) { return b == std::byte{0}; });
@@ -36,6 +37,10 @@ bool may_be_header(const std::byte* at) noexcept {
   const auto type = core::load_le<uint16_t>(at + kTypeAt);
   return type >= uint16_t(RecordType::envelope) && type <= uint16_t(RecordType::index) &&
          core::load_le<uint32_t>(at + kBodyBytesAt) <= core::kRecordBodyBytesMax;
+}
+
+uint64_t body_end(const Record& record) noexcept {
+  return record.offset + core::kRecordHeaderBytes + record.header.body_bytes;
 }
 
 }  // namespace
@@ -193,6 +198,10 @@ SegmentReader::Checked SegmentReader::check_at(uint64_t offset) {
   }
   checked.record.body = octets.first(bytes).subspan(core::kRecordHeaderBytes);
   if (!body_matches(*header, checked.record.body)) checked.bad = "record.body_crc";
+  // What an earlier generation left may happen to be the last octets of the body.
+  if (checked.bad == nullptr && options_.unfinished && !has_padding(checked.record)) {
+    checked.bad = kBadPadding;
+  }
   return checked;
 }
 
@@ -209,7 +218,7 @@ bool SegmentReader::in_range(const Record& record) const noexcept {
 SegmentReader::Step SegmentReader::accept(const Record& record) {
   record_ = record;
   if (std::exchange(head_blank_, false)) add_damage({.offset = 0, .what = "segment.head"});
-  check_padding(record);
+  if (!has_padding(record)) add_damage({.offset = body_end(record), .what = kBadPadding});
   check_seal(record);
   offset_ = record.offset + record_bytes(record.header.body_bytes);
   sequence_ = record.header.sequence + 1;
@@ -222,12 +231,10 @@ SegmentReader::Step SegmentReader::accept(const Record& record) {
 }
 
 // No checksum covers the padding, but no writer of ours leaves anything in it.
-void SegmentReader::check_padding(const Record& record) {
-  const uint64_t body_end = record.offset + core::kRecordHeaderBytes + record.header.body_bytes;
+bool SegmentReader::has_padding(const Record& record) {
   const uint64_t end = record.offset + record_bytes(record.header.body_bytes);
-  const core::Octets octets = window(body_end, 0);
-  const core::Octets padding = octets.first(std::min(octets.size(), size_t(end - body_end)));
-  if (!all_zeros(padding)) add_damage({.offset = body_end, .what = "record.padding"});
+  const core::Octets octets = window(body_end(record), 0);
+  return all_zeros(octets.first(std::min(octets.size(), size_t(end - body_end(record)))));
 }
 
 void SegmentReader::check_seal(const Record& record) {
@@ -274,6 +281,10 @@ SegmentReader::Step SegmentReader::skip(const Checked& checked, bool& again) {
   if (options_.unfinished && is_unacknowledged_hole(*found.record)) {
     outcome_.end = SegmentEnd::torn_tail;
     return Step::end;
+  }
+  // All but the padding is there, and it had landed: the marks say so.
+  if (checked.bad == kBadPadding && checked.record.header.sequence == sequence_) {
+    return accept(check_at(offset_).record);
   }
   // A write that the disk reported done and never did: what it should have replaced is still there.
   const bool lost_write = !checked.header_good && (found.stale || stale_at(offset_));

@@ -127,7 +127,7 @@ class SegmentReader {
   bool expected(const Checked& checked) const noexcept;
   bool in_range(const Record& record) const noexcept;
   Step accept(const Record& record);
-  void check_padding(const Record& record);
+  bool has_padding(const Record& record);
   void check_seal(const Record& record);
   bool is_unwritten(const Checked& checked);
   Step skip(const Checked& checked, bool& again);

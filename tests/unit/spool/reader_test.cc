@@ -345,6 +345,38 @@ TEST(SegmentReaderTest, FlippedPaddingIsReportedAndCostsNoRecord) {
   EXPECT_EQ(std::string(walked.damages[0].what), "record.padding");
 }
 
+// The end of a body may be what stood there before, by chance; what follows it tells.
+TEST(SegmentReaderTest, PaddingThatHasNotLandedIsTheEndOfASegmentThatIsWrittenTo) {
+  SegmentBuilder segment(1);
+  segment.add_data(1, "x");
+  segment.add_data(1, "yy");
+  auto octets = segment.octets();
+  octets.back() ^= std::byte{4};
+  MemoryDisk disk;
+  disk.files["s"] = octets;
+  const Walked walked = walk(disk, {.generation = 1, .unfinished = true});
+  EXPECT_EQ(walked.outcome.records, 1u);
+  EXPECT_EQ(walked.outcome.end, SegmentEnd::torn_tail);
+  EXPECT_TRUE(walked.damages.empty());
+}
+
+TEST(SegmentReaderTest, FlippedPaddingOfWhatHadLandedCostsNoRecordThereEither) {
+  SegmentBuilder segment(1);
+  segment.add_data(1, "x");
+  const uint64_t end = segment.end();
+  segment.add_data(1, "y");
+  segment.add_mark(segment.end());
+  auto octets = segment.octets();
+  octets[end - 1] ^= std::byte{4};
+  MemoryDisk disk;
+  disk.files["s"] = octets;
+  const Walked walked = walk(disk, {.generation = 1, .unfinished = true});
+  EXPECT_EQ(walked.bodies[0], "x");
+  EXPECT_EQ(walked.outcome.records, 3u);
+  ASSERT_EQ(walked.damages.size(), 1u);
+  EXPECT_FALSE(walked.damages[0].records_lost);
+}
+
 TEST(SegmentReaderTest, RecordsAreReadBehindADamagedHead) {
   SegmentBuilder segment = stairs(1, 3);
   auto octets = segment.octets();
