@@ -156,7 +156,7 @@ bool GroupCommit::ensure_segment(core::Instant now, core::WallTime wall) noexcep
                               : !closing_ && current_->used > current_->capacity / 4;
   if (wants_more) maker_.want(now, wall, last_mail_id_);
   const bool many_wait = queued_bytes_ >= options_.commit_bytes;
-  // A segment of 256 MiB may take a second to be filled, one of 64 GiB minutes.
+  // A segment of 128 MiB may take a second to be filled, one of 64 GiB minutes.
   const bool one_waits_long =
       queued_commits_ > 0 &&
       now >= first_commit_at_ + core::milliseconds(core::kSegmentFillPatienceMs);

@@ -283,7 +283,9 @@ inline constexpr size_t kRecordAlignment = 8;
 inline constexpr uint32_t kRecordBodyBytesMax = 1u << 20;  // what a reader accepts
 static_assert(kChunkBytes <= kRecordBodyBytesMax);
 
-inline constexpr uint64_t kSegmentBytesDefault = 256ull << 20;  // --segment-size
+/// --segment-size. Behind a kill each worker's last segment is read to its end, be it zeros, before
+/// mail is taken again: longer ones cost seconds there, shorter ones two waits for the disk each.
+inline constexpr uint64_t kSegmentBytesDefault = 128ull << 20;
 inline constexpr uint64_t kSegmentBytesFloor = 1ull << 20;
 inline constexpr uint64_t kSegmentBytesCeiling = 64ull << 30;
 static_assert(kSegmentBytesFloor >= 16 * kChunkBytes);
@@ -296,7 +298,7 @@ inline constexpr uint64_t kMailIdGapUs = 1u << 25;
 inline constexpr size_t kMailSegmentsMax = 4096;
 /// What may stay allocated behind a seal: less is not worth a change of the file's length.
 inline constexpr uint64_t kSealedRestBytesMax = 3 * kChunkBytes;
-/// Mails that the index of a segment names: those of 256 MiB of 4 KiB mails. Of further ones the
+/// Mails that the index of a segment names: those of 256 MiB of mails of 4 KiB. Of further ones the
 /// footer says only how many there are, and between which ids, so to find one of them by its id its
 /// segment is read. To seal the segment instead would cost more: one that is not of full length
 /// cannot be used again.
