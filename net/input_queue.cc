@@ -74,7 +74,7 @@ void InputQueue::stash_first() {
 
 void InputQueue::drop_stash() noexcept {
   held_.stashed_bytes -= stash_.size();
-  stash_ = {};
+  core::release(stash_);
   stash_begin_ = 0;
 }
 

@@ -83,7 +83,8 @@ void ServerConnection::run(Step step) noexcept {
 
 void ServerConnection::go_on() noexcept {
   Step next;
-  while (wait_ == Wait::nothing && !closing_ && (has_input() || session_.can_go_on())) {
+  // What the session has is used before more is decrypted, which may end the connection.
+  while (wait_ == Wait::nothing && !closing_ && (session_.can_go_on() || has_input())) {
     Step step = session_.feed(front(), replies_);
     // Octets of an append are used up only once the sink has them all.
     if (step.need == Need::append) {

@@ -94,6 +94,7 @@ void ServerConnection::leave_handshake() noexcept {
 
 void ServerConnection::end_handshake() noexcept {
   leave_handshake();
+  tls_fruitless_bytes_ = 0;
   session_.set_encrypted();
   clock_.has_spoken(context_.now);
   if (listener_.tls == ListenerTls::implicit) return await_greeting();
@@ -127,6 +128,8 @@ TlsStep ServerConnection::advance_tls() noexcept {
   const TlsStep step =
       tls_->advance(input_.empty() ? Octets{} : input_.front(), context_.tls_plaintext);
   if (step.consumed > 0) input_.consume(step.consumed);
+  tls_fruitless_bytes_ += step.consumed;
+  if (step.status == TlsStatus::plaintext) tls_fruitless_bytes_ = 0;
   return step;
 }
 
@@ -139,6 +142,11 @@ bool ServerConnection::decrypt() noexcept {
         plaintext_.lend(step.plaintext);
         return true;
       case TlsStatus::wants_input:
+        // A change of keys, over and over: each costs what many octets of mail do.
+        if (tls_fruitless_bytes_ > core::kTlsFruitlessBytesMax) {
+          fail_tls("too much without mail");
+          return false;
+        }
         break;
       case TlsStatus::wants_output:
         wait_ = Wait::output;

@@ -30,7 +30,7 @@ bool TlsPlaintext::keep(bool is_owed) noexcept {
 
 void TlsPlaintext::clear() noexcept {
   kept_bytes_ -= kept_.size();
-  kept_ = {};
+  core::release(kept_);
   rest_ = {};
 }
 

@@ -238,7 +238,7 @@ int TlsSession::on_read(WOLFSSL*, char* target, int size, void* self) noexcept {
   if (!is_stashed) {
     session.input_ = session.input_.subspan(count);
   } else if ((session.stash_used_ += count) == session.stash_.size()) {
-    session.stash_ = {};
+    core::release(session.stash_);
   }
   return int(count);
 }

@@ -25,6 +25,12 @@ inline std::string_view as_text(Octets octets) noexcept {
   return {reinterpret_cast<const char*>(octets.data()), octets.size()};
 }
 
+/// Empties a container and gives its memory back, which `container = {}` would keep.
+template <class Container>
+void release(Container& container) noexcept {
+  Container().swap(container);
+}
+
 template <class T>
 concept Unsigned = std::is_unsigned_v<T>;
 

@@ -131,6 +131,10 @@ inline constexpr int64_t kTlsHandshakeTimeoutS = 10;
 /// their own: kOpenMailsMax.
 inline constexpr size_t kTlsKeptBytesPerWorkerMax = 64 << 20;
 
+/// Octets behind a handshake without any plaintext in between: two records, and their overhead.
+inline constexpr size_t kTlsFruitlessBytesMax = 40 << 10;
+static_assert(kTlsFruitlessBytesMax > 2 * (kTlsRecordBytesMax + 1024));
+
 inline constexpr size_t kTlsCertificatesMax = 1024;
 inline constexpr size_t kTlsFileBytesMax = 256 << 10;  // of a chain or key
 /// Keys of session tickets: the first one encrypts, all decrypt.
@@ -394,8 +398,10 @@ static_assert(kCursorSlotBytes >= kCursorHeadBytes + kWorkersMax * kCursorWorker
 /// many that are there no further one is held, released or deleted.
 inline constexpr uint64_t kOperationsMax = 1u << 20;
 
-inline constexpr int64_t kRetainForMaxS = 366 * 24 * 3600;   // --retain-for
-inline constexpr uint64_t kRetainBytesCeiling = 1ull << 50;  // --retain-bytes
+inline constexpr uint64_t kMinFreeSpaceCeiling = 1ull << 50;   // --min-free-space
+inline constexpr uint64_t kMinFreeInodesCeiling = 1ull << 40;  // --min-free-inodes
+inline constexpr int64_t kRetainForMaxS = 366 * 24 * 3600;     // --retain-for
+inline constexpr uint64_t kRetainBytesCeiling = 1ull << 50;    // --retain-bytes
 
 // --- mailrace load -------------------------------------------------------------------------------
 

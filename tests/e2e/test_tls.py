@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../support"))
 
@@ -276,6 +277,41 @@ class Session(TlsTestCase):
         self.assertIsNotNone(server.wait_event("tls_failure"))
         server.stop()
         self.assertEqual(mailrace.exported(self.spool), [])
+
+    def test_a_bad_record_behind_the_last_chunk_costs_nobody_else_anything(self):
+        """All that the mail needs is there, and waits in the session when decryption fails."""
+        server = self.serve_tls()
+        for ending in ("changed", "alert"):
+            client = self.implicit(server).begin_tls().hello()
+            for line in ("MAIL FROM:<sender@example.org>", "RCPT TO:<user@example.com>"):
+                mailrace.expect(client.command(line), 250)
+            client.tls.object.write(b"BDAT 7 LAST\r\nwhole\r\n")
+            records = client.tls.outgoing.read()
+            client.tls.object.write(b"NOOP\r\n")
+            behind = bytearray(client.tls.outgoing.read())
+            behind[-1] ^= 1
+            alert = b"\x15\x03\x03\x00\x02\x02\x28"
+            client.socket.sendall(records + (bytes(behind) if ending == "changed" else alert))
+            self.assertIsNotNone(server.wait_event("tls_failure"))
+            self.still_serves(server)
+
+    def test_keys_that_change_over_and_over_end_a_session(self):
+        server = self.serve_tls()
+        client = subprocess.Popen(
+            ["openssl", "s_client", "-starttls", "smtp", "-connect",
+             f"127.0.0.1:{server.address[1]}", "-tls1_3"], bufsize=0, stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            preexec_fn=mailrace.die_with_parent)
+        with client:
+            try:
+                while client.poll() is None and not server.events("tls_failure"):
+                    client.stdin.write(b"k\n")  # alone in a read it is a change of keys
+                    time.sleep(0.0005)
+            except BrokenPipeError:
+                pass
+            client.kill()
+        self.assertIsNotNone(server.wait_event("tls_failure", reason="too much without mail"))
+        self.still_serves(server)
 
     def test_a_stream_cut_in_mail_data_stores_nothing(self):
         server = self.serve_tls()
