@@ -106,6 +106,7 @@ std::map<uint32_t, uint64_t> cursor_segments(
     const std::function<void(const std::string& path, const core::Error& error)>& failed) {
   std::map<uint32_t, uint64_t> segments;
   const auto names = list_consumers(disk, spool_path);
+  if (!names) failed(consumers_path(spool_path), names.error());
   for (const std::string& name : names.value_or(std::vector<std::string>{})) {
     const std::string path = cursor_path(spool_path, name);
     const auto slot = read_cursor(disk, path);

@@ -33,6 +33,14 @@ ObservedWriter::ObservedWriter(core::FileIo& files, const SpoolOptions& options,
   watch_.last_begun_.store(options.last_mail_id, std::memory_order_release);
 }
 
+// What has begun goes on: only who asks before a mail begins is told.
+core::Result<void> ObservedWriter::ready() const {
+  if (watch_.is_scarce()) {
+    return core::fail(core::Errc::no_space, "spool.free_space");
+  }
+  return writer_.ready();
+}
+
 core::Result<core::MailHandle> ObservedWriter::begin(const core::Envelope& envelope,
                                                      core::MailOwner owner) {
   const uint32_t index = free_;

@@ -32,6 +32,12 @@ class WriterWatch {
   /// returns   false if kFreeSegmentsMax wait already
   bool offer(uint64_t number) noexcept;
 
+  /// Whether no further mail is to be begun, for want of space on the disk.
+  bool is_scarce() const noexcept { return is_scarce_.load(std::memory_order_relaxed); }
+  void set_scarce(bool is_scarce) noexcept {
+    is_scarce_.store(is_scarce, std::memory_order_relaxed);
+  }
+
   /// How often the writer found that its directory is gone, or is another one.
   uint64_t losses() const noexcept { return losses_.load(std::memory_order_acquire); }
   /// Whether it waits for restore().
@@ -49,6 +55,7 @@ class WriterWatch {
   std::atomic<uint64_t> last_begun_{0};
   std::atomic<uint64_t> oldest_open_{kNoMail};
   std::array<std::atomic<uint64_t>, core::kFreeSegmentsMax> offers_{};  // 0: none
+  std::atomic<bool> is_scarce_{false};
   std::atomic<uint64_t> losses_{0};
   std::atomic<uint64_t> restored_{0};
   std::atomic<uint64_t> first_segment_{0};
@@ -62,7 +69,7 @@ class ObservedWriter final : public core::MailSink {
   ObservedWriter(core::FileIo& files, const SpoolOptions& options,
                  const core::MailSinkEvents& events, WriterWatch& watch);
 
-  core::Result<void> ready() const override { return writer_.ready(); }
+  core::Result<void> ready() const override;
   core::Result<core::MailHandle> begin(const core::Envelope& envelope,
                                        core::MailOwner owner) override;
   core::Result<size_t> append(const core::MailHandle& mail, core::Octets octets) override {

@@ -99,7 +99,7 @@ class LoopDevice(mailrace.ServerTestCase):
         with open(filler, "wb") as file:
             file.write(bytes(4 * MIB))
         accepted = []
-        with mailrace.Server(spool, segment_size="1MiB") as server:
+        with mailrace.Server(spool, "--min-free-space", "0", segment_size="1MiB") as server:
             with server.connect() as client:
                 client.hello()
                 reply = self.deliver(client)
@@ -142,7 +142,7 @@ class LoopDevice(mailrace.ServerTestCase):
         sent = set()
         for number in range(ROUNDS):
             shuffled = random.Random(SEED * 1000 + number)
-            with mailrace.Server(spool, segment_size="1MiB") as server:
+            with mailrace.Server(spool, "--min-free-space", "0", segment_size="1MiB") as server:
                 senders = [Sender(server.address, (SEED * 1000 + number) * 100 + i)
                            for i in range(CLIENTS)]
                 for sender in senders:
@@ -163,7 +163,7 @@ class LoopDevice(mailrace.ServerTestCase):
         self.assertGreater(len(expected), 10 * ROUNDS)
 
     def check(self, spool, expected, sent):
-        with mailrace.Server(spool, segment_size="1MiB") as server:
+        with mailrace.Server(spool, "--min-free-space", "0", segment_size="1MiB") as server:
             self.assertEqual(server.wait_event("recovered")["damage"], 0, server.log)
             self.assertEqual(server.stop(), 0)
         by_id = {mail.id: mail.content for mail in mailrace.exported(spool)}
@@ -197,7 +197,7 @@ class LoopDevice(mailrace.ServerTestCase):
         self.assertIsNone(command("mount", f"/dev/mapper/{name}", disk))
         self.addCleanup(libc.umount2, disk.encode(), 2)
         spool = os.path.join(disk, "spool")
-        with mailrace.Server(spool, segment_size="1MiB") as server:
+        with mailrace.Server(spool, "--min-free-space", "0", segment_size="1MiB") as server:
             senders = [Sender(server.address, SEED * 100 + i) for i in range(CLIENTS)]
             for sender in senders:
                 sender.start()

@@ -97,7 +97,7 @@ class DiskFull(WriteFails):
         self.assert_refused(reply, 452, "4.3.1")
 
     def test_452_until_there_is_room_again(self):
-        server = self.serve(segment_size="1MiB")
+        server = self.serve("--min-free-space", "0", segment_size="1MiB")
         client = self.client(server).hello()
         self.assertEqual(self.deliver(client).code, 250)
         self.fill()
@@ -126,7 +126,7 @@ class DiskFull(WriteFails):
         self.assert_all_there()
 
     def test_full_in_the_middle_of_mail_data(self):
-        server = self.serve(segment_size="1MiB")
+        server = self.serve("--min-free-space", "0", segment_size="1MiB")
         client = self.client(server).hello()
         client.begin_data()
         client.send(CONTENT)
@@ -146,9 +146,46 @@ class DiskFull(WriteFails):
         with mailrace.Server(self.spool) as server:
             server.stop()
         self.fill()
-        server = self.serve(segment_size="1MiB")
+        server = self.serve("--min-free-space", "0", segment_size="1MiB")
         client = self.client(server).hello()
         self.assert_full(self.deliver(client))
+        client.close()
+        self.assertEqual(server.stop(), 0)
+
+    def leave(self, bytes_left):
+        """Leaves no more than that on the disk."""
+        space = os.statvfs(self.disk)
+        with open(self.filler, "ab") as file:
+            file.write(bytes(max(0, space.f_bavail * space.f_frsize - bytes_left)))
+
+    def test_452_below_what_is_to_be_left(self):
+        server = self.serve("--min-free-space", "4MiB", segment_size="1MiB")
+        client = self.client(server).hello()
+        self.assertEqual(self.deliver(client).code, 250)
+        begun = self.client(server).hello()
+        begun.begin_data()
+        self.leave(3 * MIB)
+        self.assertIsNotNone(server.wait_event("space_low"))
+        self.assert_full(self.deliver(client))
+        begun.send(CONTENT + b".\r\n")
+        self.accepted.append(mailrace.accepted_id(begun.reply()))
+        os.truncate(self.filler, os.path.getsize(self.filler) - MIB - MIB // 4)
+        time.sleep(1.5)
+        self.assert_full(self.deliver(client))  # more than 4 MiB, but not an eighth more
+        os.unlink(self.filler)
+        self.assertIsNotNone(server.wait_event("space_back"))
+        self.assert_accepts_again(client)
+        client.close()
+        begun.close()
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual(len(server.events("space_low")), 1)
+        self.assert_all_there()
+
+    def test_452_with_too_few_inodes(self):
+        server = self.serve("--min-free-inodes", "1000000000000", segment_size="1MiB")
+        client = self.client(server).hello()
+        self.assert_full(self.deliver(client))
+        self.assertGreater(server.wait_event("space_low")["free_inodes"], 0)
         client.close()
         self.assertEqual(server.stop(), 0)
 

@@ -337,7 +337,12 @@ void Server::start_housekeeping() {
   std::vector<spool::WriterWatch*> watches;
   for (const auto& watch : watches_) watches.push_back(watch.get());
   restoration_.emplace(options_.spool, directories_, watches, log_);
-  options.before_look = [this] { restoration_->look(); };
+  space_.emplace(options_.spool, options_.space, watches, log_);
+  space_->look();
+  options.before_look = [this] {
+    space_->look();
+    return restoration_->look();
+  };
   housekeeping_.emplace(std::move(options), std::move(watches), log_);
   housekeeping_->start();
 }

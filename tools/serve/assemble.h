@@ -14,6 +14,7 @@
 #include "tools/serve/listen_address.h"
 #include "tools/serve/options.h"
 #include "tools/serve/restoration.h"
+#include "tools/serve/space_watch.h"
 #include "tools/serve/spool_directories.h"
 #include "tools/serve/tls_keeper.h"
 
@@ -86,6 +87,7 @@ class Server {
   std::function<void()> reloaded_;
   net::WorkerGroup workers_;
   std::optional<Restoration> restoration_;
+  std::optional<SpaceWatch> space_;
   std::optional<Housekeeping> housekeeping_;
 };
 

@@ -43,7 +43,7 @@ void Housekeeping::run() {
   LookPace pace;
   while (!stop_asked_.wait_for(lock, pace.interval(), [this] { return stopping_; })) {
     lock.unlock();
-    if (options_.before_look) options_.before_look();
+    if (options_.before_look && options_.before_look()) segments_.forget();
     pace.note_look(look());
     lock.lock();
   }
@@ -64,7 +64,9 @@ size_t Housekeeping::look() {
   if (consumers->empty() && !ruled) return 0;
   FileLock lock;
   const std::string lock_path = options_.spool + "/operations.lock";
-  if (lock.acquire(lock_path, FileLock::Kind::try_exclusive) != 0) return 0;
+  const int error = lock.acquire(lock_path, FileLock::Kind::try_exclusive);
+  if (error != 0 && error != EWOULDBLOCK) complain(lock_path, {core::Errc::io, error, "open"});
+  if (error != 0) return 0;
   if (!read_operations()) return 0;
   const auto segments = segments_.look();
   if (!segments) {

@@ -27,7 +27,8 @@ struct HousekeepingOptions {
   std::string spool;
   uint64_t segment_bytes = 0;  // length of the segments that the workers make
   spool::RetentionRules rules = {};
-  std::function<void()> before_look = {};  // what the thread does besides; may be empty
+  /// What the thread does besides; may be empty. returns   whether it found the spool replaced
+  std::function<bool()> before_look = {};
 };
 
 /// Looks at the spool once a second, or more often, see LookPace: consumers' cursors, the

@@ -12,18 +12,13 @@
 
 namespace mailrace::tools {
 
-std::optional<std::string> forbid_core_dumps(const LockdownOptions& options) {
-  if (options.core_dumps) return std::nullopt;
+std::optional<std::string> settle_core_dumps(const LockdownOptions& options) {
   const rlimit none{0, 0};
   // The limit does not hold where the kernel hands dumps to a program; the other one does.
-  if (::setrlimit(RLIMIT_CORE, &none) == 0 && ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0) {
-    return std::nullopt;
-  }
+  const bool is_limited = options.core_dumps || ::setrlimit(RLIMIT_CORE, &none) == 0;
+  const unsigned long dumpable = options.core_dumps ? 1 : 0;
+  if (is_limited && ::prctl(PR_SET_DUMPABLE, dumpable, 0, 0, 0) == 0) return std::nullopt;
   return std::string("cannot forbid core dumps: ") + std::strerror(errno);
-}
-
-void allow_core_dumps(const LockdownOptions& options) {
-  if (options.core_dumps) ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 }
 
 std::optional<std::string> forbid_new_privileges() {

@@ -18,12 +18,10 @@ struct LockdownOptions {
 };
 
 /// Before the first key is read: no core dumps, which would have it in them, and no tracing by
-/// others of the same user. Does nothing with core_dumps.
+/// others of the same user; with core_dumps both. Once more when the user has changed: the kernel
+/// decides anew then.
 /// fails   with one line
-std::optional<std::string> forbid_core_dumps(const LockdownOptions& options);
-
-/// With core_dumps: allows them where the kernel has forbidden them, because the user has changed.
-void allow_core_dumps(const LockdownOptions& options);
+std::optional<std::string> settle_core_dumps(const LockdownOptions& options);
 
 /// For good, and for all that the process starts: no program that it executes has more rights than
 /// it has itself. What follows needs it.

@@ -12,6 +12,7 @@
 #include "tools/lib/log.h"
 #include "tools/serve/lockdown.h"
 #include "tools/serve/privileges.h"
+#include "tools/serve/space_watch.h"
 #include "tools/serve/tls_keeper.h"
 
 #include <cstdint>
@@ -35,6 +36,7 @@ struct ServeOptions {
   core::WriteMode spool_io = core::WriteMode::direct;
   uint64_t spool_memory_bytes = core::kSpoolMemoryDefault;
   uint64_t segment_bytes = core::kSegmentBytesDefault;
+  SpaceRules space{.free_bytes = 64 << 20, .free_inodes = 256};
   core::Duration retain_for{};  // 0: for ever
   uint64_t retain_bytes = 0;    // 0: any number
   core::Duration drain_timeout = core::seconds(core::kDrainTimeoutDefaultS);

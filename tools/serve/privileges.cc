@@ -2,6 +2,9 @@
 // Groups first, then the user: who is no longer root may change neither.
 #include "tools/serve/privileges.h"
 
+#include "net/fd.h"
+
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
@@ -18,6 +21,7 @@ namespace mailrace::tools {
 namespace {
 
 constexpr mode_t kSpoolMode = 0700;
+constexpr int kGroupsMax = 65536;  // the kernel's bound
 
 std::string failure(const std::string& what, int error) {
   return what + ": " + std::strerror(error);
@@ -54,6 +58,12 @@ tl::expected<Privileges, std::string> Privileges::find(const PrivilegeOptions& o
   }
   found.uid_ = user->pw_uid;
   found.gid_ = user->pw_gid;
+  int count = kGroupsMax;
+  found.groups_.resize(size_t(count));
+  if (::getgrouplist(user->pw_name, user->pw_gid, found.groups_.data(), &count) < 0) {
+    return tl::unexpected(flag + ": is in more than " + std::to_string(kGroupsMax) + " groups");
+  }
+  found.groups_.resize(size_t(count));
   return found;
 }
 
@@ -81,12 +91,17 @@ std::optional<std::string> Privileges::make_his(const std::string& spool) const 
     if (errno == EEXIST || errno == ENOENT) return std::nullopt;  // what is wrong shows later
     return failure("cannot make " + spool, errno);
   }
-  if (::lchown(spool.c_str(), uid_, gid_) == 0) return std::nullopt;
-  return failure("cannot give " + spool + " to " + options_.user, errno);
+  // By the descriptor: whoever owns the directory above may have put something else there.
+  const net::Fd made(::open(spool.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status {};
+  const bool is_ours = made.is_open() && ::fstat(made.get(), &status) == 0 && status.st_uid == 0 &&
+                       (status.st_mode & 07777) == kSpoolMode;
+  if (is_ours && ::fchown(made.get(), uid_, gid_) == 0) return std::nullopt;
+  return failure("cannot give " + spool + " to " + options_.user, is_ours ? errno : ESTALE);
 }
 
 std::optional<std::string> Privileges::become_user() const {
-  const bool done = ::initgroups(options_.user.c_str(), gid_) == 0 &&
+  const bool done = ::setgroups(groups_.size(), groups_.data()) == 0 &&
                     ::setresgid(gid_, gid_, gid_) == 0 && ::setresuid(uid_, uid_, uid_) == 0;
   if (!done) return failure("cannot become " + options_.user, errno);
   if (::setresuid(0, 0, 0) == 0) return "cannot cease to be root";

@@ -8,6 +8,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace mailrace::tools {
 
@@ -44,6 +45,7 @@ class Privileges {
   PrivilegeOptions options_;
   uid_t uid_ = 0;  // with options_.user
   gid_t gid_ = 0;
+  std::vector<gid_t> groups_;
 };
 
 }  // namespace mailrace::tools

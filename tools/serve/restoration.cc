@@ -20,22 +20,22 @@ Restoration::Restoration(std::string spool, SpoolDirectories& directories,
       watches_(std::move(watches)),
       log_(log) {}
 
-void Restoration::look() {
+bool Restoration::look() {
   std::vector<uint64_t> losses;
   for (const spool::WriterWatch* watch : watches_) losses.push_back(watch->losses());
   const bool is_whole = std::ranges::none_of(watches_, &spool::WriterWatch::is_lost);
   if (is_whole && directories_.is_taken()) {
     complained_.clear();
-    return;
+    return false;
   }
   const auto failed = restore(losses);
   if (!failed) {
     complained_.clear();
     log_.line(LogLevel::warning, "spool_restored", {{"spool", spool_}});
-    return;
+  } else if (std::exchange(complained_, *failed) != *failed) {
+    log_.line(LogLevel::error, "spool_lost", {{"spool", spool_}, {"what", *failed}});
   }
-  if (std::exchange(complained_, *failed) == *failed) return;
-  log_.line(LogLevel::error, "spool_lost", {{"spool", spool_}, {"what", *failed}});
+  return true;
 }
 
 std::optional<std::string> Restoration::restore(const std::vector<uint64_t>& losses) {
@@ -56,7 +56,12 @@ std::optional<std::string> Restoration::restore(const std::vector<uint64_t>& los
 // What is there may be another directory than the one that was lost, with segments of its own.
 core::Result<uint64_t> Restoration::first_segment(uint32_t worker) {
   MAILRACE_TRY(const uint64_t first, spool::next_segment_number(disk_, spool_, worker));
-  const auto named = spool::cursor_segments(disk_, spool_, [](const auto&, const auto&) {});
+  std::optional<core::Error> unread;
+  const auto named =
+      spool::cursor_segments(disk_, spool_, [&unread](const auto&, const core::Error& error) {
+        if (error.code == core::Errc::io) unread = error;  // what is damaged stays so
+      });
+  if (unread) return tl::unexpected<core::Error>(*unread);
   const auto found = named.find(worker);
   return found == named.end() ? first : std::max(first, found->second + 1);
 }

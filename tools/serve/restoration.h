@@ -27,7 +27,8 @@ class Restoration {
 
   /// Looks once, and does what is to be done. What fails is tried again by the next look, and
   /// logged when it changes.
-  void look();
+  /// returns   whether anything was amiss: the spool may be another one than before
+  bool look();
 
  private:
   std::optional<std::string> restore(const std::vector<uint64_t>& losses);

@@ -97,15 +97,16 @@ void end_at_second_signal() {
 // returns  what is wrong, in one line
 std::optional<std::string> prepare(const ServeOptions& options, const Privileges& privileges,
                                    Server& server) {
-  if (auto failed = forbid_core_dumps(options.lockdown)) return failed;
+  if (auto failed = settle_core_dumps(options.lockdown)) return failed;
   if (auto failed = privileges.enter_root()) return failed;
   if (auto failed = server.load_tls()) return failed;
   if (auto failed = server.open_listeners()) return failed;
+  const FileAccess access = server.file_access();  // some places are only for root to find
   if (auto failed = privileges.give_up(options.spool)) return failed;
-  allow_core_dumps(options.lockdown);
+  if (auto failed = settle_core_dumps(options.lockdown)) return failed;
   if (auto failed = server.open_spool()) return failed;
   if (auto failed = forbid_new_privileges()) return failed;
-  return forbid_other_files(options.lockdown, server.file_access());
+  return forbid_other_files(options.lockdown, access);
 }
 
 // Until a signal comes that ends it. returns that

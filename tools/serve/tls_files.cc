@@ -116,6 +116,7 @@ std::string tls_files_stamp(const std::vector<std::string>& paths) {
       continue;
     }
     for (const int64_t part : {int64_t(status.st_mtim.tv_sec), int64_t(status.st_mtim.tv_nsec),
+                               int64_t(status.st_ctim.tv_sec), int64_t(status.st_ctim.tv_nsec),
                                int64_t(status.st_size), int64_t(status.st_ino)}) {
       stamp += ' ' + std::to_string(part);
     }

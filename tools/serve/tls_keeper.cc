@@ -74,6 +74,7 @@ void TlsKeeper::complain(const std::string& what) {
 // Whatever changes while it is read differs from what was noted before, and is read once more.
 bool TlsKeeper::read_all(bool is_first) {
   first_wrong_.clear();
+  has_bad_response_ = false;
   read_stamp_ = tls_files_stamp(paths());
   const bool has_certificates = read_certificates(is_first);
   const bool has_keys = read_ticket_keys(is_first);
@@ -92,9 +93,8 @@ void TlsKeeper::staple(const TlsFiles& files, net::TlsIdentity& identity) {
               {{"file", path}, {"next_update", timestamp(identity.ocsp().next_update)}});
     return;
   }
-  const std::string what = path + ": " + wrong;
-  if (first_wrong_.empty()) first_wrong_ = what;
-  log_.line(LogLevel::warning, "tls_file_refused", {{"what", what}});
+  has_bad_response_ = true;
+  log_.line(LogLevel::warning, "tls_file_refused", {{"what", path + ": " + wrong}});
 }
 
 // The pairs of all that the flag names, each once. Where nothing is found any more, what was found
@@ -233,7 +233,8 @@ void TlsKeeper::stop() {
 }
 
 void TlsKeeper::run() {
-  seen_stamp_ = read_stamp_;
+  // Who reads anew may see less than who has read first.
+  seen_stamp_ = read_stamp_ = tls_files_stamp(paths());
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     woken_.wait_for(lock, kInterval, [this] { return stopping_ || reload_asked_; });
@@ -241,9 +242,9 @@ void TlsKeeper::run() {
     if (stopping_) return;
     lock.unlock();
     if (look(is_asked)) renewed_();
-    if (is_asked) reloaded_();
     warn_of_ends();
     lock.lock();
+    if (is_asked && !reload_asked_) reloaded_();
   }
 }
 
@@ -256,7 +257,7 @@ bool TlsKeeper::look(bool is_asked) {
     const bool is_read = read_all(/*is_first=*/false);
     log_.line(LogLevel::info, "tls_reload",
               {{"certificates", uint64_t{pairs_.size()}},
-               {"result", first_wrong_.empty() ? "all" : "in part"}});
+               {"result", first_wrong_.empty() && !has_bad_response_ ? "all" : "in part"}});
     return is_read;
   }
   const bool is_due =

@@ -52,7 +52,8 @@ class TlsKeeper {
 
   /// renewed    is called on the thread when workers need new contexts
   /// reloaded   is called on the thread when reload() was done
-  void start(std::function<void()> renewed, std::function<void()> reloaded = [] {});
+  void start(
+      std::function<void()> renewed, std::function<void()> reloaded = [] {});
   /// Looks at all files now, and takes what is new. Any thread.
   /// returns   false if there is nothing to look at
   bool reload();
@@ -90,9 +91,10 @@ class TlsKeeper {
   std::vector<Pair> pairs_;
   net::TlsTicketKeys keys_;
   core::Instant rotated_at_;
-  std::string read_stamp_;   // of the files as they were read
-  std::string seen_stamp_;   // as they were seen last
-  std::string first_wrong_;  // of the last time that they were read
+  std::string read_stamp_;         // of the files as they were read
+  std::string seen_stamp_;         // as they were seen last
+  std::string first_wrong_;        // of the last time that they were read
+  bool has_bad_response_ = false;  // then, too
   std::function<void()> renewed_;
   std::function<void()> reloaded_;
   bool is_running_ = false;
