@@ -52,10 +52,11 @@ core::Result<uint64_t> check_head(core::Octets octets) noexcept {
 }
 
 // A crash between the making of the file and its first sync leaves it without a head, and nobody
-// was told of any record.
-bool is_unborn(core::Octets octets) noexcept {
+// was told of any record: head and first record share a sector, and their sync.
+bool is_unborn(core::Octets octets, uint64_t file_bytes) noexcept {
   return octets.size() < kHeadBytes ||
-         std::ranges::all_of(octets, [](std::byte b) { return b == std::byte{0}; });
+         (file_bytes <= kHeadBytes + kOperationBytes &&
+          std::ranges::all_of(octets, [](std::byte b) { return b == std::byte{0}; }));
 }
 
 constexpr uint64_t offset_of(uint64_t sequence) noexcept {
@@ -150,7 +151,7 @@ core::Result<void> Operations::read_from(core::FileHandle file) {
   Head head{};
   MAILRACE_TRY(const size_t head_read, disk_.read(file, 0, head));
   const core::Octets head_octets = core::Octets(head).first(head_read);
-  if (is_unborn(head_octets)) return {};
+  if (is_unborn(head_octets, file_bytes)) return {};
   MAILRACE_TRY(const uint64_t generation, check_head(head_octets));
   if (generation != generation_) clear();
   generation_ = generation;

@@ -23,6 +23,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <set>
+#include <unordered_set>
 #include <utility>
 
 namespace mailrace::spool {
@@ -367,11 +368,9 @@ namespace {
 
 // Whether salvage_segment() has left the damaged file of the segment beside it.
 bool was_repaired(core::Disk& disk, const std::string& spool_path, const PendingMail& mail) {
-  const std::string name = segment_file_name(mail.end.segment);
-  const std::string stem = name.substr(0, name.size() - kSegmentSuffix.size());
   const auto names = disk.list(spool_path + "/" + worker_directory_name(mail.worker));
-  return names && std::ranges::any_of(*names, [&stem](const std::string& other) {
-           return other.starts_with(stem) && is_damaged_file_name(other);
+  return names && std::ranges::any_of(*names, [&mail](const std::string& name) {
+           return damaged_segment_number(name) == mail.end.segment;
          });
 }
 
@@ -384,11 +383,15 @@ std::optional<std::vector<PendingMail>> ends_in_segment(core::Disk& disk,
   if (!file) return std::nullopt;
   SegmentReader reader(disk, *file, {.generation = number, .search_zeros_max = UINT64_MAX});
   std::vector<PendingMail> ends;
+  std::unordered_set<uint64_t> begun;  // here, and so in no earlier segment
   auto step = reader.next();
   for (; step == SegmentReader::Step::record; step = reader.next()) {
     const Record& record = reader.record();
+    const uint64_t id = record.header.mail_id;
+    if (record.header.type == RecordType::envelope) begun.insert(id);
     if (record.header.type != RecordType::end) continue;
-    ends.push_back({mail.worker, record.header.mail_id, 0, {number, record.offset}});
+    const uint64_t first = begun.erase(id) > 0 ? number : 0;
+    ends.push_back({mail.worker, id, first, {number, record.offset}});
   }
   const uint64_t bytes = disk.size(*file).value_or(UINT64_MAX);
   disk.close(*file);
@@ -419,13 +422,13 @@ std::optional<std::vector<PendingMail>> healed_mails(core::Disk& disk,
   return ends;
 }
 
-bool is_damaged_file_name(std::string_view name) noexcept {
+std::optional<uint64_t> damaged_segment_number(std::string_view name) noexcept {
   const size_t at = name.find(kDamagedSuffix);
-  if (at == std::string_view::npos) return false;
+  if (at == std::string_view::npos) return std::nullopt;
   const std::string_view rest = name.substr(at + kDamagedSuffix.size());
-  if (!rest.empty() && rest.front() != '.') return false;
+  if (!rest.empty() && rest.front() != '.') return std::nullopt;
   std::string segment(name.substr(0, at));
-  return parse_segment_file_name(segment.append(kSegmentSuffix)).has_value();
+  return parse_segment_file_name(segment.append(kSegmentSuffix));
 }
 
 }  // namespace mailrace::spool

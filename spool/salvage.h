@@ -80,7 +80,7 @@ std::optional<std::vector<PendingMail>> healed_mails(core::Disk& disk,
                                                      const std::string& spool_path,
                                                      const PendingMail& place);
 
-/// Whether a file of a worker's directory is a damaged segment that salvage_segment() kept.
-bool is_damaged_file_name(std::string_view name) noexcept;
+/// The number of the damaged segment that salvage_segment() kept under a name; nothing: it did not.
+std::optional<uint64_t> damaged_segment_number(std::string_view name) noexcept;
 
 }  // namespace mailrace::spool

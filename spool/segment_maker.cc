@@ -52,18 +52,25 @@ void SegmentMaker::want(core::Instant now, core::WallTime wall, uint64_t mail_id
   number_ = std::max(number_, first_);
   path_.assign(directory_).push_back('/');
   append_segment_file_name(path_, number_);
+  start();
+}
+
+void SegmentMaker::start() noexcept {
+  reopened_ = 0;
   free_path_.clear();
   if (free_.empty()) return start_new();
-  free_path_.assign(directory_).push_back('/');
-  append_free_file_name(free_path_, free_.back());
+  reopened_ = free_.back();
   free_.pop_back();
+  free_path_.assign(directory_).push_back('/');
+  append_free_file_name(free_path_, reopened_);
   filled_up_ = true;
   step_ = Step::reopen;
   files_.open(op_, free_path_.c_str());
 }
 
+// Who gives it may have seen its old name a moment before it got its new one.
 bool SegmentMaker::recycle(uint64_t number) noexcept {
-  if (std::ranges::find(free_, number) != free_.end()) return true;
+  if (number == reopened_ || std::ranges::find(free_, number) != free_.end()) return true;
   if (free_.size() == core::kFreeSegmentsMax) return false;
   free_.push_back(number);
   return true;
@@ -140,8 +147,11 @@ void SegmentMaker::fail(int result, const char* where) noexcept {
   error_ = core::fail_errno(result, where).value();
   retry_at_ = now_ + kRetryAfter;
   if (result == -ENOENT || result == -ENOTDIR || result == -ESTALE) lose(*error_);
-  // A file that cannot be used again stays as it is, under either name: without records.
-  if (!file_.is_open() || !free_path_.empty()) return next_number();
+  const bool has_name = step_ == Step::rename || step_ == Step::sync_name;
+  const bool is_untried = step_ == Step::sync_free_name;
+  // One that was to be used again stays as it is, under either name: without records. But whose
+  // head cannot be written is not to be tried again: cut, it is no free segment any more.
+  if (!file_.is_open() || (!free_path_.empty() && (has_name || is_untried))) return next_number();
   undo(step_ == Step::allocate || step_ == Step::extend);
 }
 
@@ -174,11 +184,8 @@ void SegmentMaker::offer() noexcept {
 void SegmentMaker::advance(int result) noexcept {
   switch (step_) {
     case Step::reopen:
-      // Somebody removed it, or it cannot be opened: a new one does as well.
-      if (result < 0) {
-        free_path_.clear();
-        return start_new();
-      }
+      // Somebody removed it, or it cannot be opened: another one does as well.
+      if (result < 0) return start();
       file_.index = result;
       step_ = Step::sync_free_name;
       return files_.sync_directory(op_, directory_.c_str());

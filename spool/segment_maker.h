@@ -113,6 +113,7 @@ class SegmentMaker {
 
   static void on_done(core::FileOp& op, int result);
   void advance(int result) noexcept;
+  void start() noexcept;
   void start_new() noexcept;
   void fill_on() noexcept;
   void write_head() noexcept;
@@ -126,6 +127,7 @@ class SegmentMaker {
   std::string path_;
   std::string free_path_;  // of the file that is used again; empty: a new one
   std::vector<uint64_t> free_;
+  uint64_t reopened_ = 0;  // the last one of these that was taken; 0: none
   uint32_t worker_;
   uint64_t number_;
   uint64_t first_ = 0;  // of the directory that was lost, and is there again

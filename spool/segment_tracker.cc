@@ -4,6 +4,7 @@
 
 #include "core/base/limits.h"
 #include "spool/mail_id_floor.h"
+#include "spool/salvage.h"
 #include "spool/segment.h"
 #include "spool/segment_files.h"
 #include "spool/spool_reader.h"
@@ -120,8 +121,15 @@ std::vector<uint64_t> SegmentTracker::free_segments(uint32_t worker) {
   return numbers;
 }
 
-// Their writer knows most of them. Some it has forgotten: it failed with them, or it had lost its
-// directory for a while.
+bool SegmentTracker::is_kept_aside(uint32_t worker, uint64_t number) {
+  const auto names = disk_.list(worker_path(worker));
+  return !names || std::ranges::any_of(*names, [number](const std::string& name) {
+    return damaged_segment_number(name) == number;
+  });
+}
+
+// Their writer knows most of them. Some it has forgotten: it could not open them, or it had lost
+// its directory for a while. Those that it could not write a head to it has cut.
 void SegmentTracker::offer_free(uint32_t worker, WriterWatch& watch) {
   for (const uint64_t number : free_segments(worker)) {
     const std::string path = worker_path(worker) + "/" + free_file_name(number);
@@ -129,7 +137,11 @@ void SegmentTracker::offer_free(uint32_t worker, WriterWatch& watch) {
     if (!file) continue;
     const bool fits = disk_.size(*file).value_or(0) == segment_bytes_;
     disk_.close(*file);
-    if (fits) watch.offer(number);
+    if (fits) {
+      watch.offer(number);
+    } else {
+      (void)disk_.remove(path);  // or the next time
+    }
   }
 }
 
@@ -152,8 +164,10 @@ core::Result<bool> SegmentTracker::take_away(const RetainedSegment& segment) {
   }
   const std::string path = segment_path(path_, segment.worker, segment.number);
   WriterWatch* const watch = watch_of(segment.worker);
-  // Files of other lengths were cut, or made with another --segment-size.
-  const bool fits = watch != nullptr && segment.bytes == segment_bytes_;
+  // Files of other lengths were cut, or made with another --segment-size. One that a repair was
+  // about to replace may have a second name, to be studied.
+  const bool fits = watch != nullptr && segment.bytes == segment_bytes_ &&
+                    !is_kept_aside(segment.worker, segment.number);
   if (fits && free_segments(segment.worker).size() < core::kFreeSegmentsMax) {
     const std::string free_path =
         worker_path(segment.worker) + "/" + free_file_name(segment.number);

@@ -29,6 +29,9 @@ class SegmentTracker {
   /// fails   io: a directory cannot be listed, or a segment not be opened
   core::Result<std::vector<RetainedSegment>> look();
 
+  /// Another spool may be there now: nothing that was seen before counts any more.
+  void forget() { workers_.clear(); }
+
   /// Takes a segment away: gives its file to its worker to be used again, if there is one that has
   /// room for it and it has the right length, or removes it. Before that the worker's mail-id floor
   /// is stable.
@@ -51,6 +54,7 @@ class SegmentTracker {
   std::string worker_path(uint32_t worker) const;
   std::vector<uint64_t> free_segments(uint32_t worker);
   void offer_free(uint32_t worker, WriterWatch& watch);
+  bool is_kept_aside(uint32_t worker, uint64_t number);
 
   core::Disk& disk_;
   std::string path_;

@@ -9,6 +9,7 @@
 #include "tools/spool/commands.h"
 #include "tools/spool/consumer_lag.h"
 #include "tools/spool/output.h"
+#include "tools/spool/owner.h"
 #include "tools/spool/walk.h"
 
 #include <unistd.h>
@@ -76,7 +77,7 @@ int spool_forget(int argc, char** argv) {
   const ParseOutcome parsed = parse_flags(
       "spool forget", "forgets a consumer: no mail is kept for it any more", rows, argc, argv);
   if (!parsed.proceed) return parsed.exit_code;
-  if (!SpoolWalk(directory, /*quiet=*/true).open()) return kExitUsage;
+  if (!SpoolWalk(directory, /*quiet=*/true).open() || !is_owner(directory)) return kExitUsage;
   const std::string path = spool::cursor_path(directory, name);
   if (!spool::is_consumer_name(name) || ::access(path.c_str(), F_OK) != 0) {
     complain(directory + ": no consumer " + printable(name));

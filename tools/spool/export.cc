@@ -11,6 +11,7 @@
 #include "tools/spool/hand_off.h"
 #include "tools/spool/hand_off_target.h"
 #include "tools/spool/output.h"
+#include "tools/spool/owner.h"
 #include "tools/spool/walk.h"
 
 #include <signal.h>
@@ -184,7 +185,8 @@ volatile sig_atomic_t stop_requested = 0;
 void request_stop(int) { stop_requested = 1; }
 
 int run_hand_off(const ExportFlags& flags) {
-  if (!SpoolWalk(flags.directory, /*quiet=*/true).open()) return kExitUsage;
+  const bool is_spool = SpoolWalk(flags.directory, /*quiet=*/true).open();
+  if (!is_spool || !is_owner(flags.directory)) return kExitUsage;
   struct sigaction action {};
   action.sa_handler = request_stop;
   ::sigaction(SIGTERM, &action, nullptr);

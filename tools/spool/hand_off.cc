@@ -87,14 +87,16 @@ bool HandOff::work() {
   while (!should_stop_() && !at_end_) {
     if (!follow_one()) return false;
     const auto now = Clock::now();
-    const bool full =
-        batch_.size() >= core::kHandOffMailsMax || batch_bytes_ >= core::kHandOffBytesMax;
-    if (full || (!batch_.empty() && now - batch_began_ >= kBatchTime)) {
-      if (!commit()) return false;
-    }
+    const bool is_due = !batch_.empty() && now - batch_began_ >= kBatchTime;
+    if ((is_due || is_full()) && !commit()) return false;
     if (now - operations_read_ >= kOperationsTime && !refresh_operations()) return false;
   }
   return true;
+}
+
+// What the target has not synced: it has a file open for each.
+bool HandOff::is_full() const {
+  return unsynced_mails_ >= core::kHandOffMailsMax || unsynced_bytes_ >= core::kHandOffBytesMax;
 }
 
 bool HandOff::follow_one() {
@@ -124,6 +126,7 @@ bool HandOff::follow_one() {
 // Nothing to do for now.
 bool HandOff::rest() {
   if (!commit()) return false;
+  std::visit([](auto& target) { target.note_caught_up(); }, target_);
   if (!options_.follow) {
     at_end_ = true;
     return true;
@@ -151,6 +154,7 @@ bool HandOff::refresh_operations() {
     const spool::MailMark mark = operations_.of(found->second.mail_id);
     if (mark.held && !mark.deleted) continue;
     if (!revisit(spool::PendingMail(found->second))) return false;
+    if (is_full() && !commit()) return false;
   }
   return true;
 }
@@ -160,6 +164,7 @@ bool HandOff::resume_pending() {
   for (const auto& [place, mail] : pending) {
     if (should_stop_()) return true;
     if (!revisit(mail)) return false;
+    if (is_full() && !commit()) return false;
   }
   return true;
 }
@@ -234,11 +239,16 @@ bool HandOff::deliver_healed(const std::vector<spool::PendingMail>& mails,
   for (const spool::PendingMail& mail : mails) {
     const spool::MailMark mark = operations_.of(mail.mail_id);
     if (mark.deleted) continue;
-    const auto found = mark.held ? core::fail(core::Errc::busy, "hand_off.held")
-                                 : spool::find_mail(disk_, options_.spool, mail);
     bool is_there = false;
-    if (found && !put(*found, is_there)) return false;
+    if (!mark.held) {
+      auto found = spool::find_mail(disk_, options_.spool, mail);
+      // Its envelope may be a long one, of which a part is here only.
+      if (!found)
+        found = spool::find_mail(disk_, options_.spool, {mail.worker, mail.mail_id, 0, mail.end});
+      if (found && !put(*found, is_there)) return false;
+    }
     all = all && is_there;
+    if (is_full() && !sync_target()) return false;
   }
   if (all) batch_.push_back(place);
   return true;
@@ -260,7 +270,8 @@ bool HandOff::put(const spool::StoredMail& mail, bool& is_there) {
     }
     is_there = true;
   }
-  batch_bytes_ += mail.data_bytes;
+  ++unsynced_mails_;
+  unsynced_bytes_ += mail.data_bytes;
   return true;
 }
 
@@ -288,16 +299,19 @@ void HandOff::acknowledge(const spool::PendingMail& place) {
   dirty_ = true;
 }
 
+bool HandOff::sync_target() {
+  const auto complaint = std::visit([](auto& target) { return target.sync(); }, target_);
+  if (complaint) return fail(*complaint);
+  unsynced_mails_ = 0;
+  unsynced_bytes_ = 0;
+  return true;
+}
+
 // First the mails are stable, then the cursor says so. In between a crash makes them come twice.
 bool HandOff::commit() {
-  if (!batch_.empty()) {
-    if (auto complaint = std::visit([](auto& target) { return target.sync(); }, target_)) {
-      return fail(*complaint);
-    }
-  }
+  if (unsynced_mails_ > 0 && !sync_target()) return false;
   for (const spool::PendingMail& place : batch_) acknowledge(place);
   batch_.clear();
-  batch_bytes_ = 0;
   if (!dirty_ && !has_moved()) return true;
   follower_.note_read_from();
   const auto saved = file_.save(net::SystemClock().wall_now());

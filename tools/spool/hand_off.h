@@ -53,6 +53,8 @@ class HandOff {
   bool take(const spool::StoredMail& mail, const spool::PendingMail& place);
   bool deliver(const spool::StoredMail& mail, const spool::PendingMail& place);
   Complaint copy(const spool::StoredMail& mail, core::Result<void>& read);
+  bool is_full() const;
+  bool sync_target();
   bool commit();
   bool has_moved() const;
   bool rest();
@@ -70,8 +72,9 @@ class HandOff {
   spool::SpoolReader reader_;
   spool::SpoolFollower follower_;
 
-  std::vector<spool::PendingMail> batch_;  // handed off, and not stable yet
-  uint64_t batch_bytes_ = 0;
+  std::vector<spool::PendingMail> batch_;  // handed off, and not acknowledged yet
+  uint64_t unsynced_mails_ = 0;            // with the target, and not stable yet
+  uint64_t unsynced_bytes_ = 0;
   Clock::time_point batch_began_;
   std::set<spool::Cursor::Place> held_;  // pending until they are released
   Clock::time_point operations_read_;

@@ -3,6 +3,7 @@
 // and elsewhere.
 #include "tools/spool/hand_off_target.h"
 
+#include "net/fd.h"
 #include "tools/spool/walk.h"
 
 #include <fcntl.h>
@@ -49,10 +50,18 @@ bool exists(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0;
 }
 
+int sync_file(const std::string& path) {
+  const net::Fd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  return file.is_open() && ::fsync(file.get()) == 0 ? 0 : errno;
+}
+
 // returns   0, or an errno; an existing target is none: it is the same mail
 int rename_unless_there(const std::string& from, const std::string& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
-  if (errno == EEXIST) return ::unlink(from.c_str()) == 0 ? 0 : errno;
+  if (errno == EEXIST) {
+    if (const int error = sync_file(to)) return error;
+    return ::unlink(from.c_str()) == 0 ? 0 : errno;
+  }
   if (errno != EINVAL && errno != ENOSYS) return errno;
   // A file system without that flag: whoever else has this name writes the same octets.
   return std::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
@@ -89,6 +98,7 @@ std::string DirectoryHandOff::name_of(const spool::StoredMail& mail) const {
 }
 
 bool DirectoryHandOff::has(const spool::StoredMail& mail) const {
+  if (!maildir_) return false;
   const std::string name = name_of(mail);
   return seen_.contains(name) || exists(final_directory_ + "/" + name);
 }
@@ -146,13 +156,16 @@ Complaint DirectoryHandOff::sync() {
     }
   }
   files_.clear();
-  seen_ = {};
   return sync_directory(final_directory_);
 }
 
 // --- a line for each mail ------------------------------------------------------------------------
 
 LineHandOff::LineHandOff(std::string path) : path_(std::move(path)) {}
+
+LineHandOff::~LineHandOff() {
+  if (out_ && out_->size() > synced_bytes_) out_->cut(synced_bytes_);
+}
 
 Complaint LineHandOff::complaint() const {
   if (out_->error() == 0) return std::nullopt;
@@ -165,6 +178,7 @@ Complaint LineHandOff::prepare() {
   if (error != 0) return errno_text(path_, error);
   out_.emplace(Output::append_lines(path_));
   if (auto failed = complaint()) return failed;
+  synced_bytes_ = out_->size();
   return sync_parent(path_);
 }
 
@@ -203,6 +217,7 @@ void LineHandOff::abandon() {
 
 Complaint LineHandOff::sync() {
   out_->sync();
+  if (out_->error() == 0) synced_bytes_ = out_->size();
   return complaint();
 }
 

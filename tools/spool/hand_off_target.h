@@ -31,8 +31,8 @@ class DirectoryHandOff {
   /// Makes the directories, and looks who is in them.
   Complaint prepare();
   /// Whether a file of the mail's name is there. In a maildir, readers move it from new to cur and
-  /// add flags; what is in cur is known up to the first sync(): a crash repeats only mails that
-  /// were not acknowledged, and these come first.
+  /// add flags; what is in cur is known until note_caught_up(): a crash repeats only mails that
+  /// were not acknowledged. Of eml none is: who has put it there may not have synced it.
   bool has(const spool::StoredMail& mail) const;
 
   Complaint begin(const spool::StoredMail& mail);
@@ -41,6 +41,8 @@ class DirectoryHandOff {
   /// Removes what there is of the mail begun last.
   void abandon();
   Complaint sync();
+  /// All that a crash could repeat was handed off.
+  void note_caught_up() { seen_ = std::unordered_set<std::string>(); }
 
  private:
   struct File {
@@ -62,10 +64,11 @@ class DirectoryHandOff {
 
 /// A line of JSON for each mail, appended to a regular file, see StreamExport. A line without end,
 /// which a crash leaves, is cut off first. A mail handed off twice is there twice, with the same
-/// `id`.
+/// `id`. Lines that no sync() has covered are cut off in the end: they come again.
 class LineHandOff {
  public:
   explicit LineHandOff(std::string path);
+  ~LineHandOff();
 
   Complaint prepare();
   bool has(const spool::StoredMail&) const { return false; }
@@ -75,6 +78,7 @@ class LineHandOff {
   /// Cuts off what there is of the line.
   void abandon();
   Complaint sync();
+  void note_caught_up() {}
 
  private:
   Complaint complaint() const;
@@ -85,6 +89,7 @@ class LineHandOff {
   std::optional<Output> out_;
   Base64Encoder base64_;
   uint64_t line_begins_at_ = 0;
+  uint64_t synced_bytes_ = 0;
   std::string text_;  // made from the octets at hand
 };
 

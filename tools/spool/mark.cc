@@ -10,6 +10,7 @@
 #include "tools/lib/flags.h"
 #include "tools/spool/commands.h"
 #include "tools/spool/output.h"
+#include "tools/spool/owner.h"
 #include "tools/spool/walk.h"
 
 #include <cstring>
@@ -91,7 +92,7 @@ int run(OperationKind kind, const char* name, const char* summary, int argc, cha
     return kExitUsage;
   }
   // Not before it is clear that there is a spool: nothing is left in a directory that is none.
-  if (!SpoolWalk(directory, /*quiet=*/true).open()) return kExitUsage;
+  if (!SpoolWalk(directory, /*quiet=*/true).open() || !is_owner(directory)) return kExitUsage;
   return append(directory, kind, *id);
 }
 

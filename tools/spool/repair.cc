@@ -12,9 +12,9 @@
 #include "tools/lib/posix_disk.h"
 #include "tools/spool/commands.h"
 #include "tools/spool/output.h"
+#include "tools/spool/owner.h"
 #include "tools/spool/walk.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -178,19 +178,6 @@ class Repair {
   Output out_ = Output::standard();
   Totals totals_;
 };
-
-// Files that root makes, a server that runs as somebody else could not open.
-bool is_owner(const std::string& directory) {
-  struct stat status {};
-  if (::stat(directory.c_str(), &status) != 0) {
-    complain_errno(directory, errno);
-    return false;
-  }
-  if (status.st_uid == ::geteuid()) return true;
-  complain(directory + ": belongs to user " + std::to_string(status.st_uid) +
-           ": repair it as that user");
-  return false;
-}
 
 bool lock(FileLock& lock, const std::string& directory) {
   const std::string path = directory + "/lock";

@@ -141,7 +141,9 @@ uint64_t count_set_aside(SpoolWalk& walk, const std::string& directory) {
   for (const uint32_t worker : walk.reader().workers().value_or(std::vector<uint32_t>{})) {
     const auto names = disk.list(directory + "/" + spool::worker_directory_name(worker));
     if (!names) continue;
-    count += uint64_t(std::ranges::count_if(*names, &spool::is_damaged_file_name));
+    count += uint64_t(std::ranges::count_if(*names, [](const std::string& name) {
+      return spool::damaged_segment_number(name).has_value();
+    }));
   }
   return count;
 }

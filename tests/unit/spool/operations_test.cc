@@ -179,6 +179,17 @@ TEST(OperationsTest, AFullLogWithABadRecordIsLeftAsItIs) {
   EXPECT_EQ(disk.files[kPath], before);
 }
 
+TEST(OperationsTest, AHeadOfZerosWithMoreBehindItIsDamage) {
+  MemoryDisk disk;
+  write_four(disk);
+  std::fill_n(disk.files[kPath].begin(), kHeadBytes, std::byte{0});
+  Operations log(disk, "/spool");
+  EXPECT_FALSE(log.refresh());
+  EXPECT_FALSE(log.append(operation(OperationKind::hold, 9)));
+  disk.files[kPath].assign(kHeadBytes + kOperationBytes, std::byte{0});  // a crash while it is made
+  EXPECT_TRUE(log.append(operation(OperationKind::hold, 9)));
+}
+
 TEST(OperationsTest, AStrangersFileIsNotTouched) {
   MemoryDisk disk;
   disk.files[kPath] = std::vector<std::byte>(200, std::byte{'x'});

@@ -311,11 +311,11 @@ TEST(SalvageTest, TellsWhichPendingMailsWereLeftOut) {
 
 TEST(SalvageTest, KnowsTheNamesOfItsFiles) {
   for (const char* const name : {"0000000000000001.damaged", "00000000000000ff.damaged.2"}) {
-    EXPECT_TRUE(is_damaged_file_name(name)) << name;
+    EXPECT_TRUE(damaged_segment_number(name)) << name;
   }
   for (const char* const name : {"0000000000000001.segment", "1.damaged", "damaged",
                                  "0000000000000001.damagedx", "x000000000000001.damaged"}) {
-    EXPECT_FALSE(is_damaged_file_name(name)) << name;
+    EXPECT_FALSE(damaged_segment_number(name)) << name;
   }
 }
 

@@ -252,11 +252,36 @@ TEST_F(SegmentMakerTest, AHeadThatCannotBeWrittenToAFileIsTriedInAnotherOne) {
   files.complete(0);
   files.complete(0);
   files.complete(0, Ending::io_error);
-  EXPECT_EQ(files.pending(), 0u);
   EXPECT_FALSE(maker.has_ready());
+  while (files.pending() > 0) files.complete(0);
+  EXPECT_EQ(files.cached().at("worker/" + free_file_name(3)).size(), 0u) << "no free one any more";
   maker.want(maker.retry_at(), kWall, kMailId);
   while (files.pending() > 0) files.complete(0);
   EXPECT_TRUE(maker.has_ready());
+}
+
+TEST_F(SegmentMakerTest, OfFilesThatCannotBeOpenedTheNextIsTried) {
+  SimFile files(1, {{"worker/" + free_file_name(3), std::vector<std::byte>(kCapacity)}});
+  SegmentMaker maker(files, "worker", 0, /*first=*/8, kCapacity, kSalt);
+  for (const uint64_t number : {3, 4, 5}) EXPECT_TRUE(maker.recycle(number));
+  maker.want(kNow, kWall, kMailId);
+  while (files.pending() > 0) files.complete(0);
+  ASSERT_TRUE(maker.has_ready());
+  EXPECT_EQ(files.cached().size(), 1u) << "no new one";
+}
+
+// Its old name was seen a moment before.
+TEST_F(SegmentMakerTest, TheFileThatWasTakenLastIsNotTakenAgain) {
+  SimFile files(1, {{"worker/" + free_file_name(3), std::vector<std::byte>(kCapacity)}});
+  SegmentMaker maker(files, "worker", 0, /*first=*/8, kCapacity, kSalt);
+  EXPECT_TRUE(maker.recycle(3));
+  maker.want(kNow, kWall, kMailId);
+  EXPECT_TRUE(maker.recycle(3));
+  while (files.pending() > 0) files.complete(0);
+  EXPECT_TRUE(maker.recycle(3));
+  maker.take();
+  maker.want(kNow, kWall, kMailId);
+  EXPECT_EQ(files.operation(0).kind, Kind::create);
 }
 
 // Until a directory's sync the name that it had as a segment may come back, with all that was
