@@ -368,7 +368,11 @@ std::optional<uint64_t> SegmentReader::stale_at(uint64_t offset) {
 
 SegmentReader::Step SegmentReader::finish(const Checked& checked, const Found& found) {
   const bool misplaced = found.misplaced || checked.bad == nullptr;
-  if (unreadable_end_ > offset_ || found.gave_up || misplaced) {
+  const bool blank = checked.blank && found.zeros_only;
+  // A segment is given its head when all of it is zeros, or an earlier one's head is there.
+  const bool wiped = !blank && std::exchange(head_blank_, false);
+  if (wiped) add_damage({.offset = 0, .what = "segment.head"});
+  if (unreadable_end_ > offset_ || found.gave_up || misplaced || wiped) {
     outcome_.end = SegmentEnd::damaged_tail;
     over_ = true;
     if (!std::exchange(tail_reported_, true)) {
@@ -380,7 +384,6 @@ SegmentReader::Step SegmentReader::finish(const Checked& checked, const Found& f
     }
     return Step::end;
   }
-  const bool blank = checked.blank && found.zeros_only;
   // What an earlier tenant left may begin anywhere in one of his records. A header of ours without
   // its body is a write that did not come to its end.
   std::optional<uint64_t> stale;

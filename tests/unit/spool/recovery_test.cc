@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -170,7 +171,6 @@ TEST(RecoveryTest, DoesNotSearchASegmentThatWasOnlyMadeAhead) {
   }
 }
 
-// A server goes on to the next one also where it could not cut the one before.
 TEST(RecoveryTest, SearchesASegmentBehindOneThatWasNotCutUnlessItsStartIsOfNoRecord) {
   MemoryDisk disk;
   SegmentBuilder tail = two_mails(1);
@@ -205,6 +205,28 @@ TEST(RecoveryTest, RemovesSegmentsWithoutAnyRecord) {
   EXPECT_EQ(recovery->findings_count, 0u);
   EXPECT_EQ(disk.files.size(), 1u);
   EXPECT_EQ(recovery->workers[0].next_segment, 6u);  // a number is never used twice
+}
+
+// No crash leaves that: a segment has its head before the first record is written. With the only head
+// the salt is lost, so no record checks.
+TEST(RecoveryTest, NeverRemovesASegmentWhoseHeadWasWiped) {
+  MemoryDisk disk;
+  SegmentBuilder segment(1, 0, /*salt=*/7);
+  segment.add_mail({.mail_id = 1, .data = "one"});
+  segment.add_mark(segment.end());
+  segment.allocate(1 << 20);
+  auto octets = segment.octets();
+  std::fill_n(octets.begin(), 72, std::byte{0});
+  disk.files[path_of(1)] = octets;
+  const auto recovery = recover(disk, "/spool");
+  ASSERT_TRUE(recovery);
+  EXPECT_EQ(recovery->segments_removed, 0u);
+  EXPECT_TRUE(disk.files.contains(path_of(1)) && disk.files[path_of(1)] == octets);
+  ASSERT_EQ(recovery->findings_count, 2u);
+  EXPECT_EQ(recovery->findings[0].offset, kSegmentHeadBytes);
+  EXPECT_EQ(recovery->findings[1].offset, 0u);
+  EXPECT_EQ(std::string(recovery->findings[1].what), "segment.head");
+  EXPECT_EQ(recovery->workers[0].next_segment, 2u);
 }
 
 // Their names keep numbers from being used twice, even when nothing else is left.
