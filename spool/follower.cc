@@ -155,6 +155,10 @@ std::vector<uint64_t> WorkerFollower::later_segments() {
 
 SegmentStart WorkerFollower::start_of(uint64_t number) {
   SegmentStart start = read_segment_start(disk_, path_of(number), number, salt_);
+  if (!start.head && !start.is_missing && salt_ == 0) {
+    salt_ = find_salt(disk_, path_, worker_);
+    if (salt_ != 0) start = read_segment_start(disk_, path_of(number), number, salt_);
+  }
   if (start.head && start.head->salt != 0) salt_ = start.head->salt;
   return start;
 }
@@ -288,44 +292,25 @@ void SpoolFollower::note_read_from() {
 
 // --- one mail ------------------------------------------------------------------------------------
 
-namespace {
-
-// The mail of one segment's records, as far as `mails` was given those before.
-std::optional<StoredMail> look_for(SegmentReader& reader, uint64_t number, const PendingMail& mail,
-                                   MailReader& mails) {
-  for (auto step = reader.next(); step != SegmentReader::Step::end; step = reader.next()) {
-    if (step != SegmentReader::Step::record) continue;
-    const Record& record = reader.record();
-    if (number == mail.end.segment && record.offset > mail.end.offset) break;
-    if (record.header.mail_id != mail.mail_id) continue;
-    if (mails.add(number, record) == MailReader::Event::mail) return mails.mail();
-  }
-  return std::nullopt;
-}
-
-}  // namespace
-
 core::Result<StoredMail> find_mail(core::Disk& disk, const std::string& spool_path,
                                    const PendingMail& mail) {
   MAILRACE_TRY(const std::vector<uint64_t> numbers, list_segments(disk, spool_path, mail.worker));
-  const auto start_of = [&](uint64_t number, uint64_t salt) {
-    return read_segment_start(disk, segment_path(spool_path, mail.worker, number), number, salt);
-  };
   MailReader mails(mail.worker);
-  uint64_t salt = 0;
+  const uint64_t salt = find_salt(disk, spool_path, mail.worker);
   for (const uint64_t number : numbers) {
     if (number < mail.first_segment || number > mail.end.segment) continue;
     MAILRACE_TRY(const core::FileHandle file,
                  disk.open(segment_path(spool_path, mail.worker, number), /*writable=*/false));
-    if (const auto start = start_of(number, salt); start.head) salt = start.head->salt;
-    SegmentReader reader(disk, file, {.generation = number, .salt = salt, .unfinished = true});
-    std::optional<StoredMail> found = look_for(reader, number, mail, mails);
-    const bool is_followed = !found && std::ranges::any_of(numbers, [&](uint64_t later) {
-      return later > number && start_of(later, salt).has_begun;
-    });
-    if (is_followed) {
-      reader.note_finished();
-      found = look_for(reader, number, mail, mails);
+    // Not as one that is written to: it was handed out, so it had landed, whatever stands before it.
+    SegmentReader reader(disk, file, {.generation = number, .salt = salt});
+    std::optional<StoredMail> found;
+    for (auto step = reader.next(); step != SegmentReader::Step::end && !found;
+         step = reader.next()) {
+      if (step != SegmentReader::Step::record) continue;
+      const Record& record = reader.record();
+      if (number == mail.end.segment && record.offset > mail.end.offset) break;
+      if (record.header.mail_id != mail.mail_id) continue;
+      if (mails.add(number, record) == MailReader::Event::mail) found = mails.mail();
     }
     disk.close(file);
     if (found) return std::move(*found);

@@ -44,6 +44,21 @@ core::Result<uint64_t> next_segment_number(core::Disk& disk, const std::string& 
   return next;
 }
 
+uint64_t find_salt(core::Disk& disk, const std::string& spool_path, uint32_t worker) {
+  const std::string directory = spool_path + "/" + worker_directory_name(worker);
+  std::vector<std::byte> octets(kSegmentHeadBytes);
+  for (const std::string& name : disk.list(directory).value_or(std::vector<std::string>{})) {
+    if (!parse_segment_file_name(name) && !parse_free_file_name(name)) continue;
+    const auto file = disk.open(directory + "/" + name, /*writable=*/false);
+    if (!file) continue;
+    const size_t bytes = disk.read(*file, 0, octets).value_or(0);
+    disk.close(*file);
+    const auto head = decode_segment_head(core::Octets(octets).first(bytes));
+    if (head && head->salt != 0) return head->salt;
+  }
+  return 0;
+}
+
 SegmentStart read_segment_start(core::Disk& disk, const std::string& path, uint64_t number,
                                 uint64_t salt) {
   SegmentStart start;

@@ -23,6 +23,10 @@ core::Result<std::vector<uint64_t>> list_segments(core::Disk& disk, const std::s
 core::Result<uint64_t> next_segment_number(core::Disk& disk, const std::string& spool_path,
                                            uint32_t worker);
 
+/// The spool's salt, that any head in the worker's directory tells, for segments whose own head is
+/// damaged. returns   0: no head checks
+uint64_t find_salt(core::Disk& disk, const std::string& spool_path, uint32_t worker);
+
 /// The head of a segment and the header of its first record, if they check.
 struct SegmentStart {
   std::optional<SegmentHead> head;

@@ -369,9 +369,8 @@ TEST_F(FollowerTest, APendingMailIsReadFromItsOwnSegments) {
   EXPECT_FALSE(find_mail(disk_, "/spool", pending));
 }
 
-// A page-cache mail may have been handed out, then a power cut leaves a hole before it. In the last
-// segment it is about to be cut; in one that others followed it is there.
-TEST_F(FollowerTest, APendingMailBehindAHoleIsThereOnceALaterSegmentHasBegun) {
+// A page-cache mail may have been handed out, then a power cut leaves a hole before it.
+TEST_F(FollowerTest, APendingMailBehindAHoleIsThere) {
   SegmentBuilder first(1);
   const size_t hole = first.end();
   first.add_mail({.mail_id = 1, .data = "one"});
@@ -382,15 +381,60 @@ TEST_F(FollowerTest, APendingMailBehindAHoleIsThereOnceALaterSegmentHasBegun) {
   put(first, 1);
   auto& file = disk_.files[path_of(1)];
   std::fill(file.begin() + ptrdiff_t(hole), file.begin() + ptrdiff_t(behind), std::byte{0});
-  EXPECT_FALSE(find_mail(disk_, "/spool", pending));
-  put(SegmentBuilder(2), 2);
-  EXPECT_FALSE(find_mail(disk_, "/spool", pending)) << "made ahead";
-  SegmentBuilder second(2);
-  second.add_mail({.mail_id = 3, .data = "three"});
-  put(second, 2);
   const auto found = find_mail(disk_, "/spool", pending);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->data_bytes, 3u);
+}
+
+/// Two segments with a salt, a mail in each.
+class DamagedStartTest : public FollowerTest {
+ protected:
+  static constexpr uint64_t kSalt = 9;
+
+  DamagedStartTest() {
+    first_.add_mail({.mail_id = 1, .data = "one"});
+    first_.add_mark(first_.end());
+    first_.add_seal();
+    second_.add_mail({.mail_id = 2, .data = "two"});
+    second_.add_mail({.mail_id = 3, .data = "three"});
+    second_.add_mark(second_.end());
+    disk_.files[path_of(1)] = first_.octets();
+    disk_.files[path_of(2)] = second_.octets();
+  }
+
+  std::vector<std::byte>& octets(uint64_t number) { return disk_.files[path_of(number)]; }
+  PendingMail last_mail() const { return {0, 3, 2, {2, second_.offsets()[5]}}; }
+
+  SegmentBuilder first_{1, 0, kSalt};
+  SegmentBuilder second_{2, 0, kSalt};
+};
+
+TEST_F(DamagedStartTest, AnyHeadTellsTheSaltOfAMailThatIsPending) {
+  octets(2)[3] ^= std::byte{1};
+  EXPECT_TRUE(find_mail(disk_, "/spool", last_mail()));
+  disk_.files["/spool/worker-0000/" + free_file_name(1)] = octets(1);
+  disk_.files.erase(path_of(1));
+  EXPECT_TRUE(find_mail(disk_, "/spool", last_mail()));
+}
+
+// No mark says that what stands before it had landed; but it was handed out.
+TEST_F(DamagedStartTest, APendingMailIsFoundBehindABadRecord) {
+  second_ = SegmentBuilder(2, 0, kSalt);
+  second_.add_mail({.mail_id = 2, .data = "two"});
+  second_.add_mail({.mail_id = 3, .data = "three"});
+  second_.add_mark(kSegmentHeadBytes);
+  octets(2) = second_.octets();
+  octets(2)[kSegmentHeadBytes] ^= std::byte{1};
+  EXPECT_TRUE(find_mail(disk_, "/spool", last_mail()));
+}
+
+TEST_F(DamagedStartTest, AnyHeadTellsTheSaltWhereReadingBegins) {
+  EXPECT_EQ(take_anew(), (Ids{1, 2, 3}));
+  SegmentBuilder more = second_;
+  more.add_mail({.mail_id = 4, .data = "four"});
+  octets(2) = more.octets();
+  octets(2)[3] ^= std::byte{1};
+  EXPECT_EQ(take_anew(), Ids{4});
 }
 
 }  // namespace
