@@ -170,7 +170,7 @@ bool WorkerFollower::any_has_begun(const std::vector<uint64_t>& numbers) {
 
 bool WorkerFollower::is_gone(uint64_t number) {
   const SegmentStart start = start_of(number);
-  return start.is_missing || (start.head && start.head->generation != number);
+  return start.is_missing || (start.has_other_head(number) && !start.has_begun);
 }
 
 // The next segment, but none that a server has only made ready: recovery may remove it.

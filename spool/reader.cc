@@ -128,10 +128,11 @@ void SegmentReader::read_head() {
   outcome_.created_at_ns = head->created_at_ns;
   outcome_.capacity = head->capacity;
   outcome_.valid_bytes = std::min<uint64_t>(octets.size(), kSegmentHeadBytes);
-  if (head->generation != key_.generation()) {
+  const SegmentKey named(key_.generation(), head->salt);
+  key_ = SegmentKey(head->generation, head->salt);
+  if (head->generation != named.generation()) {
     add_damage({.offset = 16, .what = "segment.generation"});
   }
-  key_ = SegmentKey(head->generation, head->salt);  // the checksum speaks for it, not the name
   outcome_.salt = head->salt;
   outcome_.mail_id_max = head->mail_id_floor;
   const size_t used = head->salt == 0 ? kHeadUsedBytesVersion1 : kHeadUsedBytes;
@@ -141,6 +142,19 @@ void SegmentReader::read_head() {
   if (used + zeros < head_octets.size()) {
     add_damage({.offset = used + zeros, .what = "segment.head_padding"});
   }
+  if (head->generation != named.generation()) key_ = choose_key(named, key_);
+}
+
+// Somebody has renamed the file, or the head belongs to another one: the first records tell.
+SegmentKey SegmentReader::choose_key(const SegmentKey& named, const SegmentKey& headed) {
+  core::Octets octets = window(kSegmentHeadBytes, core::kRecordHeaderBytes);
+  for (; octets.size() >= core::kRecordHeaderBytes;
+       octets = octets.subspan(core::kRecordAlignment)) {
+    if (!may_be_header(octets.data())) continue;
+    if (decode_record(octets, named)) return named;
+    if (decode_record(octets, headed)) return headed;
+  }
+  return headed;
 }
 
 // --- records -------------------------------------------------------------------------------------

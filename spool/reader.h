@@ -123,6 +123,7 @@ class SegmentReader {
   size_t fill_by_block(uint64_t offset, core::MutableOctets target);
   void note_unreadable(uint64_t from, uint64_t to);
   void read_head();
+  SegmentKey choose_key(const SegmentKey& named, const SegmentKey& headed);
   Checked check_at(uint64_t offset);
   bool expected(const Checked& checked) const noexcept;
   bool in_range(const Record& record) const noexcept;

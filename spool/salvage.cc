@@ -104,7 +104,7 @@ class Planner {
     if (!summary.read || !damaged_files_.contains(summary.file)) return;
     const SegmentStart start =
         read_segment_start(disk_, summary.file, summary.number, summary.outcome.salt);
-    const char* const refusal = start.head && start.head->generation != summary.number
+    const char* const refusal = start.has_other_head(summary.number) && !start.has_begun
                                     ? "segment.generation"
                                 : summary.outcome.records == 0 ? "segment.records"
                                                                : nullptr;

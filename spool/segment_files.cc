@@ -68,18 +68,18 @@ SegmentStart read_segment_start(core::Disk& disk, const std::string& path, uint6
     start.may_have_begun = !start.is_missing;
     return start;
   }
-  std::vector<std::byte> octets(kSegmentHeadBytes + core::kRecordHeaderBytes);
-  const auto read = disk.read(*file, 0, octets);
-  octets.resize(read.value_or(0));
+  // Each by itself: one of the two may be all that can be read.
+  std::vector<std::byte> head(kSegmentHeadBytes);
+  head.resize(disk.read(*file, 0, head).value_or(0));
+  std::vector<std::byte> first(core::kRecordHeaderBytes);
+  const auto read = disk.read(*file, kSegmentHeadBytes, first);
+  first.resize(read.value_or(0));
   disk.close(*file);
-  const core::Octets head = core::Octets(octets).first(std::min(octets.size(), kSegmentHeadBytes));
   if (const auto decoded = decode_segment_head(head)) start.head = *decoded;
-  const SegmentKey key =
-      start.head ? SegmentKey(start.head->generation, start.head->salt) : SegmentKey(number, salt);
-  const core::Octets first = core::Octets(octets).subspan(head.size());
-  start.has_begun =
-      key.generation() == number && !first.empty() && decode_record(first, key).has_value();
-  start.may_have_begun = start.has_begun || !read || !is_unwritten(first, key);
+  const SegmentKey key(number, start.head ? start.head->salt : salt);
+  start.has_begun = decode_record(first, key).has_value();
+  start.may_have_begun =
+      start.has_begun || !read || start.has_other_head(number) || !is_unwritten(first, key);
   return start;
 }
 

@@ -36,6 +36,8 @@ struct SegmentStart {
   /// what a new file or an earlier generation has in its place.
   bool may_have_begun = false;
   bool is_missing = false;
+
+  bool has_other_head(uint64_t number) const { return head && head->generation != number; }
 };
 /// salt   of the spool, for a segment whose head does not check; 0: not known
 SegmentStart read_segment_start(core::Disk& disk, const std::string& path, uint64_t number,

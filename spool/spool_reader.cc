@@ -8,6 +8,7 @@
 
 #include "core/base/crc32c.h"
 #include "core/base/limits.h"
+#include "spool/segment_files.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -93,7 +94,7 @@ bool SpoolReader::walk_worker(uint32_t worker, const SpoolVisit& visit) {
   } else {
     walk.numbers = segment_numbers(*names);
   }
-  walk.salt = find_salt(walk);
+  walk.salt = find_salt(disk_, path_, worker);
   for (size_t i = 0; i < walk.numbers.size(); ++i) {
     if (!walk_segment(walk, i)) return false;
   }
@@ -176,30 +177,12 @@ bool SpoolReader::is_followed(const WorkerWalk& walk, size_t index) {
 
 // Whether the segment has a record; if not, none of its mails can miss a part.
 bool SpoolReader::begun(const std::string& path, const SegmentKey& key) {
-  const std::vector<std::byte> start = read_start(path);
-  if (start.size() < kSegmentHeadBytes) return false;
-  return decode_record(core::Octets(start).subspan(kSegmentHeadBytes), key).has_value();
-}
-
-// The head and the first record's header, or what there is of them.
-std::vector<std::byte> SpoolReader::read_start(const std::string& path) {
-  std::vector<std::byte> start(kSegmentHeadBytes + core::kRecordHeaderBytes);
   const auto file = disk_.open(path, /*writable=*/false);
-  if (!file) return {};
-  start.resize(disk_.read(*file, 0, start).value_or(0));
+  if (!file) return false;
+  std::vector<std::byte> header(core::kRecordHeaderBytes);
+  header.resize(disk_.read(*file, kSegmentHeadBytes, header).value_or(0));
   disk_.close(*file);
-  return start;
-}
-
-// Any head tells it, so that a segment whose own head is damaged can be read all the same.
-uint64_t SpoolReader::find_salt(const WorkerWalk& walk) {
-  for (const uint64_t number : walk.numbers) {
-    const std::vector<std::byte> start = read_start(walk.path(number));
-    const auto head =
-        decode_segment_head(core::Octets(start).first(std::min(start.size(), kSegmentHeadBytes)));
-    if (head && head->salt != 0) return head->salt;
-  }
-  return 0;
+  return decode_record(header, key).has_value();
 }
 
 // Everything from where the reader stands to the present end of the segment.

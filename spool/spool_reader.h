@@ -98,8 +98,6 @@ class SpoolReader {
   void judge_tail(WorkerWalk& walk, size_t index, SegmentSummary& segment);
   bool is_followed(const WorkerWalk& walk, size_t index);
   bool begun(const std::string& path, const SegmentKey& key);
-  std::vector<std::byte> read_start(const std::string& path);
-  uint64_t find_salt(const WorkerWalk& walk);
   core::Result<core::FileHandle> file_of(uint32_t worker, uint64_t segment);
 
   core::Disk& disk_;

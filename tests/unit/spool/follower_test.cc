@@ -437,5 +437,21 @@ TEST_F(DamagedStartTest, AnyHeadTellsTheSaltWhereReadingBegins) {
   EXPECT_EQ(take_anew(), Ids{4});
 }
 
+TEST_F(DamagedStartTest, TheHeadOfAnotherSegmentIsNoSegmentThatIsGone) {
+  std::copy_n(octets(1).begin(), kSegmentHeadBytes, octets(2).begin());
+  EXPECT_EQ(take_anew(), (Ids{1, 2, 3}));
+  EXPECT_TRUE(find_mail(disk_, "/spool", last_mail()));
+}
+
+TEST_F(DamagedStartTest, AHeadThatCannotBeReadHidesNoRecord) {
+  disk_.files.erase(path_of(1));
+  SegmentBuilder unsalted(2);
+  unsalted.add_mail({.mail_id = 2, .data = "two"});
+  octets(2) = unsalted.octets();
+  disk_.unreadable_from = 0;
+  disk_.unreadable_to = kSegmentHeadBytes;
+  EXPECT_EQ(take_anew(), Ids{2});
+}
+
 }  // namespace
 }  // namespace mailrace::spool

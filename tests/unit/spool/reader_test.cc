@@ -394,6 +394,21 @@ TEST(SegmentReaderTest, ARenamedSegmentIsReadAndReported) {
   EXPECT_EQ(std::string(walked.damages[0].what), "segment.generation");
 }
 
+// A head that went to the wrong place, or one that should have been replaced and never was.
+TEST(SegmentReaderTest, TheHeadOfAnotherSegmentHidesNoRecord) {
+  for (const bool first_is_bad : {false, true}) {
+    SegmentBuilder segment = stairs(5, 40);
+    auto octets = segment.octets();
+    const auto other = SegmentBuilder(3).octets();
+    std::ranges::copy(other, octets.begin());
+    if (first_is_bad) octets[segment.offsets()[0]] ^= std::byte{1};
+    const Walked walked = walk(octets, 5);
+    EXPECT_EQ(walked.outcome.records, first_is_bad ? 39u : 40u);
+    ASSERT_EQ(walked.damages.size(), first_is_bad ? 2u : 1u);
+    EXPECT_EQ(std::string(walked.damages[0].what), "segment.generation");
+  }
+}
+
 TEST(SegmentReaderTest, AnEmptyFileHasAnOpenTail) {
   for (const size_t size : {size_t{0}, size_t{10}, kSegmentHeadBytes, size_t{100'000}}) {
     const Walked walked = walk(std::vector<std::byte>(size));
