@@ -130,11 +130,11 @@ std::optional<WorkerFollower::Step> WorkerFollower::take_end() {
 // before it has: what stands there is no half of a write, but may have been whole mails.
 std::optional<WorkerFollower::Step> WorkerFollower::judge_end() {
   const SegmentOutcome& outcome = reader_->outcome();
-  const bool is_judged = outcome.end == SegmentEnd::damaged_tail ||
-                         outcome.end == SegmentEnd::open_tail || outcome.records == 0;
-  if (is_judged || disk_.size(file_).value_or(0) <= outcome.valid_bytes || is_gone(number_)) {
-    return std::nullopt;
-  }
+  const uint64_t file_bytes = disk_.size(file_).value_or(0);
+  const bool is_blank = outcome.end == SegmentEnd::open_tail || outcome.records == 0;
+  const bool is_judged =
+      outcome.end == SegmentEnd::damaged_tail || (is_blank && !was_cut(outcome, file_bytes));
+  if (is_judged || file_bytes <= outcome.valid_bytes || is_gone(number_)) return std::nullopt;
   mails_.note_damage();
   const LogPosition at{number_, outcome.valid_bytes};
   if (passed(at)) return std::nullopt;

@@ -54,6 +54,12 @@ struct SegmentOutcome {
   uint64_t salt = 0;             // that the records were checked with
 };
 
+/// Whether the file was cut, as when a restart or a failed write ends a segment: it has not the
+/// length any more that was allocated. Then nothing but records is in it.
+constexpr bool was_cut(const SegmentOutcome& outcome, uint64_t file_bytes) noexcept {
+  return file_bytes < outcome.capacity;
+}
+
 /// What a reader needs to know besides the file.
 struct ReaderOptions {
   uint64_t generation = 0;  // the number in the file's name

@@ -239,8 +239,9 @@ void SpoolReader::judge_tail(WorkerWalk& walk, size_t index, SegmentSummary& seg
   // A tail in a finished segment was cut by the recovery before the next server started. One
   // without any record was never used: its making failed, or it was made ahead.
   const bool unused = outcome.records == 0 && outcome.end != SegmentEnd::torn_tail;
-  const bool is_harmless = outcome.end == SegmentEnd::open_tail && walk.is_new(index);
-  if (!unused && !is_harmless && segment.file_bytes > outcome.valid_bytes) {
+  const bool is_blank = outcome.end == SegmentEnd::open_tail && walk.is_new(index);
+  const bool is_harmless = (unused || is_blank) && !was_cut(outcome, segment.file_bytes);
+  if (!is_harmless && segment.file_bytes > outcome.valid_bytes) {
     outcome.end = SegmentEnd::damaged_tail;
     ++outcome.damages;
     walk.find(FindingKind::corruption, segment.file, outcome.valid_bytes, "segment.tail");

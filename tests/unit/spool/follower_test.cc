@@ -453,5 +453,16 @@ TEST_F(DamagedStartTest, AHeadThatCannotBeReadHidesNoRecord) {
   EXPECT_EQ(take_anew(), Ids{2});
 }
 
+TEST_F(DamagedStartTest, ZerosAtTheEndOfASegmentThatWasCutAreDamage) {
+  first_ = SegmentBuilder(1, 0, kSalt);
+  first_.add_mail({.mail_id = 1, .data = "one"});
+  octets(1) = first_.octets();
+  octets(1).resize(first_.end() + core::kBlockBytes);
+  EXPECT_EQ(take_anew(), (Ids{1, 2, 3}));
+  ASSERT_EQ(findings_.size(), 1u);
+  EXPECT_EQ(findings_[0].offset, first_.end());
+  EXPECT_EQ(cursor_.pending().size(), 1u);
+}
+
 }  // namespace
 }  // namespace mailrace::spool

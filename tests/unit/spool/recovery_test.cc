@@ -229,6 +229,22 @@ TEST(RecoveryTest, NeverRemovesASegmentWhoseHeadWasWiped) {
   EXPECT_EQ(recovery->workers[0].next_segment, 2u);
 }
 
+// A segment that was cut has nothing but records in it: zeros at its end were some.
+TEST(RecoveryTest, NeverCutsASegmentThatWasCutBeforeAndLeft) {
+  MemoryDisk disk;
+  SegmentBuilder segment = two_mails(1);
+  auto octets = segment.octets();
+  std::fill(octets.begin() + std::ptrdiff_t(segment.offsets()[3]), octets.end(), std::byte{0});
+  disk.files[path_of(1)] = octets;
+  disk.files[path_of(2)] = two_mails(2).octets();
+  const auto recovery = recover(disk, "/spool");
+  ASSERT_TRUE(recovery);
+  EXPECT_TRUE(disk.files[path_of(1)] == octets);
+  ASSERT_EQ(recovery->findings_count, 1u);
+  EXPECT_EQ(recovery->findings[0].file, path_of(1));
+  EXPECT_EQ(recovery->findings[0].offset, segment.offsets()[3]);
+}
+
 // Their names keep numbers from being used twice, even when nothing else is left.
 TEST(RecoveryTest, FindsSegmentsThatWaitToBeUsedAgain) {
   MemoryDisk disk;
