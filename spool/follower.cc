@@ -120,7 +120,10 @@ std::optional<WorkerFollower::Step> WorkerFollower::take_end() {
     return damage;
   }
   const std::vector<uint64_t> later = later_segments();
-  last_look_ = any_has_begun(later);
+  // Who reads once cannot wait for a record in a later segment whose first one does not check.
+  const bool is_over = judging_ && !later.empty() &&
+                       was_cut(reader_->outcome(), disk_.size(file_).value_or(UINT64_MAX));
+  last_look_ = is_over || any_has_begun(later);
   if (!last_look_) return Step::idle;
   reader_->note_finished();
   return std::nullopt;
@@ -173,10 +176,11 @@ bool WorkerFollower::is_gone(uint64_t number) {
   return start.is_missing || (start.has_other_head(number) && !start.has_begun);
 }
 
-// The next segment, but none that a server has only made ready: recovery may remove it.
+// The next segment, but none that a server has only made ready: recovery may remove it. Who reads
+// once opens that, too: its first record may be all that is damaged.
 std::optional<WorkerFollower::Step> WorkerFollower::open_next() {
   const std::vector<uint64_t> later = later_segments();
-  if (!any_has_begun(later)) return Step::idle;
+  if (later.empty() || !(judging_ || any_has_begun(later))) return Step::idle;
   const uint64_t expected = number_ == 0 ? std::max(start_.read_from, uint64_t{1}) : number_ + 1;
   if (later.front() != expected) mails_.note_gap();
   return open_segment(later.front());

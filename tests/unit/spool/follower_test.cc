@@ -453,6 +453,22 @@ TEST_F(DamagedStartTest, AHeadThatCannotBeReadHidesNoRecord) {
   EXPECT_EQ(take_anew(), Ids{2});
 }
 
+// Who follows waits for a later segment; who reads once has no time.
+TEST_F(DamagedStartTest, WhoReadsOnceEntersASegmentWhoseFirstRecordIsBad) {
+  octets(2)[kSegmentHeadBytes] ^= std::byte{1};
+  EXPECT_EQ(take_anew(), Ids{1});
+  EXPECT_EQ(take_anew(/*judge=*/true), Ids{3});
+  EXPECT_FALSE(findings_.empty());
+}
+
+TEST_F(DamagedStartTest, WhoReadsOnceDoesSoBehindASegmentThatWasCut) {
+  first_ = SegmentBuilder(1, 0, kSalt);
+  first_.add_mail({.mail_id = 1, .data = "one"});
+  octets(1) = first_.octets();
+  octets(2)[kSegmentHeadBytes] ^= std::byte{1};
+  EXPECT_EQ(take_anew(/*judge=*/true), (Ids{1, 3}));
+}
+
 TEST_F(DamagedStartTest, ZerosAtTheEndOfASegmentThatWasCutAreDamage) {
   first_ = SegmentBuilder(1, 0, kSalt);
   first_.add_mail({.mail_id = 1, .data = "one"});
