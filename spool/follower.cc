@@ -19,12 +19,14 @@ namespace mailrace::spool {
 // --- one worker ----------------------------------------------------------------------------------
 
 WorkerFollower::WorkerFollower(core::Disk& disk, std::string spool_path, uint32_t worker,
-                               const WorkerCursor& start, const WaitALittle& wait)
+                               const WorkerCursor& start, bool damage_known,
+                               const WaitALittle& wait)
     : disk_(disk),
       path_(std::move(spool_path)),
       worker_(worker),
       start_(start),
       wait_(wait),
+      damaged_segment_(damage_known ? start.position.segment : 0),
       mails_(worker) {}
 
 WorkerFollower::~WorkerFollower() {
@@ -99,7 +101,7 @@ std::optional<WorkerFollower::Step> WorkerFollower::take_damage() {
     return std::nullopt;
   }
   if (damage.records_lost) mails_.note_damage();
-  const LogPosition at{number_, damage.offset};
+  const LogPosition at = begin_of(damage);
   if (passed(at)) return std::nullopt;
   finding_ = {FindingKind::corruption, path_of(number_), damage.offset, damage.what, 0};
   // One place is enough to keep the segment.
@@ -107,6 +109,16 @@ std::optional<WorkerFollower::Step> WorkerFollower::take_damage() {
   damaged_segment_ = number_;
   place_ = {worker_, 0, number_, at};
   return Step::damage;
+}
+
+// Octets can go bad on both sides of the position: then mails that end behind it may be lost as well.
+// Not so directly behind it, which is where a place that was handed out stands.
+LogPosition WorkerFollower::begin_of(const Damage& damage) const {
+  const LogPosition at{number_, damage.offset};
+  const LogPosition end{number_,
+                        damage.resumed_at != 0 ? damage.resumed_at : disk_.size(file_).value_or(0)};
+  const bool goes_on = LogPosition{number_, damage.offset + 1} < start_.position;
+  return damage.records_lost && goes_on && start_.position < end ? start_.position : at;
 }
 
 std::optional<WorkerFollower::Step> WorkerFollower::take_end() {
@@ -226,6 +238,14 @@ SpoolFollower::SpoolFollower(core::Disk& disk, std::string spool_path, Cursor& c
                              WaitALittle wait)
     : disk_(disk), path_(std::move(spool_path)), cursor_(cursor), wait_(std::move(wait)) {}
 
+// Whether a place of the segment that does not check was handed out.
+bool SpoolFollower::is_place_pending(uint32_t worker, uint64_t segment) const {
+  const auto& pending = cursor_.pending();
+  return std::any_of(pending.lower_bound({worker, {segment, 0}}),
+                     pending.lower_bound({worker, {segment + 1, 0}}),
+                     [](const auto& entry) { return entry.second.mail_id == 0; });
+}
+
 core::Result<void> SpoolFollower::find_workers() {
   MAILRACE_TRY(const std::vector<std::string> names, disk_.list(path_));
   for (const std::string& name : names) {
@@ -234,8 +254,9 @@ core::Result<void> SpoolFollower::find_workers() {
     const bool known = std::ranges::any_of(
         workers_, [&](const auto& other) { return other->worker() == *worker; });
     if (known) continue;
-    workers_.push_back(
-        std::make_unique<WorkerFollower>(disk_, path_, *worker, cursor_.worker(*worker), wait_));
+    const WorkerCursor start = cursor_.worker(*worker);
+    workers_.push_back(std::make_unique<WorkerFollower>(
+        disk_, path_, *worker, start, is_place_pending(*worker, start.position.segment), wait_));
     if (judging_) workers_.back()->judge_tail();
   }
   return {};

@@ -34,9 +34,10 @@ class WorkerFollower {
     idle,     // nothing more for now; may be called again
   };
 
-  /// start   mails that end below its position are passed over
+  /// start          mails that end below its position are passed over
+  /// damage_known   a place in the segment of that position was handed out for its damage
   WorkerFollower(core::Disk& disk, std::string spool_path, uint32_t worker,
-                 const WorkerCursor& start, const WaitALittle& wait);
+                 const WorkerCursor& start, bool damage_known, const WaitALittle& wait);
   WorkerFollower(const WorkerFollower&) = delete;
   WorkerFollower& operator=(const WorkerFollower&) = delete;
   ~WorkerFollower();
@@ -69,6 +70,7 @@ class WorkerFollower {
   std::vector<uint64_t> later_segments();
   std::optional<Step> take_record();
   std::optional<Step> take_damage();
+  LogPosition begin_of(const Damage& damage) const;
   std::optional<Step> take_end();
   std::optional<Step> judge_end();
   std::optional<Step> find_early_records(const MailReader::Problem& problem);
@@ -129,6 +131,7 @@ class SpoolFollower {
   void note_read_from();
 
  private:
+  bool is_place_pending(uint32_t worker, uint64_t segment) const;
   core::Result<void> find_workers();
   void next_turn();
 

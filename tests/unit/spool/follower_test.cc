@@ -453,6 +453,25 @@ TEST_F(DamagedStartTest, AHeadThatCannotBeReadHidesNoRecord) {
   EXPECT_EQ(take_anew(), Ids{2});
 }
 
+// Octets on both sides of the position went bad while the consumer did not run.
+TEST_F(DamagedStartTest, WhatIsLostBehindThePositionIsTold) {
+  SegmentBuilder more = second_;
+  for (uint64_t id = 4; id <= 6; ++id) more.add_mail({.mail_id = id, .data = "more"});
+  more.add_mark(more.end());
+  EXPECT_EQ(take_anew(), (Ids{1, 2, 3}));
+  octets(2) = more.octets();
+  const auto end = octets(2).begin() + std::ptrdiff_t(more.offsets()[11]);  // mail 5 goes on there
+  std::fill(octets(2).begin() + std::ptrdiff_t(second_.offsets()[4]), end, std::byte{0xff});
+  const LogPosition from = cursor_.worker(0).position;
+  EXPECT_EQ(take_anew(/*judge=*/true), Ids{6});
+  ASSERT_EQ(cursor_.pending().size(), 2u);
+  EXPECT_EQ(cursor_.pending().begin()->second, (PendingMail{0, 0, 2, from}));
+  EXPECT_EQ(cursor_.pending().rbegin()->second.mail_id, 5u);
+  // One place is enough, however often it starts.
+  EXPECT_EQ(take_anew(/*judge=*/true), Ids{});
+  EXPECT_EQ(cursor_.pending().size(), 2u);
+}
+
 // Who follows waits for a later segment; who reads once has no time.
 TEST_F(DamagedStartTest, WhoReadsOnceEntersASegmentWhoseFirstRecordIsBad) {
   octets(2)[kSegmentHeadBytes] ^= std::byte{1};
