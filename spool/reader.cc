@@ -271,9 +271,12 @@ void SegmentReader::check_seal(const Record& record) {
 
 // Nothing but zeros and an earlier generation's record can stand at the start of a segment that was
 // only made ahead. Anything else is damage, of a segment whose server could not cut the one before.
+// So are records a little further on: then the seal of the one before was lost, and this start.
 bool SegmentReader::is_unwritten(const Checked& checked) {
-  return options_.unwritten && outcome_.records == 0 && unreadable_end_ == 0 &&
-         (checked.blank || stale_at(offset_));
+  if (!options_.unwritten || outcome_.records > 0) return false;
+  if (!checked.blank && !stale_at(offset_)) return false;
+  const Found found = search(offset_ + core::kRecordAlignment, offset_ + core::kReaderBufferBytes);
+  return !found.record && unreadable_end_ == 0;
 }
 
 // Goes on behind what is bad at offset_, or ends there. again: read it once more instead.
@@ -341,11 +344,12 @@ bool SegmentReader::is_unacknowledged_hole(const Record& behind) {
   }
 }
 
-SegmentReader::Found SegmentReader::search(uint64_t from) {
+SegmentReader::Found SegmentReader::search(uint64_t from, uint64_t to) {
   Found found;
   uint64_t zeros = 0;
   for (uint64_t at = core::align_up(from, core::kRecordAlignment);;) {
     const core::Octets octets = window(at, core::kRecordHeaderBytes);
+    if (at >= to) return found;
     if (octets.size() < core::kRecordHeaderBytes) {
       found.zeros_only = found.zeros_only && all_zeros(octets);
       return found;

@@ -73,7 +73,7 @@ struct ReaderOptions {
   /// record.
   bool unfinished = false;
   /// As far as the segment before tells, no write to this one has begun. If its start does not
-  /// speak against that, no record is searched for behind it.
+  /// speak against that, no record is searched for far behind it.
   bool unwritten = false;
 };
 
@@ -138,7 +138,7 @@ class SegmentReader {
   void check_seal(const Record& record);
   bool is_unwritten(const Checked& checked);
   Step skip(const Checked& checked, bool& again);
-  Found search(uint64_t from);
+  Found search(uint64_t from, uint64_t to = UINT64_MAX);
   std::optional<uint64_t> stale_at(uint64_t offset);
   bool is_unacknowledged_hole(const Record& behind);
   Step finish(const Checked& checked, const Found& found);

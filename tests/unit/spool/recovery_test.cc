@@ -159,9 +159,12 @@ TEST(RecoveryTest, DoesNotSearchASegmentThatWasOnlyMadeAhead) {
     SegmentBuilder tail = two_mails(1);
     tail.allocate(left ? tail.end() : 1 << 20);  // its capacity
     disk.files[path_of(1)] = tail.octets();
-    SegmentBuilder ahead = two_mails(2);
+    SegmentBuilder ahead(2);
+    for (int i = 0; i < 2; ++i) ahead.add_data(1, std::string(core::kReaderBufferBytes, 'x'));
+    ahead.add_mail({.mail_id = 20, .data = "far behind"});
     auto octets = ahead.octets();
-    std::fill_n(octets.begin() + kSegmentHeadBytes, core::kRecordHeaderBytes, std::byte{0});
+    std::fill(octets.begin() + kSegmentHeadBytes,
+              octets.begin() + std::ptrdiff_t(ahead.offsets()[2]), std::byte{0});
     disk.files[path_of(2)] = octets;
     const auto recovery = recover(disk, "/spool");
     ASSERT_TRUE(recovery);
@@ -169,6 +172,24 @@ TEST(RecoveryTest, DoesNotSearchASegmentThatWasOnlyMadeAhead) {
     EXPECT_EQ(disk.files.contains(path_of(2)), left);
     EXPECT_EQ(recovery->workers[0].next_segment, 3u);
   }
+}
+
+// A server goes on to the next one also where it could not cut the one before.
+// The seal of the first and the first octets of the second one are lost: neighbours on a disk.
+TEST(RecoveryTest, SearchesItsStartForTheSealOfTheOneBeforeMayBeLost) {
+  MemoryDisk disk;
+  SegmentBuilder tail = two_mails(1);
+  tail.allocate(1 << 20);  // its capacity
+  disk.files[path_of(1)] = tail.octets();
+  auto octets = two_mails(2).octets();
+  std::fill_n(octets.begin() + kSegmentHeadBytes, core::kRecordHeaderBytes, std::byte{0});
+  disk.files[path_of(2)] = octets;
+  const auto recovery = recover(disk, "/spool");
+  ASSERT_TRUE(recovery);
+  EXPECT_EQ(recovery->segments_removed, 0u);
+  EXPECT_TRUE(disk.files[path_of(2)] == octets);
+  EXPECT_EQ(recovery->workers[0].mails, 3u);
+  EXPECT_GT(recovery->findings_count, 0u);
 }
 
 TEST(RecoveryTest, SearchesASegmentBehindOneThatWasNotCutUnlessItsStartIsOfNoRecord) {
