@@ -109,6 +109,36 @@ std::vector<std::byte> SimMail::data() const {
   return octets;
 }
 
+bool is_as_sent(const spool::StoredMail& mail, const SimMail& expected) {
+  const spool::StoredEnvelope& envelope = mail.envelope;
+  bool same =
+      mail.end.durability == uint8_t(expected.durability) && envelope.helo == kHelo &&
+      envelope.protocol == "ESMTP" && envelope.reverse_path == expected.reverse_path() &&
+      envelope.peer == peer_of(expected) && envelope.claims == expected.claims() &&
+      envelope.envelope_id == expected.envelope_id() &&
+      envelope.size_declared.has_value() == (expected.seed % 5 == 0 && expected.data_bytes != 0) &&
+      envelope.recipients.size() == expected.recipients;
+  for (uint32_t i = 0; same && i < expected.recipients; ++i) {
+    same = envelope.recipients[i] == expected.recipient(i);
+  }
+  return same;
+}
+
+core::Result<bool> has_data_as_sent(spool::SpoolReader& reader, const spool::StoredMail& mail,
+                                    const SimMail& expected) {
+  const std::vector<std::byte> data = expected.data();
+  size_t at = 0;
+  bool same = true;
+  const auto read = reader.read_data(mail, [&](core::Octets octets) -> core::Result<void> {
+    same = same && at + octets.size() <= data.size() &&
+           std::memcmp(data.data() + at, octets.data(), octets.size()) == 0;
+    at += octets.size();
+    return {};
+  });
+  if (!read) return tl::unexpected<core::Error>(read.error());
+  return same && at == data.size();
+}
+
 core::Result<core::MailHandle> MailLedger::begin(core::MailSink& sink, const SimMail& mail,
                                                  core::MailOwner owner, core::WallTime wall) {
   core::RecipientList recipients(paths_, paths_.block_count());
@@ -135,7 +165,8 @@ core::Result<core::MailHandle> MailLedger::begin(core::MailSink& sink, const Sim
   if (!handle) return handle;
   const auto found = entries_.find(handle->mail_id);
   // After a crash with a clock set back an id may come again, if the spool does not know it.
-  const bool known = found != entries_.end() && !found->second.gone && !found->second.removed;
+  const bool known = found != entries_.end() && !found->second.gone && !found->second.removed &&
+                     !found->second.wiped;
   if (known && found->second.outcome == core::MailOutcome::durable) {
     problem("begin", handle->mail_id, "id of a durable mail was given out again");
   }
@@ -179,28 +210,9 @@ void MailLedger::compare(MemoryDisk& disk, bool crashed, const char* when) {
     }
     if (++seen[mail.mail_id] > 1) problem(when, mail.mail_id, "in the spool twice");
     const SimMail& expected = found->second.mail;
-    const spool::StoredEnvelope& envelope = mail.envelope;
-    bool same = mail.end.durability == uint8_t(expected.durability) && envelope.helo == kHelo &&
-                envelope.protocol == "ESMTP" && envelope.reverse_path == expected.reverse_path() &&
-                envelope.peer == peer_of(expected) && envelope.claims == expected.claims() &&
-                envelope.envelope_id == expected.envelope_id() &&
-                envelope.size_declared.has_value() ==
-                    (expected.seed % 5 == 0 && expected.data_bytes != 0) &&
-                envelope.recipients.size() == expected.recipients;
-    for (uint32_t i = 0; same && i < expected.recipients; ++i) {
-      same = envelope.recipients[i] == expected.recipient(i);
-    }
-    if (!same) problem(when, mail.mail_id, "another envelope");
-    const std::vector<std::byte> data = expected.data();
-    size_t at = 0;
-    const auto read = reader.read_data(mail, [&](core::Octets octets) -> core::Result<void> {
-      const bool equal = at + octets.size() <= data.size() &&
-                         std::memcmp(data.data() + at, octets.data(), octets.size()) == 0;
-      at += octets.size();
-      if (!equal) return core::fail(core::Errc::corrupt, "ledger.data");
-      return {};
-    });
-    if (!read || at != data.size()) problem(when, mail.mail_id, "other octets");
+    if (!is_as_sent(mail, expected)) problem(when, mail.mail_id, "another envelope");
+    const auto same = has_data_as_sent(reader, mail, expected);
+    if (!same || !*same) problem(when, mail.mail_id, "other octets");
     return true;
   };
   if (!reader.walk(visit)) problem(when, 0, "the spool cannot be listed");

@@ -7,6 +7,7 @@
 #include "core/port/mail_sink.h"
 #include "core/smtp/recipient_list.h"
 #include "spool/envelope.h"
+#include "spool/spool_reader.h"
 #include "tests/sim/sim_file.h"
 #include "tests/support/memory_disk.h"
 
@@ -21,6 +22,7 @@ namespace mailrace::tests {
 
 inline constexpr char kSimSpool[] = "spool";
 inline constexpr char kSimWorker[] = "spool/worker-0000";
+inline constexpr uint64_t kSimSalt = 0x5a175a175a17;
 
 /// A mail made up from a seed: envelope and octets.
 struct SimMail {
@@ -37,6 +39,12 @@ struct SimMail {
   std::vector<std::byte> data() const;
 };
 
+/// Whether the envelope, and what the end record says of it, are what was sent.
+bool is_as_sent(const spool::StoredMail& mail, const SimMail& expected);
+/// Whether the octets are. fails   they cannot be read
+core::Result<bool> has_data_as_sent(spool::SpoolReader& reader, const spool::StoredMail& mail,
+                                    const SimMail& expected);
+
 /// A mail that a writer took, and what became of it.
 struct LedgerEntry {
   SimMail mail;
@@ -46,6 +54,7 @@ struct LedgerEntry {
   bool gone = false;     // and it did not
   bool passed = false;   // everybody has it: it may be there, or not
   bool removed = false;  // somebody may have removed it: the same
+  bool wiped = false;    // octets went bad: nobody may know its id any more
   bool retired = false;  // its segment may be used again: it need not be there any more
   std::optional<core::MailOutcome> outcome = std::nullopt;
 };

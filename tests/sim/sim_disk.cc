@@ -10,6 +10,20 @@
 #include <utility>
 
 namespace mailrace::tests {
+namespace {
+
+// Whether one of the blocks is unreadable_block(), or what was left of it when the file was cut.
+bool touches_unreadable(const std::vector<std::byte>& octets, uint64_t from, uint64_t to) {
+  constexpr size_t kLeastBytes = 16;
+  const core::Octets bad = unreadable_block();
+  for (uint64_t at = from - from % bad.size(); at < to; at += bad.size()) {
+    const size_t bytes = std::min<size_t>(bad.size(), octets.size() - at);
+    if (bytes >= kLeastBytes && std::memcmp(&octets[at], bad.data(), bytes) == 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
 
 SimDisk::SimDisk(uint64_t seed, const FileContents& files)
     : random_(seed ^ 0xd15c), own_(std::make_unique<SimFile>(seed, files)), files_(*own_) {}
@@ -100,6 +114,9 @@ core::Result<size_t> SimDisk::read(core::FileHandle file, uint64_t offset,
   const std::vector<std::byte>& octets = opened_.at(file.index).file->cached;
   if (offset >= octets.size()) return size_t{0};
   const size_t bytes = std::min<size_t>(target.size(), octets.size() - offset);
+  if (touches_unreadable(octets, offset, offset + bytes)) {
+    return core::fail_errno(-EIO, "sim.read");
+  }
   if (bytes > 0) std::memcpy(target.data(), octets.data() + offset, bytes);
   return bytes;
 }

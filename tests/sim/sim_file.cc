@@ -45,6 +45,16 @@ std::string directory_of(const std::string& path) { return path.substr(0, path.r
 
 }  // namespace
 
+core::Octets unreadable_block() {
+  static const std::vector<std::byte> block = [] {
+    std::vector<std::byte> octets(core::kBlockBytes);
+    core::Prng random(0xbad);
+    for (size_t at = 0; at < octets.size(); at += 8) core::store_le(&octets[at], random.next());
+    return octets;
+  }();
+  return block;
+}
+
 SimFile::SimFile(uint64_t seed, const FileContents& files) : random_(seed) {
   for (const auto& [path, octets] : files) {
     names_[path] = std::make_shared<File>(File{octets, octets, {}});
@@ -372,6 +382,12 @@ void SimFile::remove_directory_now(const std::string& path) {
   std::erase_if(changes_,
                 [&](const NameChange& change) { return directory_of(change.from) == path; });
   missing_.insert(path);
+}
+
+void SimFile::damage_now(const std::string& path, uint64_t offset, core::Octets octets) {
+  File& file = *names_.at(path);
+  put(file.cached, offset, octets);
+  put(file.stable, offset, octets);
 }
 
 // --- octets --------------------------------------------------------------------------------------

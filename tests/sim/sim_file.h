@@ -19,6 +19,10 @@ namespace mailrace::tests {
 /// Files by path, as they are on the disk.
 using FileContents = std::map<std::string, std::vector<std::byte>>;
 
+/// A block of a file that holds these octets cannot be read, only written. So it stays bad in
+/// whatever is copied from the disk, and under each name that its file is given.
+core::Octets unreadable_block();
+
 /// How often operations fail, in thousandths, and how long they take.
 struct SimFaults {
   uint32_t create = 0;
@@ -135,6 +139,8 @@ class SimFile final : public core::FileIo {
   /// one under its name.
   void remove_directory_now(const std::string& path);
   void make_directory_now(const std::string& path) { missing_.erase(path); }
+  /// Octets of a file become others, nobody knows how.
+  void damage_now(const std::string& path, uint64_t offset, core::Octets octets);
 
   size_t pending() const { return operations_.size(); }
   const Operation& operation(size_t index) const { return operations_[index]; }

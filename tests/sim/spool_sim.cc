@@ -18,7 +18,6 @@
 namespace mailrace::tests {
 namespace {
 
-constexpr uint64_t kSimSalt = 0x5a175a175a17;
 constexpr uint32_t kTicksMax = 2000;
 constexpr uint32_t kTicksToCloseMax = 5000;
 constexpr uint64_t kOperationsWithCuts = 150;
@@ -182,6 +181,7 @@ void SpoolSim::tick() {
   const uint64_t acts = random_.below(uint64_t{profile_.clients} + 1);
   for (uint64_t i = 0; i < acts; ++i) act(uint32_t(random_.below(profile_.clients)));
   if (profile_.vanishes && chance(15)) vanish();
+  disturb();
   if (chance(200)) keep_house();
   for (Consumer& consumer : consumers_) {
     if (files_->is_off()) return;
@@ -326,8 +326,7 @@ void SpoolSim::keep_house() {
 }
 
 void SpoolSim::take_away(const spool::RetainedSegment& segment) {
-  const std::set<uint64_t> mails =
-      mails_in(spool::segment_path(kSimSpool, segment.worker, segment.number));
+  const std::set<uint64_t> mails = mails_in(segment);
   for (const uint64_t mail_id : mails) {
     const auto found = ledger_.entries().find(mail_id);
     if (found == ledger_.entries().end()) continue;
@@ -335,7 +334,8 @@ void SpoolSim::take_away(const spool::RetainedSegment& segment) {
     const bool promised = found->second.outcome == core::MailOutcome::durable &&
                           !found->second.gone && !found->second.removed;
     for (const Consumer& consumer : consumers_) {
-      if (promised && consumer.registered && !consumer.stable.contains(mail_id)) {
+      const bool misses = promised && consumer.registered && !consumer.stable.contains(mail_id);
+      if (misses && !may_miss(segment, mail_id)) {
         return problem("mail " + std::to_string(mail_id) + " is taken away from " + consumer.name);
       }
     }
@@ -351,12 +351,12 @@ void SpoolSim::take_away(const spool::RetainedSegment& segment) {
 }
 
 // Of all that have records in the segment.
-std::set<uint64_t> SpoolSim::mails_in(const std::string& path) const {
+std::set<uint64_t> SpoolSim::mails_in(const spool::RetainedSegment& segment) const {
   SimDisk disk(/*seed=*/0, *files_);
+  const std::string path = spool::segment_path(kSimSpool, segment.worker, segment.number);
   const auto file = disk.open(path, /*writable=*/false);
   if (!file) return {};
-  const auto number = spool::parse_segment_file_name(path.substr(path.rfind('/') + 1));
-  spool::SegmentReader reader(disk, *file, {.generation = *number, .salt = kSimSalt});
+  spool::SegmentReader reader(disk, *file, {.generation = segment.number, .salt = kSimSalt});
   std::set<uint64_t> mails;
   for (auto step = reader.next(); step != spool::SegmentReader::Step::end; step = reader.next()) {
     if (step == spool::SegmentReader::Step::record) mails.insert(reader.record().header.mail_id);
@@ -385,8 +385,10 @@ bool SpoolSim::start(Consumer& consumer) {
 void SpoolSim::resume(Consumer& consumer) {
   const auto pending = consumer.file->cursor().pending();
   for (const auto& [place, mail] : pending) {
-    if (mail.mail_id != 0 && spool::find_mail(*consumer.disk, kSimSpool, mail)) {
-      hand_off(consumer, mail);
+    const auto there = mail.mail_id == 0 ? core::fail(core::Errc::corrupt, "sim.place")
+                                         : spool::find_mail(*consumer.disk, kSimSpool, mail);
+    if (there) {
+      hand_off(consumer, mail, *there);
       continue;
     }
     const auto found = ledger_.entries().find(mail.mail_id);
@@ -408,16 +410,12 @@ void SpoolSim::consume(Consumer& consumer) {
     if (!step) return;
     switch (*step) {
       case spool::SpoolFollower::Step::mail:
-        hand_off(consumer, consumer.follower->place());
+        hand_off(consumer, consumer.follower->place(), consumer.follower->mail());
         break;
       case spool::SpoolFollower::Step::damage:
-      case spool::SpoolFollower::Step::notice: {
-        const spool::Finding& finding = consumer.follower->finding();
-        if (!ledger_.findings_count || ledger_.excused.contains(finding.file)) break;
-        problem(consumer.name + " finds " + finding.file + " at " + std::to_string(finding.offset) +
-                ": " + finding.what);
+      case spool::SpoolFollower::Step::notice:
+        note_finding(consumer, consumer.follower->finding());
         break;
-      }
       case spool::SpoolFollower::Step::idle:
       case spool::SpoolFollower::Step::full:
         return;
@@ -425,8 +423,15 @@ void SpoolSim::consume(Consumer& consumer) {
   }
 }
 
-void SpoolSim::hand_off(Consumer& consumer, const spool::PendingMail& mail) {
-  consumer.batch.push_back(mail);
+void SpoolSim::note_finding(const Consumer& consumer, const spool::Finding& finding) {
+  if (!ledger_.findings_count || ledger_.excused.contains(finding.file)) return;
+  problem(consumer.name + " finds " + finding.file + " at " + std::to_string(finding.offset) +
+          ": " + finding.what);
+}
+
+void SpoolSim::hand_off(Consumer& consumer, const spool::PendingMail& place,
+                        const spool::StoredMail& mail) {
+  consumer.batch.push_back(place);
   handed_off_.insert(mail.mail_id);
   const auto found = ledger_.entries().find(mail.mail_id);
   if (found == ledger_.entries().end() || !found->second.committed) {

@@ -47,7 +47,7 @@ struct SpoolSimProfile {
 class SpoolSim {
  public:
   SpoolSim(uint64_t seed, const SpoolSimProfile& profile);
-  ~SpoolSim();
+  virtual ~SpoolSim();
 
   /// Life after life, each ended by a power cut at an operation that the seed chooses, or in good
   /// order. returns   what went wrong; empty: nothing
@@ -71,7 +71,7 @@ class SpoolSim {
   };
   const Counts& counts() const { return counts_; }
 
- private:
+ protected:
   enum class Step : uint8_t { idle, sending, waiting };
   struct Client {
     Step step = Step::idle;
@@ -107,20 +107,26 @@ class SpoolSim {
   void append(Client& client);
   void abort(Client& client);
 
+  /// Once in each tick: what befalls the disk besides.
+  virtual void disturb() {}
   void vanish();
   void keep_house();
   void take_away(const spool::RetainedSegment& segment);
-  std::set<uint64_t> mails_in(const std::string& path) const;
+  virtual std::set<uint64_t> mails_in(const spool::RetainedSegment& segment) const;
+  /// Whether the segment may go although the consumer is not safe with a promised mail in it.
+  virtual bool may_miss(const spool::RetainedSegment&, uint64_t) const { return false; }
   bool is_open(uint64_t mail_id) const;
 
   bool start(Consumer& consumer);
-  void resume(Consumer& consumer);
+  virtual void resume(Consumer& consumer);
   void consume(Consumer& consumer);
-  void hand_off(Consumer& consumer, const spool::PendingMail& mail);
+  virtual void hand_off(Consumer& consumer, const spool::PendingMail& place,
+                        const spool::StoredMail& mail);
+  virtual void note_finding(const Consumer& consumer, const spool::Finding& finding);
   void commit(Consumer& consumer);
 
   void check_cut();
-  void check(FileContents files, const std::string& when);
+  virtual void check(FileContents files, const std::string& when);
   void check_consumer(MemoryDisk& disk, const Consumer& consumer, const std::string& when);
 
   void problem(const std::string& what) { ledger_.problems.push_back(what); }

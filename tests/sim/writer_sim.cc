@@ -18,7 +18,6 @@ namespace {
 
 constexpr uint32_t kTicksToCloseMax = 20'000;
 constexpr uint32_t kAtOnceMax = 50;
-constexpr uint64_t kSimSalt = 0x5a175a175a17;
 
 /// Marks the time in which no report may come.
 class CallGuard {
