@@ -111,8 +111,8 @@ std::optional<WorkerFollower::Step> WorkerFollower::take_damage() {
   return Step::damage;
 }
 
-// Octets can go bad on both sides of the position: then mails that end behind it may be lost as well.
-// Not so directly behind it, which is where a place that was handed out stands.
+// Octets can go bad on both sides of the position: then mails that end behind it may be lost as
+// well. Not so directly behind it, which is where a place that was handed out stands.
 LogPosition WorkerFollower::begin_of(const Damage& damage) const {
   const LogPosition at{number_, damage.offset};
   const LogPosition end{number_,
@@ -326,7 +326,7 @@ core::Result<StoredMail> find_mail(core::Disk& disk, const std::string& spool_pa
     if (number < mail.first_segment || number > mail.end.segment) continue;
     MAILRACE_TRY(const core::FileHandle file,
                  disk.open(segment_path(spool_path, mail.worker, number), /*writable=*/false));
-    // Not as one that is written to: it was handed out, so it had landed, whatever stands before it.
+    // Not as one that is written to: it was handed out, so it had landed, whatever is before it.
     SegmentReader reader(disk, file, {.generation = number, .salt = salt});
     std::optional<StoredMail> found;
     for (auto step = reader.next(); step != SegmentReader::Step::end && !found;

@@ -320,7 +320,7 @@ void DamageSim::check_walk(core::Disk& disk, const std::string& when) {
   if (has_head(disk)) expect(walked.mails, walked.told, when);
 }
 
-// To the end, as a consumer that starts now: whatever was promised it has, is handed, or is told of.
+// To the end, as a consumer that starts now: what was promised it has, is handed, or is told of.
 void DamageSim::follow(core::Disk& disk, const Consumer& consumer, const std::string& when) {
   const std::string name = when + ": " + consumer.name;
   spool::CursorFile file(disk, kSimSpool, consumer.name);
@@ -353,9 +353,9 @@ void DamageSim::follow(core::Disk& disk, const Consumer& consumer, const std::st
   if (has_head(disk) && !is_waiting(disk, file.cursor())) expect(found, told, name);
 }
 
-// Where a segment was, for all that its head says, neither sealed nor cut, and the next one lacks its
-// first record, nobody can tell whether something is still written to the former: a consumer waits
-// for a later one.
+// Where a segment was, for all that its head says, neither sealed nor cut, and the next one lacks
+// its first record, nobody can tell whether something is still written to the former: a consumer
+// waits for a later one.
 bool DamageSim::is_waiting(core::Disk& disk, const spool::Cursor& cursor) const {
   const uint64_t at = cursor.worker(0).position.segment;
   const auto numbers = spool::list_segments(disk, kSimSpool, 0);
@@ -375,8 +375,8 @@ bool DamageSim::is_waiting(core::Disk& disk, const spool::Cursor& cursor) const 
 // --- repair --------------------------------------------------------------------------------------
 
 // As an operator does it: what cannot be read at all is moved away, then everything is repaired,
-// until there is nothing to do. Once is not enough where a segment's first record is bad, for the one
-// before is judged anew when it has another one.
+// until there is nothing to do. Once is not enough where a segment's first record is bad, for the
+// one before is judged anew when it has another one.
 void DamageSim::repair() {
   SimDisk disk(random_.next(), disk_);
   if (!spool::recover(disk, kSimSpool)) return problem("no recovery before the repair");

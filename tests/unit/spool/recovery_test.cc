@@ -228,8 +228,8 @@ TEST(RecoveryTest, RemovesSegmentsWithoutAnyRecord) {
   EXPECT_EQ(recovery->workers[0].next_segment, 6u);  // a number is never used twice
 }
 
-// No crash leaves that: a segment has its head before the first record is written. With the only head
-// the salt is lost, so no record checks.
+// No crash leaves that: a segment has its head before the first record is written. With the only
+// head the salt is lost, so no record checks.
 TEST(RecoveryTest, NeverRemovesASegmentWhoseHeadWasWiped) {
   MemoryDisk disk;
   SegmentBuilder segment(1, 0, /*salt=*/7);

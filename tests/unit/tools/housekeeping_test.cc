@@ -24,7 +24,7 @@ namespace {
 
 using Names = std::set<std::string>;
 
-constexpr uint64_t kSegmentBytes = 32 << 10;
+constexpr uint64_t kSegmentBytes = 1 << 20;  // as SegmentBuilder says in their heads
 
 /// Segments 1 to 4 of a worker with a mail each; the last one is being written to.
 class HousekeepingTest : public testing::Test {
