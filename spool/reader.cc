@@ -320,7 +320,8 @@ SegmentReader::Step SegmentReader::skip(const Checked& checked, bool& again) {
 
 // Writes land in any order, so a crash may leave whole records behind a hole. Each write ends with
 // a mark that says up to where everything had landed before it began: nothing behind a hole was
-// reported durable unless a mark there lies beyond the hole.
+// reported durable unless a mark there lies beyond the hole. A seal says the same, and a crash may
+// have left it without the mark of its write.
 bool SegmentReader::is_unacknowledged_hole(const Record& behind) {
   bool has_mark = marked_;
   uint64_t at = behind.offset;
@@ -339,6 +340,10 @@ bool SegmentReader::is_unacknowledged_hole(const Record& behind) {
       const auto mark = decode_mark(checked.record.body);
       if (!mark || mark->durable_bytes > offset_) return false;
       has_mark = true;
+    }
+    if (checked.record.header.type == RecordType::seal) {
+      const auto seal = decode_seal(checked.record.body);
+      if (seal && seal->began_at > offset_) return false;
     }
     at += record_bytes(checked.record.header.body_bytes);
   }

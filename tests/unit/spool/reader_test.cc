@@ -271,6 +271,25 @@ TEST(SegmentReaderTest, AHoleInWhatHadLandedIsDamage) {
 }
 
 // A segment that was used before, full of valid records: they are told from a torn write of ours.
+// A crash tore the last write: its seal landed, its mark did not.
+TEST(SegmentReaderTest, AHoleInFrontOfASealIsDamage) {
+  SegmentBuilder segment(1, 0, /*salt=*/9);
+  segment.add_mail({.mail_id = 1, .data = "one"});
+  segment.add_mail({.mail_id = 2, .data = "two"});
+  segment.add_mark(kSegmentHeadBytes);
+  segment.add_footer();
+  MemoryDisk disk;
+  auto& octets = disk.files["s"];
+  octets = segment.octets();
+  octets[segment.offsets()[1]] ^= std::byte{1};
+  std::fill_n(octets.begin() + std::ptrdiff_t(segment.offsets()[8]), 32, std::byte{0});
+  const Walked walked = walk(disk, {.generation = 1, .unfinished = true});
+  ASSERT_EQ(walked.damages.size(), 1u);
+  EXPECT_EQ(walked.damages[0].offset, segment.offsets()[1]);
+  EXPECT_EQ(walked.outcome.records, 7u);  // but the one that is bad, and what the crash tore
+  EXPECT_EQ(walked.outcome.end, SegmentEnd::torn_tail);
+}
+
 TEST(SegmentReaderTest, WhatAnEarlierTenantLeftIsNoRecord) {
   constexpr uint64_t kSalt = 9;
   SegmentBuilder old(1, 0, kSalt);
