@@ -137,7 +137,8 @@ class Chooser {
     place.offset -= place.offset % unit;
     if (unit == core::kBlockBytes) place.bytes = core::kBlockBytes;
     uint64_t from = place.offset;
-    if (chance(500) && octets.size() > unit) {
+    // Within one segment nothing tells places apart: only what stood there before.
+    if (chance(500) && octets.size() > unit && source->first != sim_segment_path(number)) {
       from = random_.below(octets.size());
       from -= from % unit;
     }

@@ -353,23 +353,31 @@ void DamageSim::follow(core::Disk& disk, const Consumer& consumer, const std::st
   if (has_head(disk) && !is_waiting(disk, file.cursor())) expect(found, told, name);
 }
 
-// Where a segment was, for all that its head says, neither sealed nor cut, and the next one lacks
-// its first record, nobody can tell whether something is still written to the former: a consumer
-// waits for a later one.
+// Where a segment was, for all that its head says, neither sealed nor cut, and later ones lack
+// their first records, nobody can tell whether something is still written to the former: a consumer
+// waits.
 bool DamageSim::is_waiting(core::Disk& disk, const spool::Cursor& cursor) const {
-  const uint64_t at = cursor.worker(0).position.segment;
-  const auto numbers = spool::list_segments(disk, kSimSpool, 0);
-  const bool is_last = !numbers || numbers->empty() || numbers->back() == at;
-  const auto file = disk.open(sim_segment_path(at), /*writable=*/false);
-  if (is_last || !file) return false;
-  const bool is_whole = disk.size(*file).value_or(0) == profile_.segment_bytes;
+  const auto numbers = spool::list_segments(disk, kSimSpool, 0).value_or(std::vector<uint64_t>{});
+  for (auto at = numbers.rbegin(); at != numbers.rend() && *at >= cursor.worker(0).read_from;
+       ++at) {
+    const auto start = spool::read_segment_start(disk, sim_segment_path(*at), *at, kSimSalt);
+    if (at != numbers.rbegin() && !is_left(disk, *at, start.head.has_value())) return true;
+    if (start.has_begun) return false;
+  }
+  return false;
+}
+
+// Whether it was sealed or cut, so that nothing is written to it any more.
+bool DamageSim::is_left(core::Disk& disk, uint64_t number, bool has_head) const {
+  const auto file = disk.open(sim_segment_path(number), /*writable=*/false);
+  if (!file) return false;
+  const uint64_t bytes = disk.size(*file).value_or(0);
+  std::vector<std::byte> octets(bytes);
+  octets.resize(disk.read(*file, 0, octets).value_or(0));
   disk.close(*file);
-  const auto start = spool::read_segment_start(disk, sim_segment_path(at), at, kSimSalt);
-  return (is_whole || !start.head) && std::ranges::none_of(*numbers, [&](uint64_t number) {
-           return number > at &&
-                  spool::read_segment_start(disk, sim_segment_path(number), number, kSimSalt)
-                      .has_begun;
-         });
+  const std::vector<SeenRecord> records = records_of(octets, number);
+  const bool is_sealed = !records.empty() && records.back().type == spool::RecordType::seal;
+  return is_sealed || (has_head && bytes < profile_.segment_bytes);
 }
 
 // --- repair --------------------------------------------------------------------------------------
@@ -378,6 +386,7 @@ bool DamageSim::is_waiting(core::Disk& disk, const spool::Cursor& cursor) const 
 // until there is nothing to do. Once is not enough where a segment's first record is bad, for the
 // one before is judged anew when it has another one.
 void DamageSim::repair() {
+  places_left_ = 0;  // numbers of what is moved away may come again
   SimDisk disk(random_.next(), disk_);
   if (!spool::recover(disk, kSimSpool)) return problem("no recovery before the repair");
   if (!has_head(disk)) return;

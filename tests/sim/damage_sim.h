@@ -79,6 +79,7 @@ class DamageSim final : public SpoolSim {
   void follow(core::Disk& disk, const Consumer& consumer, const std::string& when);
   void revisit(Consumer& consumer, const spool::PendingMail& place);
   bool is_waiting(core::Disk& disk, const spool::Cursor& cursor) const;
+  bool is_left(core::Disk& disk, uint64_t number, bool has_head) const;
   bool take_healed(Consumer& consumer, const spool::PendingMail& place);
 
   void repair();

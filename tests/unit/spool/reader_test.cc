@@ -270,7 +270,6 @@ TEST(SegmentReaderTest, AHoleInWhatHadLandedIsDamage) {
   EXPECT_EQ(walked.outcome.records, 6u);  // what lies behind it is read
 }
 
-// A segment that was used before, full of valid records: they are told from a torn write of ours.
 // A crash tore the last write: its seal landed, its mark did not.
 TEST(SegmentReaderTest, AHoleInFrontOfASealIsDamage) {
   SegmentBuilder segment(1, 0, /*salt=*/9);
@@ -290,6 +289,7 @@ TEST(SegmentReaderTest, AHoleInFrontOfASealIsDamage) {
   EXPECT_EQ(walked.outcome.end, SegmentEnd::torn_tail);
 }
 
+// A segment that was used before, full of valid records: they are told from a torn write of ours.
 TEST(SegmentReaderTest, WhatAnEarlierTenantLeftIsNoRecord) {
   constexpr uint64_t kSalt = 9;
   SegmentBuilder old(1, 0, kSalt);
