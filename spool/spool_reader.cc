@@ -41,13 +41,15 @@ struct SpoolReader::WorkerWalk {
   std::vector<uint64_t> numbers;
   MailReader mails;
   uint64_t salt = 0;    // of the spool, as far as it is known
+  size_t begun = 0;     // how many segments there are up to the last one that has a record
+  bool gone = false;    // the segment is, since it was opened
   bool passed = false;  // a segment was not read, but for its footer
   bool open = false;    // the segment before was not left: neither sealed nor cut
 
   std::string path(uint64_t number) const { return directory + "/" + segment_file_name(number); }
-  // Whether it is one of those that may be in the making behind the last that has a record, or is
-  // that one.
-  bool is_new(size_t index) const { return index + core::kUnfinishedSegmentsMax >= numbers.size(); }
+  // Whether it is one of those that may be unfinished: the last one with a record, a few before it,
+  // and all behind it, which are in the making, or could not be made.
+  bool is_new(size_t index) const { return index + core::kUnfinishedSegmentsMax >= begun; }
   void find(FindingKind kind, std::string file, uint64_t offset, const char* what,
             uint64_t mail_id = 0) const {
     if (visit.finding) visit.finding({kind, std::move(file), offset, what, mail_id});
@@ -95,6 +97,8 @@ bool SpoolReader::walk_worker(uint32_t worker, const SpoolVisit& visit) {
     walk.numbers = segment_numbers(*names);
   }
   walk.salt = find_salt(disk_, path_, worker);
+  walk.begun = walk.numbers.size();
+  while (walk.begun > 0 && !has_begun(walk, walk.numbers[walk.begun - 1])) --walk.begun;
   for (size_t i = 0; i < walk.numbers.size(); ++i) {
     if (!walk_segment(walk, i)) return false;
   }
@@ -142,6 +146,10 @@ bool SpoolReader::walk_segment(WorkerWalk& walk, size_t index) {
   segment.file_bytes = disk_.size(*file).value_or(0);
   disk_.close(*file);
   if (finished) judge_tail(walk, index, segment);
+  if (std::exchange(walk.gone, false)) {
+    walk.mails.note_gap();
+    return go_on;
+  }
   walk.open = segment.outcome.end != SegmentEnd::sealed && segment.outcome.capacity > 0 &&
               segment.file_bytes >= segment.outcome.capacity;
   if (walk.visit.segment) walk.visit.segment(segment);
@@ -170,19 +178,19 @@ bool SpoolReader::pass_by_footer(WorkerWalk& walk, core::FileHandle file, Segmen
 
 // Whether a later segment has a record.
 bool SpoolReader::is_followed(const WorkerWalk& walk, size_t index) {
-  return std::any_of(
-      walk.numbers.begin() + std::ptrdiff_t(index) + 1, walk.numbers.end(),
-      [&](uint64_t number) { return begun(walk.path(number), SegmentKey(number, walk.salt)); });
+  return std::any_of(walk.numbers.begin() + std::ptrdiff_t(index) + 1, walk.numbers.end(),
+                     [&](uint64_t number) { return has_begun(walk, number); });
 }
 
 // Whether the segment has a record; if not, none of its mails can miss a part.
-bool SpoolReader::begun(const std::string& path, const SegmentKey& key) {
-  const auto file = disk_.open(path, /*writable=*/false);
-  if (!file) return false;
-  std::vector<std::byte> header(core::kRecordHeaderBytes);
-  header.resize(disk_.read(*file, kSegmentHeadBytes, header).value_or(0));
-  disk_.close(*file);
-  return decode_record(header, key).has_value();
+bool SpoolReader::has_begun(const WorkerWalk& walk, uint64_t number) {
+  return read_segment_start(disk_, walk.path(number), number, walk.salt).has_begun;
+}
+
+// Whether somebody took the segment away since it was opened. Its file may be in use again, under
+// another name, and what is read of it is of no segment then.
+bool SpoolReader::is_gone(const WorkerWalk& walk, uint64_t number) {
+  return read_segment_start(disk_, walk.path(number), number, walk.salt).is_missing;
 }
 
 // Everything from where the reader stands to the present end of the segment.
@@ -197,6 +205,10 @@ bool SpoolReader::drain(WorkerWalk& walk, SegmentReader& reader, const SegmentSu
       case SegmentReader::Step::end:
         return true;
       case SegmentReader::Step::damage:
+        if (is_gone(walk, segment.number)) {
+          walk.gone = true;
+          return true;
+        }
         // Where a mail may have begun in a segment that was not read, nothing is missing for sure.
         if (reader.damage().records_lost && !walk.passed) walk.mails.note_damage();
         walk.find(FindingKind::corruption, segment.file, reader.damage().offset,
@@ -242,6 +254,10 @@ void SpoolReader::judge_tail(WorkerWalk& walk, size_t index, SegmentSummary& seg
   const bool is_blank = outcome.end == SegmentEnd::open_tail && walk.is_new(index);
   const bool is_harmless = (unused || is_blank) && !was_cut(outcome, segment.file_bytes);
   if (!is_harmless && segment.file_bytes > outcome.valid_bytes) {
+    if (is_gone(walk, segment.number)) {
+      walk.gone = true;
+      return;
+    }
     outcome.end = SegmentEnd::damaged_tail;
     ++outcome.damages;
     walk.find(FindingKind::corruption, segment.file, outcome.valid_bytes, "segment.tail");

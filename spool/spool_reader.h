@@ -97,7 +97,8 @@ class SpoolReader {
   bool report(WorkerWalk& walk, MailReader::Event event);
   void judge_tail(WorkerWalk& walk, size_t index, SegmentSummary& segment);
   bool is_followed(const WorkerWalk& walk, size_t index);
-  bool begun(const std::string& path, const SegmentKey& key);
+  bool has_begun(const WorkerWalk& walk, uint64_t number);
+  bool is_gone(const WorkerWalk& walk, uint64_t number);
   core::Result<core::FileHandle> file_of(uint32_t worker, uint64_t segment);
 
   core::Disk& disk_;

@@ -80,6 +80,9 @@ class MemoryDisk final : public core::Disk {
     if (!files.contains(from)) return core::fail_errno(-ENOENT, "disk.rename");
     files[to] = std::move(files[from]);
     files.erase(from);
+    for (Opened& file : opened_) {
+      if (file.path == from) file.path = to;
+    }
     return {};
   }
 

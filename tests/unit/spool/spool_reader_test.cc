@@ -276,6 +276,59 @@ TEST(SpoolReaderTest, UnusedSegmentsAreNoFinding) {
   EXPECT_TRUE(walk_spool(disk, "/spool").findings.empty());
 }
 
+// While a disk takes no writes, each attempt to make a segment may leave a file.
+TEST(SpoolReaderTest, FilesThatNeverBecameSegmentsMakeNoSegmentAFinishedOne) {
+  SegmentBuilder live(1);
+  live.add_mail({.mail_id = 1, .data = "data"});
+  const uint64_t last = live.add_data(2, "on its way");
+  MemoryDisk disk;
+  disk.files[path_of(1)] = live.octets();
+  disk.files[path_of(1)][last + 34] ^= std::byte{1};
+  for (uint64_t number = 2; number <= 40; ++number) disk.files[path_of(number)] = {};
+  const WalkedSpool walked = walk_spool(disk, "/spool");
+  EXPECT_TRUE(walked.findings.empty());
+  EXPECT_EQ(walked.segments[0].outcome.end, SegmentEnd::torn_tail);
+}
+
+// Retention takes a segment away while it is read, and its file is used again under another name.
+TEST(SpoolReaderTest, ASegmentThatIsUsedAgainDuringTheWalkIsNoFinding) {
+  for (const bool has_seal : {true, false}) {
+    SegmentBuilder first(1);
+    for (uint64_t id = 1; id < 1000; ++id) {
+      first.add_mail({.mail_id = id, .data = std::string(4000, 'x')});
+    }
+    if (has_seal) first.add_seal();
+    SegmentBuilder second(2);
+    second.add_mail({.mail_id = 5000, .data = "5"});
+    second.add_seal();
+    SegmentBuilder third(3);
+    third.add_mail({.mail_id = 5001, .data = "6"});
+    MemoryDisk memory;
+    memory.files[path_of(1)] = first.octets();
+    memory.files[path_of(2)] = second.octets();
+    memory.files[path_of(3)] = third.octets();
+    const auto octets = third.octets();
+    SpoolReader reader(memory, "/spool");
+    SpoolVisit visit;
+    std::vector<std::string> findings;
+    uint64_t mails = 0;
+    visit.mail = [&](const StoredMail& mail) {
+      ++mails;
+      if (mail.mail_id != 1) return true;
+      auto& file = memory.files[path_of(1)];
+      std::copy(octets.begin(), octets.end(), file.begin());
+      std::fill(file.begin() + ptrdiff_t(octets.size()), file.end(), std::byte{0x55});
+      EXPECT_TRUE(memory.rename(path_of(1), path_of(4)));
+      return true;
+    };
+    visit.finding = [&](const Finding& finding) { findings.push_back(finding.what); };
+    EXPECT_TRUE(reader.walk(visit));
+    EXPECT_EQ(findings, std::vector<std::string>{});
+    EXPECT_GT(mails, 2u);
+    EXPECT_EQ(memory.open_count, 0u);
+  }
+}
+
 // A server goes on in segment 2 while we are between the two: nothing seems to be missing.
 TEST(SpoolReaderTest, AMailWrittenAcrossSegmentsDuringTheWalkIsNoDamage) {
   SegmentBuilder first(1);
