@@ -136,6 +136,8 @@ bool GroupCommit::ensure_segment(core::Instant now, core::WallTime wall) noexcep
   if (current_ == nullptr && maker_.has_ready() && settled() && trimmer_.has_room()) {
     Segment* const segment = free_segment();
     if (segment == nullptr) return false;
+    // It may have been made long ago. What has lost its name since may be another server's.
+    if (!maker_.check_ready()) return false;
     const ReadySegment ready = maker_.take();
     segment->state = Segment::State::open;
     segment->file = ready.file;
@@ -426,6 +428,15 @@ void GroupCommit::lose_segment(Segment& segment, int result) noexcept {
   break_segment(segment, segment.landed, error);
   maker_.lose(error);
   give_up_mails(error);
+}
+
+void GroupCommit::lose(const core::Error& error) noexcept {
+  if (maker_.is_lost()) return;
+  Segment* const segment = current_;
+  if (segment != nullptr) break_segment(*segment, segment->landed, error);
+  maker_.lose(error);
+  give_up_mails(error);
+  if (segment != nullptr && segment->flights == 0) retire_segment(*segment);
 }
 
 void GroupCommit::retire_flights() noexcept {

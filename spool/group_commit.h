@@ -94,6 +94,8 @@ class GroupCommit {
   /// How often the directory was found to be gone, or another one, and what to do when it is there
   /// again; see SegmentMaker::losses() and restore(). Until then nothing can be written.
   uint64_t losses() const noexcept { return maker_.losses(); }
+  /// The same, found by somebody else. Nothing that is not reported yet will be said to be stored.
+  void lose(const core::Error& error) noexcept;
   void restore(uint64_t loss, uint64_t first) noexcept { maker_.restore(loss, first); }
 
   /// Why nothing can be written now; nothing if it can.

@@ -6,6 +6,7 @@
 #include "core/base/check.h"
 
 #include <algorithm>
+#include <cerrno>
 
 namespace mailrace::spool {
 
@@ -108,6 +109,10 @@ void ObservedWriter::take_offers() noexcept {
 
 std::optional<core::Instant> ObservedWriter::flush(core::Instant now, core::WallTime wall) {
   take_offers();
+  if (watch_.revoked_.load(std::memory_order_relaxed)) {
+    watch_.revoked_.store(false, std::memory_order_relaxed);
+    writer_.lose({core::Errc::io, ESTALE, "spool.lock"});
+  }
   const uint64_t restored = watch_.restored_.load(std::memory_order_acquire);
   writer_.restore(restored, watch_.first_segment_.load(std::memory_order_relaxed));
   const auto next = writer_.flush(now, wall);

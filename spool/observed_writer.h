@@ -40,6 +40,9 @@ class WriterWatch {
 
   /// How often the writer found that its directory is gone, or is another one.
   uint64_t losses() const noexcept { return losses_.load(std::memory_order_acquire); }
+  /// The directory may be another server's: the writer is to take it for lost. It does so before
+  /// it starts its next write.
+  void revoke() noexcept { revoked_.store(true, std::memory_order_release); }
   /// Whether it waits for restore().
   bool is_lost() const noexcept { return losses() != restored_.load(std::memory_order_relaxed); }
   /// The directory is there. loss   losses() when the observer began to look
@@ -56,6 +59,7 @@ class WriterWatch {
   std::atomic<uint64_t> oldest_open_{kNoMail};
   std::array<std::atomic<uint64_t>, core::kFreeSegmentsMax> offers_{};  // 0: none
   std::atomic<bool> is_scarce_{false};
+  std::atomic<bool> revoked_{false};
   std::atomic<uint64_t> losses_{0};
   std::atomic<uint64_t> restored_{0};
   std::atomic<uint64_t> first_segment_{0};

@@ -45,10 +45,7 @@ void SegmentMaker::want(core::Instant now, core::WallTime wall, uint64_t mail_id
   now_ = now;
   wall_ = wall;
   mail_id_ = mail_id;
-  if (file_.is_open()) {
-    step_ = Step::allocate;
-    return files_.allocate(op_, file_, capacity_);
-  }
+  if (file_.is_open()) return allocate();
   number_ = std::max(number_, first_);
   path_.assign(directory_).push_back('/');
   append_segment_file_name(path_, number_);
@@ -76,14 +73,21 @@ bool SegmentMaker::recycle(uint64_t number) noexcept {
   return true;
 }
 
-// What is left of its file has no records, for whoever may still find it.
+// Its file is closed as it is: without records, for whoever may still find it. If another server
+// has the directory now, it may have the file as well, and be writing to it.
 void SegmentMaker::lose(const core::Error& error) noexcept {
   error_ = error;
   lost_ = true;
   ++losses_;
   free_.clear();
-  if (step_ == Step::ready) return undo(/*untouched=*/false);
-  if (step_ == Step::idle && file_.is_open()) next_number();
+  if (idle() && file_.is_open()) next_number();
+}
+
+bool SegmentMaker::check_ready() noexcept {
+  MAILRACE_CHECK(step_ == Step::ready);
+  const int named = files_.check_name(file_, path_.c_str());
+  if (named < 0) lose(core::fail_errno(named, "segment.name").value());
+  return named >= 0;
 }
 
 void SegmentMaker::restore(uint64_t loss, uint64_t first) noexcept {
@@ -94,11 +98,16 @@ void SegmentMaker::restore(uint64_t loss, uint64_t first) noexcept {
 }
 
 void SegmentMaker::start_new() noexcept {
+  step_ = Step::create;
+  files_.create(op_, path_.c_str());
+}
+
+void SegmentMaker::allocate() noexcept {
   filled_ = 0;
   filled_up_ = false;
   hurried_ = false;
-  step_ = Step::create;
-  files_.create(op_, path_.c_str());
+  step_ = Step::allocate;
+  files_.allocate(op_, file_, capacity_);
 }
 
 // One piece at a time: mail that is being written meanwhile comes first.
@@ -107,13 +116,14 @@ void SegmentMaker::fill_on() noexcept {
   const uint64_t end = capacity_ - capacity_ % core::kBlockBytes;
   filled_up_ = filled_ == end;
   if (!wanted || hurried_ || filled_up_) return write_head();
-  if (abandoned_) return undo(/*untouched=*/false);
+  if (abandoned_) return undo(/*usable=*/false);
   step_ = Step::fill;
   piece_ = {zeros.data(), size_t(std::min<uint64_t>(zeros.size(), end - filled_))};
   files_.write(op_, file_, {&piece_, 1}, filled_, /*synced=*/false);
 }
 
 void SegmentMaker::write_head() noexcept {
+  if (lost_) return next_number();
   encode_segment_head(head_, {number_, worker_, wall_.ns, capacity_, salt_, mail_id_});
   piece_ = {head_.data(), head_.size()};
   step_ = Step::write_head;
@@ -151,12 +161,14 @@ void SegmentMaker::fail(int result, const char* where) noexcept {
   const bool is_untried = step_ == Step::sync_free_name;
   // One that was to be used again stays as it is, under either name: without records. But whose
   // head cannot be written is not to be tried again: cut, it is no free segment any more.
-  if (!file_.is_open() || (!free_path_.empty() && (has_name || is_untried))) return next_number();
-  undo(step_ == Step::allocate || step_ == Step::extend);
+  const bool stays = !free_path_.empty() && (has_name || is_untried);
+  if (!file_.is_open() || lost_ || stays) return next_number();
+  const bool is_unsynced = step_ != Step::sync_file && step_ != Step::sync_name;
+  undo(/*usable=*/free_path_.empty() && is_unsynced);
 }
 
-void SegmentMaker::undo(bool untouched) noexcept {
-  untouched_ = untouched;
+void SegmentMaker::undo(bool usable) noexcept {
+  usable_ = usable;
   step_ = Step::undo;
   files_.truncate(op_, file_, 0);
 }
@@ -174,7 +186,7 @@ void SegmentMaker::give_up() noexcept {
 }
 
 void SegmentMaker::offer() noexcept {
-  if (lost_) return undo(/*untouched=*/false);
+  if (lost_) return next_number();
   const int named = files_.check_name(file_, path_.c_str());
   if (named < 0) return fail(named, "segment.name");
   step_ = Step::ready;
@@ -195,8 +207,7 @@ void SegmentMaker::advance(int result) noexcept {
     case Step::create:
       if (result < 0) return fail(result, "segment.create");
       file_.index = result;
-      step_ = Step::allocate;
-      return files_.allocate(op_, file_, capacity_);
+      return allocate();
     case Step::allocate:
       if (result == -EOPNOTSUPP) {
         // No reservation on this file system: the length at least is set once and for all.
@@ -232,7 +243,7 @@ void SegmentMaker::advance(int result) noexcept {
       if (result < 0) return fail(result, "segment.sync_directory");
       return offer();
     case Step::undo:
-      if (result < 0 || !untouched_) return next_number();
+      if (result < 0 || lost_ || !usable_) return next_number();
       step_ = Step::idle;
       return;
     // What fails here costs the next server a segment to be made, no more.

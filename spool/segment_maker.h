@@ -28,7 +28,7 @@ struct ReadySegment {
 /// is used again: new head, new name. Where there is none a file is created, allocated and, if
 /// writes bypass the page cache, written through with zeros: then no later write has to wait until
 /// the file system has made its block a written one. After a failure it waits before it tries
-/// again, in the same file if nothing was written to it, else with the next number. When the
+/// again, in the same file unless a sync of it has failed, else with the next number. When the
 /// directory is gone, or is another one, it makes nothing until it is told that there is one again.
 /// Belongs to one worker.
 /// source: spool/README.md, "Order on disk"
@@ -54,6 +54,9 @@ class SegmentMaker {
   bool recycle(uint64_t number) noexcept;
 
   bool has_ready() const noexcept { return step_ == Step::ready; }
+  /// Whether the ready segment still has its name; else it is lost, see lose(). Requires:
+  /// has_ready().
+  bool check_ready() noexcept;
   /// Takes the ready segment over. Requires: has_ready().
   ReadySegment take() noexcept;
 
@@ -67,6 +70,7 @@ class SegmentMaker {
   /// What the directory's names say is not so any more: forgets what it had made in it, and waits
   /// for restore().
   void lose(const core::Error& error) noexcept;
+  bool is_lost() const noexcept { return lost_; }
   /// How often that happened, found here or by who called lose().
   uint64_t losses() const noexcept { return losses_; }
   /// The directory is there, and ours. Does nothing if `loss` is not losses(): the news are old.
@@ -115,11 +119,12 @@ class SegmentMaker {
   void advance(int result) noexcept;
   void start() noexcept;
   void start_new() noexcept;
+  void allocate() noexcept;
   void fill_on() noexcept;
   void write_head() noexcept;
   void fail(int result, const char* where) noexcept;
   void offer() noexcept;
-  void undo(bool untouched) noexcept;
+  void undo(bool usable) noexcept;
   void next_number() noexcept;
 
   core::FileIo& files_;
@@ -139,7 +144,7 @@ class SegmentMaker {
   bool hurried_ = false;
   bool abandoned_ = false;
   bool lost_ = false;
-  bool untouched_ = false;  // nothing but allocation was tried on file_
+  bool usable_ = false;  // file_ may serve the next attempt: no sync of it has failed
   core::FileHandle file_;
   core::FileOp op_;
   iovec piece_{};

@@ -37,6 +37,8 @@ class Writer final : public core::MailSink {
   /// source   SegmentMaker::recycle()
   bool recycle(uint64_t number) noexcept { return log_.recycle(number); }
 
+  /// The directory is not ours any more. source   GroupCommit::lose()
+  void lose(const core::Error& error) noexcept { log_.lose(error); }
   /// The directory that was found to be gone is there again. source   SegmentMaker::restore()
   void restore(uint64_t loss, uint64_t first) noexcept { log_.restore(loss, first); }
 

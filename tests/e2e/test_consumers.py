@@ -279,7 +279,13 @@ class Consumers(mailrace.ServerTestCase):
             self.assertIsNotNone(server.wait_event("segment_taken_away"))
             self.wait_for(lambda: self.segment_bytes() <= 3 << 20, "3 MiB at most")
             mailrace.verify(self.spool)
+            self.assertEqual(server.events("retains_little"), [])
         self.assertGreater(len(mailrace.exported(self.spool)), 1)
+
+    def test_a_size_that_keeps_next_to_nothing_is_warned_of(self):
+        with mailrace.Server(self.spool, "--retain-bytes", "3MiB", workers=2,
+                             segment_size="1MiB") as server:
+            self.assertIsNotNone(server.wait_event("retains_little"))
 
 
 if __name__ == "__main__":

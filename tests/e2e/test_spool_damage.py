@@ -236,6 +236,31 @@ class SpoolTakenAway(SpoolTestCase):
         self.assertEqual(server.stop(), 0)
         mailrace.verify(self.spool)
 
+    def test_another_server_starts_where_the_lock_was_removed(self):
+        first = self.serve()
+        client = self.client(first).hello()
+        accepted = []
+        for _ in range(100):
+            reply = deliver(client)
+            self.assertEqual(reply.code, 250, reply)
+            accepted.append(mailrace.accepted_id(reply))
+        os.unlink(os.path.join(self.spool, "lock"))
+        with mailrace.Server(self.spool, segment_size="1MiB") as second:
+            self.assertIsNotNone(first.wait_event("spool_lost"))
+            with second.connect() as other:
+                other.hello()
+                # Segments that the first one had made are used by the second one.
+                for _ in range(300):
+                    reply = deliver(other)
+                    self.assertEqual(reply.code, 250, reply)
+                    accepted.append(mailrace.accepted_id(reply))
+                    self.assertIn(deliver(client).code, (451, 452), "two servers write")
+            client.close()
+            self.assertEqual(first.stop(), 0)
+            second.stop()
+        self.assertEqual(set(accepted) - self.found(), set())
+        mailrace.verify(self.spool)
+
     def test_a_consumer_goes_on(self):
         server = self.serve()
         taken_at = self.take_away_under_load(server, lambda: os.rename(self.worker, self.aside))

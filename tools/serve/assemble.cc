@@ -85,7 +85,7 @@ uint32_t Server::worker_count() const {
 }
 
 std::optional<std::string> Server::open_spool() {
-  if (auto failed = directories_.take()) return failed;
+  if (auto failed = directories_.take_at_start()) return failed;
   if (auto failed = check_spool_io()) return failed;
 
   const auto recovery = recover_spool(options_.spool);
@@ -334,6 +334,15 @@ void Server::start_housekeeping() {
   HousekeepingOptions options{.spool = options_.spool, .segment_bytes = options_.segment_bytes};
   if (options_.retain_for.ns > 0) options.rules.retain_for = options_.retain_for;
   if (options_.retain_bytes > 0) options.rules.retain_bytes = options_.retain_bytes;
+  // Each worker has one with mail in use, and behind a look another one is full.
+  const uint64_t least = 2 * options_.segment_bytes * worker_count();
+  if (options_.retain_bytes > 0 && options_.retain_bytes < least) {
+    log_.line(LogLevel::warning, "retains_little",
+              {{"what", "--retain-bytes is below two segments for each worker: they go as soon as "
+                        "they are full, unless there is a consumer"},
+               {"retain_bytes", options_.retain_bytes},
+               {"two_segments_each", least}});
+  }
   std::vector<spool::WriterWatch*> watches;
   for (const auto& watch : watches_) watches.push_back(watch.get());
   restoration_.emplace(options_.spool, directories_, watches, log_);
@@ -341,7 +350,7 @@ void Server::start_housekeeping() {
   space_->look();
   options.before_look = [this] {
     space_->look();
-    return restoration_->look();
+    return !restoration_->look();
   };
   housekeeping_.emplace(std::move(options), std::move(watches), log_);
   housekeeping_->start();

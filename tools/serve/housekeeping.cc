@@ -43,8 +43,9 @@ void Housekeeping::run() {
   LookPace pace;
   while (!stop_asked_.wait_for(lock, pace.interval(), [this] { return stopping_; })) {
     lock.unlock();
-    if (options_.before_look && options_.before_look()) segments_.forget();
-    pace.note_look(look());
+    const bool is_ours = !options_.before_look || options_.before_look();
+    if (!is_ours) segments_.forget();
+    pace.note_look(is_ours ? look() : 0);
     lock.lock();
   }
 }
@@ -66,6 +67,11 @@ size_t Housekeeping::look() {
   const std::string lock_path = options_.spool + "/operations.lock";
   const int error = lock.acquire(lock_path, FileLock::Kind::try_exclusive);
   if (error != 0 && error != EWOULDBLOCK) complain(lock_path, {core::Errc::io, error, "open"});
+  looks_locked_out_ = error == EWOULDBLOCK ? looks_locked_out_ + 1 : 0;
+  // Somebody holds, releases or deletes a mail, which takes no time unless he has stopped.
+  if (looks_locked_out_ == kLooksLockedOut) {
+    complain(lock_path, {core::Errc::busy, 0, "in use for long: no segment is taken away"});
+  }
   if (error != 0) return 0;
   if (!read_operations()) return 0;
   const auto segments = segments_.look();

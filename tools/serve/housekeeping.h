@@ -27,7 +27,8 @@ struct HousekeepingOptions {
   std::string spool;
   uint64_t segment_bytes = 0;  // length of the segments that the workers make
   spool::RetentionRules rules = {};
-  /// What the thread does besides; may be empty. returns   whether it found the spool replaced
+  /// What the thread does besides; may be empty. returns   whether the spool is ours, and the one
+  /// that it was at the last look; if not, nothing is taken away by this one
   std::function<bool()> before_look = {};
 };
 
@@ -41,6 +42,9 @@ class Housekeeping {
   Housekeeping(const Housekeeping&) = delete;
   Housekeeping& operator=(const Housekeeping&) = delete;
   ~Housekeeping() { stop(); }
+
+  /// After so many looks in a row that somebody kept from the operations log, the log says so.
+  static constexpr uint32_t kLooksLockedOut = 60;
 
   void start();
   void stop();
@@ -60,6 +64,7 @@ class Housekeeping {
   PosixDisk disk_;
   spool::Operations operations_;
   spool::SegmentTracker segments_;
+  uint32_t looks_locked_out_ = 0;
   std::string complained_;  // what was logged last, so that it is not logged every second
 
   std::mutex mutex_;

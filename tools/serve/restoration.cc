@@ -40,7 +40,10 @@ bool Restoration::look() {
 
 std::optional<std::string> Restoration::restore(const std::vector<uint64_t>& losses) {
   if (!directories_.is_taken()) {
-    if (auto failed = directories_.take()) return failed;
+    if (auto failed = directories_.take()) {
+      for (spool::WriterWatch* watch : watches_) watch->revoke();
+      return failed;
+    }
   }
   for (uint32_t worker = 0; worker < watches_.size(); ++worker) {
     if (auto failed = directories_.make_worker(worker)) return failed;

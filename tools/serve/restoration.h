@@ -16,8 +16,9 @@
 namespace mailrace::tools {
 
 /// Helps workers whose writers have lost their directories (see WriterWatch::losses()), and watches
-/// over the spool's lock. Meanwhile those workers refuse mail. Waits for the disk as long as it
-/// takes, so it is not for a worker's thread.
+/// over the spool's lock: whoever else has it may have begun to use all that is there, so no worker
+/// writes any more. Meanwhile those workers refuse mail. Waits for the disk as long as it takes, so
+/// it is not for a worker's thread.
 class Restoration {
  public:
   /// directories, log   outlive this

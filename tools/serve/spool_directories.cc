@@ -5,16 +5,19 @@
 
 #include "net/fd.h"
 #include "spool/segment.h"
+#include "tools/serve/look_pace.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
+#include <thread>
 
 namespace mailrace::tools {
 namespace {
@@ -62,6 +65,22 @@ std::optional<std::string> SpoolDirectories::take() {
     return "cannot write " + lock_path() + ": " + std::strerror(errno);
   }
   return std::nullopt;
+}
+
+bool SpoolDirectories::lacks_lock() const {
+  std::error_code ignored;
+  if (std::filesystem::exists(lock_path(), ignored)) return false;
+  const auto worker = [](const auto& entry) {
+    return spool::parse_worker_directory_name(entry.path().filename().string()).has_value();
+  };
+  return std::ranges::any_of(std::filesystem::directory_iterator(spool_, ignored), worker);
+}
+
+std::optional<std::string> SpoolDirectories::take_at_start() {
+  const bool may_be_in_use = lacks_lock();
+  if (auto failed = take()) return failed;
+  if (may_be_in_use) std::this_thread::sleep_for(2 * LookPace::kIdle);
+  return is_taken() ? std::nullopt : std::optional("somebody removes " + lock_path());
 }
 
 std::optional<std::string> SpoolDirectories::make_worker(uint32_t worker) const {

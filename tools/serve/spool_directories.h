@@ -19,6 +19,9 @@ class SpoolDirectories {
 
   /// Makes the spool's directory if it is missing, and takes the lock in it.
   std::optional<std::string> take();
+  /// The same, for a server that starts. If the spool has been in use, but its lock is gone, waits
+  /// until a server that runs there all the same has noticed, and writes no more.
+  std::optional<std::string> take_at_start();
   /// Whether the lock is held, and is the one that another server would find.
   bool is_taken() const { return lock_.is_named(lock_path()); }
   /// Makes the directory of a worker if it is missing. Requires: is_taken().
@@ -26,6 +29,7 @@ class SpoolDirectories {
 
  private:
   std::string lock_path() const { return spool_ + "/lock"; }
+  bool lacks_lock() const;
 
   std::string spool_;
   FileLock lock_;

@@ -103,6 +103,38 @@ TEST_F(ObservedWriterTest, AFailureEndsAMailToo) {
   EXPECT_EQ(watch_.oldest_open(), WriterWatch::kNoMail);
 }
 
+// Another server has the lock: what was not reported is not stored, and nothing is written.
+TEST_F(ObservedWriterTest, WhatIsRevokedIsLostBeforeTheNextWrite) {
+  commit(begin(1));
+  settle();
+  commit(begin(2));
+  watch_.revoke();
+  writer_.flush(now_, wall_);
+  EXPECT_TRUE(watch_.is_lost());
+  for (size_t i = 0; i < files_.pending(); ++i) {
+    EXPECT_NE(files_.operation(i).kind, SimFile::Kind::write);
+  }
+  settle();
+  EXPECT_EQ(outcomes_, (std::map<uint32_t, MailOutcome>{{1, MailOutcome::durable},
+                                                        {2, MailOutcome::failed}}));
+  EXPECT_FALSE(writer_.ready());
+  watch_.restore(watch_.losses(), /*first=*/20);
+  settle();
+  commit(begin(3));
+  settle();
+  EXPECT_EQ(outcomes_.at(3), MailOutcome::durable);
+}
+
+TEST_F(ObservedWriterTest, AWriteUnderWayWhenItIsRevokedIsReportedLost) {
+  commit(begin(1));
+  writer_.flush(now_, wall_);
+  ASSERT_GT(files_.pending(), 0u);
+  watch_.revoke();
+  settle();
+  EXPECT_EQ(outcomes_, (std::map<uint32_t, MailOutcome>{{1, MailOutcome::failed}}));
+  EXPECT_TRUE(watch_.is_lost());
+}
+
 TEST_F(ObservedWriterTest, NobodyIsToldOfAMailAbortedBehindItsCommit) {
   const MailHandle first = begin(1);
   const MailHandle second = begin(2);

@@ -14,6 +14,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -186,6 +187,24 @@ TEST_F(HousekeepingTest, NothingIsTakenWhileSomebodyHoldsAMail) {
   EXPECT_EQ(look(), 0u);
   lock.release();
   EXPECT_EQ(look(), 3u);
+}
+
+// Who has stopped while he holds a mail stops retention, and the disk fills up.
+TEST_F(HousekeepingTest, WhoKeepsItFromTheOperationsLogForLongIsNamed) {
+  spool::RetentionRules rules;
+  rules.retain_bytes = 1;
+  Log log(LogFormat::json, LogLevel::warning);
+  Housekeeping housekeeping({spool_, kSegmentBytes, rules}, {&watch_}, log);
+  FileLock lock;
+  ASSERT_EQ(lock.acquire(spool_ + "/operations.lock", FileLock::Kind::try_exclusive), 0);
+  testing::internal::CaptureStdout();
+  for (uint32_t i = 1; i < Housekeeping::kLooksLockedOut; ++i) housekeeping.look();
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
+  testing::internal::CaptureStdout();
+  for (int i = 0; i < 10; ++i) housekeeping.look();
+  const std::string said = testing::internal::GetCapturedStdout();
+  EXPECT_NE(said.find("operations.lock"), std::string::npos) << said;
+  EXPECT_EQ(std::ranges::count(said, '\n'), 1) << said;
 }
 
 TEST_F(HousekeepingTest, ADamagedOperationsLogKeepsEverything) {

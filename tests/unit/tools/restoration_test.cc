@@ -7,16 +7,19 @@
 #include "spool/segment.h"
 #include "tests/sim/sim_file.h"
 #include "tests/support/temporary_directory.h"
+#include "tools/serve/look_pace.h"
 
 #include <gtest/gtest.h>
 
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <string>
+#include <thread>
 
 namespace mailrace::tools {
 namespace {
@@ -30,6 +33,7 @@ class LostWriter {
     segment_made();
     files_.make_directory_now(kDirectory);
   }
+  void tick() { writer_.flush(now_, {}); }
   /// Lets it go on. returns   the number of the segment that it made; 0: it made none
   uint64_t segment_made() {
     for (writer_.flush(now_, {}); files_.pending() > 0; writer_.flush(now_, {})) files_.complete(0);
@@ -125,6 +129,42 @@ TEST_F(RestorationTest, SendsNobodyToASpoolThatAnotherServerHas) {
   }
   restoration_.look();
   EXPECT_GT(writer.segment_made(), 0u);
+}
+
+// Somebody has removed the lock alone, and another server was quicker to make it again: it may be
+// using every file that is there.
+TEST_F(RestorationTest, NobodyWritesOnOnceAnotherServerHasTheLock) {
+  LostWriter writer(watch_);
+  restoration_.look();
+  ASSERT_GT(writer.segment_made(), 0u);
+  std::filesystem::remove(spool_ + "/lock");
+  {
+    FileLock other;
+    ASSERT_EQ(lock(other), 0);
+    EXPECT_TRUE(restoration_.look());
+    EXPECT_FALSE(watch_.is_lost());
+    writer.tick();
+    EXPECT_TRUE(watch_.is_lost());
+  }
+  EXPECT_TRUE(restoration_.look());
+  writer.tick();
+  EXPECT_FALSE(watch_.is_lost());
+}
+
+// It cannot know of a server that goes on without it.
+TEST_F(RestorationTest, AServerThatStartsWaitsWhereTheLockIsGone) {
+  std::filesystem::remove(spool_ + "/lock");
+  const auto began = std::chrono::steady_clock::now();
+  SpoolDirectories other(spool_);
+  std::thread server([this] {
+    std::this_thread::sleep_for(LookPace::kIdle);
+    restoration_.look();
+  });
+  EXPECT_EQ(other.take_at_start(), std::nullopt);
+  server.join();
+  EXPECT_GE(std::chrono::steady_clock::now() - began, 2 * LookPace::kIdle);
+  EXPECT_FALSE(directories_.is_taken());
+  EXPECT_TRUE(other.is_taken());
 }
 
 // It may be another directory, e.g. one from a backup.
