@@ -24,6 +24,7 @@ class Recoverer {
     const auto walked = reader.walk(visit(worker));
     if (!walked) return tl::unexpected<core::Error>(walked.error());
     for (const SegmentSummary& segment : segments_) tidy(segment);
+    sync_last();
     find_free_segments(worker);
     find_mail_id_floor(worker);
     return std::move(recovery_);
@@ -55,6 +56,7 @@ class Recoverer {
       current_->next_segment = std::max(current_->next_segment, segment.number + 1);
       if (segment.outcome.salt != 0) current_->salt = segment.outcome.salt;
       current_->last_mail_id = std::max(current_->last_mail_id, segment.outcome.mail_id_max);
+      if (segment.read && segment.outcome.records > 0) last_ = segment.file;
       if (wants_tidying(segment)) segments_.push_back(segment);
     };
     return visit;
@@ -92,6 +94,16 @@ class Recoverer {
       ++recovery_.tails_cut;
       recovery_.octets_cut += segment.file_bytes - segment.outcome.valid_bytes;
     }
+  }
+
+  // What was read of the segment that a killed server wrote to last may only be in the page cache.
+  // Once there are records behind it, it is taken for stable.
+  void sync_last() {
+    if (last_.empty()) return;
+    const auto file = disk_.open(last_, /*writable=*/true);
+    const auto synced = file ? disk_.sync(*file) : tl::unexpected<core::Error>(file.error());
+    if (file) disk_.close(*file);
+    if (!synced) find({FindingKind::unreadable, last_, 0, synced.error().where, 0});
   }
 
   // Its head is written last, when all of it was filled. So it serves again.
@@ -146,6 +158,7 @@ class Recoverer {
   const std::string& path_;
   Recovery recovery_;
   WorkerRecovery* current_ = nullptr;
+  std::string last_;                      // the last one that has records
   std::vector<SegmentSummary> segments_;  // of this worker, to be cut or removed
 };
 

@@ -27,6 +27,7 @@ class MemoryDisk final : public core::Disk {
   size_t open_count = 0;                                     // handles that are not closed yet
   std::function<void(const std::string& path)> before_open;  // somebody else changes files here
   std::map<std::string, core::WallTime> modified;            // by path; what is not there is old
+  std::set<std::string> synced;                              // paths of files
 
   core::Result<std::vector<std::string>> list(const std::string& path) override {
     std::set<std::string> names;
@@ -117,7 +118,10 @@ class MemoryDisk final : public core::Disk {
     return {};
   }
 
-  core::Result<void> sync(core::FileHandle) override { return {}; }
+  core::Result<void> sync(core::FileHandle file) override {
+    synced.insert(opened(file).path);
+    return {};
+  }
   core::Result<void> sync_directory(const std::string&) override { return {}; }
 
  private:

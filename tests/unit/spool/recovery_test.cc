@@ -65,6 +65,21 @@ TEST(RecoveryTest, TellsAWriterWhereToGoOn) {
   EXPECT_EQ(disk.open_count, 0u);
 }
 
+// Of a server that was killed, and whose last writes were not synced yet.
+TEST(RecoveryTest, WhatWasWrittenToLastIsStableBeforeAnythingIsWrittenBehindIt) {
+  for (const bool has_seal : {true, false}) {
+    MemoryDisk disk;
+    SegmentBuilder last = two_mails(2);
+    if (has_seal) last.add_seal();
+    disk.files[path_of(1)] = two_mails(1).octets();
+    disk.files[path_of(2)] = last.octets();
+    disk.files[path_of(3)] = {};
+    ASSERT_TRUE(recover(disk, "/spool"));
+    EXPECT_EQ(disk.synced, std::set<std::string>{path_of(2)});
+    EXPECT_EQ(disk.open_count, 0u);
+  }
+}
+
 TEST(RecoveryTest, CutsATornTailAtEveryOctetToTheValidPrefix) {
   const SegmentBuilder segment = two_mails(1);
   const uint64_t last = segment.offsets().back();
