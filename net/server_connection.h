@@ -141,7 +141,6 @@ class ServerConnection {
   core::ServerSession session_;
   std::unique_ptr<TlsSession> tls_;  // once TLS begins
   TlsPlaintext plaintext_;           // under TLS: what the session has not used yet
-  size_t tls_fruitless_bytes_ = 0;   // received since there was plaintext last
 
   core::Endpoint peer_;    // whom the session is with: as below, or as XCLIENT has it
   core::Endpoint origin_;  // the socket's peer, or the PROXY header's

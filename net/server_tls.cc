@@ -18,7 +18,7 @@ void ServerConnection::begin_tls() noexcept {
   MAILRACE_CHECK(tls_ == nullptr);
   MAILRACE_CHECK(replies_.empty());
   MAILRACE_CHECK(!stream_.sending());
-  tls_ = std::make_unique<TlsSession>(context_.tls, context_.tls_blocks);
+  tls_ = std::make_unique<TlsSession>(context_.tls, context_.tls_blocks, context_.tls_kept_bytes);
   stage_ = Stage::handshake;
   wait_ = Wait::nothing;
   context_.timers.set(self_.slot, context_.now + context_.connection.timeouts.tls_handshake);
@@ -94,7 +94,6 @@ void ServerConnection::leave_handshake() noexcept {
 
 void ServerConnection::end_handshake() noexcept {
   leave_handshake();
-  tls_fruitless_bytes_ = 0;
   session_.set_encrypted();
   clock_.has_spoken(context_.now);
   if (listener_.tls == ListenerTls::implicit) return await_greeting();
@@ -125,11 +124,9 @@ void ServerConnection::fail_tls(std::string_view reason) noexcept {
 
 // One step of TLS with what was received.
 TlsStep ServerConnection::advance_tls() noexcept {
-  const TlsStep step =
-      tls_->advance(input_.empty() ? Octets{} : input_.front(), context_.tls_plaintext);
+  const TlsStep step = tls_->advance(input_.empty() ? Octets{} : input_.front(),
+                                     context_.tls_plaintext, /*is_owed=*/mail_open_);
   if (step.consumed > 0) input_.consume(step.consumed);
-  tls_fruitless_bytes_ += step.consumed;
-  if (step.status == TlsStatus::plaintext) tls_fruitless_bytes_ = 0;
   return step;
 }
 
@@ -142,11 +139,6 @@ bool ServerConnection::decrypt() noexcept {
         plaintext_.lend(step.plaintext);
         return true;
       case TlsStatus::wants_input:
-        // A change of keys, over and over: each costs what many octets of mail do.
-        if (tls_fruitless_bytes_ > core::kTlsFruitlessBytesMax) {
-          fail_tls("too much without mail");
-          return false;
-        }
         break;
       case TlsStatus::wants_output:
         wait_ = Wait::output;

@@ -21,6 +21,11 @@ namespace {
 constexpr uint8_t kUnexpectedMessage = 10;
 constexpr uint8_t kHandshakeFailure = 40;
 
+// RFC 8446 section 5.1: from change_cipher_spec to application_data, and 3 for all of TLS.
+constexpr size_t kRecordTypeMin = 20;
+constexpr size_t kRecordTypeMax = 23;
+constexpr size_t kRecordMajor = 3;
+
 struct Group {
   std::string_view library_name;
   std::string_view name;
@@ -40,6 +45,18 @@ std::string_view group_name(const char* library_name) noexcept {
   return {};
 }
 
+// Octets of the record that `stream` begins with, or of its header if that is not whole. One that
+// cannot be right is its header: the library refuses it at once, and waits for nothing more.
+size_t record_bytes(core::Octets stream) noexcept {
+  constexpr size_t kHeader = core::kTlsRecordHeaderBytes;
+  if (stream.size() < kHeader) return kHeader;
+  const auto octet = [stream](size_t index) { return size_t(stream[index]); };
+  const size_t length = octet(3) << 8u | octet(4);
+  const bool is_record = octet(0) >= kRecordTypeMin && octet(0) <= kRecordTypeMax &&
+                         octet(1) == kRecordMajor && length <= core::kTlsEncryptedBytesMax;
+  return kHeader + (is_record ? length : 0);
+}
+
 core::MutableOctets octets_of(void* memory, size_t size) noexcept {
   return {static_cast<std::byte*>(memory), size};
 }
@@ -52,16 +69,18 @@ constexpr bool is_plain(char c) noexcept {
 
 void TlsSession::FreeSession::operator()(WOLFSSL* session) const noexcept { wolfSSL_free(session); }
 
-TlsSession::TlsSession(std::shared_ptr<TlsContext> context, core::BlockPool& blocks) noexcept
-    : context_(std::move(context)), output_(blocks) {
+TlsSession::TlsSession(std::shared_ptr<TlsContext> context, core::BlockPool& blocks,
+                       size_t& kept_bytes) noexcept
+    : context_(std::move(context)), output_(blocks), stash_(kept_bytes) {
   MAILRACE_CHECK(context_ != nullptr);
 }
 
 TlsSession::~TlsSession() { forget_intermediates(); }
 
-TlsStep TlsSession::advance(core::Octets input, core::MutableOctets target) noexcept {
+TlsStep TlsSession::advance(core::Octets input, core::MutableOctets target, bool is_owed) noexcept {
   MAILRACE_CHECK(target.size() >= core::kTlsRecordBytesMax);
   input_ = input;
+  step_bytes_ = 0;
   TlsStep step;
   switch (state_) {
     case State::hello:
@@ -84,6 +103,7 @@ TlsStep TlsSession::advance(core::Octets input, core::MutableOctets target) noex
       step.status = TlsStatus::failed;
       break;
   }
+  if (!stash_.keep(is_owed)) step.status = fail("too many records that are not whole");
   step.consumed = input.size() - std::exchange(input_, {}).size();
   return step;
 }
@@ -93,11 +113,8 @@ TlsStep TlsSession::advance(core::Octets input, core::MutableOctets target) noex
 TlsStatus TlsSession::read_hello() noexcept {
   core::Octets stream = input_;
   if (!stash_.empty()) {
-    const size_t room = core::kClientHelloStreamBytesMax - stash_.size();
-    const core::Octets more = input_.first(std::min(input_.size(), room));
-    stash_.insert(stash_.end(), more.begin(), more.end());
-    input_ = input_.subspan(more.size());
-    stream = stash_;
+    stash_.fill(input_, core::kClientHelloStreamBytesMax);
+    stream = stash_.front();
   }
   if (stream.empty()) return TlsStatus::wants_input;
   auto hello = std::make_unique<core::ClientHello>();
@@ -110,10 +127,7 @@ TlsStatus TlsSession::read_hello() noexcept {
       return TlsStatus::hello;
     case HelloStatus::incomplete:
       if (stream.size() >= core::kClientHelloStreamBytesMax) break;
-      if (stash_.empty()) {
-        stash_.assign(input_.begin(), input_.end());
-        input_ = {};
-      }
+      stash_.fill(input_, core::kClientHelloStreamBytesMax);
       return TlsStatus::wants_input;
     case HelloStatus::malformed:
       break;
@@ -187,9 +201,32 @@ core::TlsFacts TlsSession::facts() const noexcept {
 
 TlsStatus TlsSession::read_record(core::MutableOctets target, core::Octets& plaintext) noexcept {
   const int result = wolfSSL_read(session_.get(), target.data(), int(target.size()));
-  if (result <= 0) return judge(result);
-  plaintext = target.first(size_t(result));
-  return TlsStatus::plaintext;
+  if (result > 0) {
+    plaintext = target.first(size_t(result));
+    fruitless_bytes_ -=
+        std::min(fruitless_bytes_, plaintext.size() / core::kTlsPlaintextPerFruitlessByte);
+    return TlsStatus::plaintext;
+  }
+  fruitless_bytes_ += step_bytes_;
+  const TlsStatus status = judge(result);
+  // A change of keys, over and over: each costs what many octets of mail do.
+  const bool is_too_much = fruitless_bytes_ > core::kTlsFruitlessBytesMax;
+  return is_too_much && state_ == State::open ? fail("too much without mail") : status;
+}
+
+// The library is given whole records only: for others it would take memory that nobody counts, as
+// much as the client announces. And one of them in a step, since it goes on until there is
+// plaintext; but nobody would come back for what the stash has. returns   the record's size, or 0
+size_t TlsSession::next_record() noexcept {
+  if (stash_.empty()) {
+    if (state_ == State::open && step_bytes_ > 0) return 0;
+    const size_t size = record_bytes(input_);
+    if (size <= input_.size()) return size;
+    stash_.fill(input_, size);
+  }
+  for (int part = 0; part < 2; ++part) stash_.fill(input_, record_bytes(stash_.front()));
+  const size_t size = record_bytes(stash_.front());
+  return size <= stash_.front().size() ? size : 0;
 }
 
 TlsStatus TlsSession::judge(int result) noexcept {
@@ -207,7 +244,15 @@ TlsStatus TlsSession::judge(int result) noexcept {
 TlsStatus TlsSession::fail(std::string_view why) noexcept {
   state_ = State::failed;
   failure_ = why;
+  forget_client();
   return TlsStatus::failed;
+}
+
+// Nothing more is read; what is still to be sent does not need the library.
+void TlsSession::forget_client() noexcept {
+  stash_.clear();
+  forget_intermediates();
+  session_.reset();
 }
 
 bool TlsSession::write(core::Octets octets) noexcept {
@@ -215,30 +260,34 @@ bool TlsSession::write(core::Octets octets) noexcept {
   MAILRACE_CHECK(output_.room() >= octets.size() + core::kTlsRecordOverheadBytes);
   const int result = wolfSSL_write(session_.get(), octets.data(), int(octets.size()));
   if (result == int(octets.size())) return true;
-  judge(result);
-  state_ = State::failed;
+  if (judge(result) != TlsStatus::failed) fail("cannot be written to");
   return false;
 }
 
 void TlsSession::close() noexcept {
   if (is_open()) wolfSSL_shutdown(session_.get());
   if (state_ != State::failed) state_ = State::closed;
+  forget_client();
 }
 
 // --- what the library calls ----------------------------------------------------------------------
 
 int TlsSession::on_read(WOLFSSL*, char* target, int size, void* self) noexcept {
   TlsSession& session = *static_cast<TlsSession*>(self);
+  if (session.record_left_ == 0) {
+    session.record_left_ = session.next_record();
+    session.step_bytes_ += session.record_left_;
+  }
   const bool is_stashed = !session.stash_.empty();
-  const core::Octets source =
-      is_stashed ? core::Octets(session.stash_).subspan(session.stash_used_) : session.input_;
-  const size_t count = std::min(source.size(), size_t(size));
+  const core::Octets source = is_stashed ? session.stash_.front() : session.input_;
+  const size_t count = std::min({source.size(), size_t(size), session.record_left_});
   if (count == 0) return WOLFSSL_CBIO_ERR_WANT_READ;
   std::memcpy(target, source.data(), count);
-  if (!is_stashed) {
+  session.record_left_ -= count;
+  if (is_stashed) {
+    session.stash_.consume(count);
+  } else {
     session.input_ = session.input_.subspan(count);
-  } else if ((session.stash_used_ += count) == session.stash_.size()) {
-    core::release(session.stash_);
   }
   return int(count);
 }

@@ -8,12 +8,12 @@
 #include "core/tls/client_hello.h"
 #include "net/tls_context.h"
 #include "net/tls_output.h"
+#include "net/tls_stash.h"
 
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 struct WOLFSSL;
 struct WOLFSSL_X509_STORE_CTX;
@@ -21,7 +21,7 @@ struct WOLFSSL_X509_STORE_CTX;
 namespace mailrace::net {
 
 enum class TlsStatus : uint8_t {
-  wants_input,   // all that was given is used
+  wants_input,   // go on: with what is left of the input, or with more if nothing is
   wants_output,  // the output is full: send, then go on
   hello,         // a whole ClientHello is there; to go on from here costs a signature
   established,   // the handshake has ended just now
@@ -40,18 +40,21 @@ struct TlsStep {
 /// decides how it is served. source   net/TLS.md
 class TlsSession {
  public:
-  /// context   nobody else's but this worker's
-  /// blocks    of kTlsOutputBytes octets for output(); outlives this
-  TlsSession(std::shared_ptr<TlsContext> context, core::BlockPool& blocks) noexcept;
+  /// context      nobody else's but this worker's
+  /// blocks       of kTlsOutputBytes octets for output(); outlives this
+  /// kept_bytes   of all connections of the worker; outlives this
+  TlsSession(std::shared_ptr<TlsContext> context, core::BlockPool& blocks,
+             size_t& kept_bytes) noexcept;
   TlsSession(const TlsSession&) = delete;
   TlsSession& operator=(const TlsSession&) = delete;
   ~TlsSession();
 
-  /// Goes one step on: with the handshake, or by one record.
+  /// Goes one step on: with the handshake, or by one record. A record that is not whole is copied.
   ///
-  /// input    what came and was not consumed, in order, split anywhere, possibly none
-  /// target   for plaintext: kTlsRecordBytesMax octets, borrowed as long as the result is used
-  TlsStep advance(core::Octets input, core::MutableOctets target) noexcept;
+  /// input     what came and was not consumed, in order, split anywhere, possibly none
+  /// target    for plaintext: kTlsRecordBytesMax octets, borrowed as long as the result is used
+  /// is_owed   to a mail that is open: a record is kept whatever others have kept
+  TlsStep advance(core::Octets input, core::MutableOctets target, bool is_owed = false) noexcept;
 
   /// Encrypts octets of ours into output().
   /// returns   false if the session cannot go on
@@ -91,9 +94,11 @@ class TlsSession {
   TlsStatus begin() noexcept;
   TlsStatus shake_hands() noexcept;
   TlsStatus read_record(core::MutableOctets target, core::Octets& plaintext) noexcept;
+  size_t next_record() noexcept;
   TlsStatus judge(int result) noexcept;
   TlsStatus refuse(uint8_t alert, std::string_view why) noexcept;
   TlsStatus fail(std::string_view why) noexcept;
+  void forget_client() noexcept;
   void learn() noexcept;
   void forget_intermediates() noexcept;
   int open_ticket(WOLFSSL* session, const TlsTicketHead& head, core::MutableOctets state,
@@ -102,9 +107,11 @@ class TlsSession {
   std::shared_ptr<TlsContext> context_;
   TlsOutput output_;
   std::unique_ptr<WOLFSSL, FreeSession> session_;
-  core::Octets input_;            // during advance()
-  std::vector<std::byte> stash_;  // of a ClientHello in pieces
-  size_t stash_used_ = 0;
+  core::Octets input_;          // during advance()
+  TlsStash stash_;              // comes before it
+  size_t record_left_ = 0;      // of a record that the library is reading, there or there
+  size_t step_bytes_ = 0;       // of the records that it was given in this step
+  size_t fruitless_bytes_ = 0;  // of those without plaintext, less what plaintext made up for
   std::unique_ptr<core::ClientHello> hello_;  // until begin()
   std::string_view host_;                     // what tickets are bound to
   std::string server_name_;

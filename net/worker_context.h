@@ -45,7 +45,7 @@ struct WorkerContext {
   core::MailSink* sink = nullptr;
   std::shared_ptr<TlsContext> tls = nullptr;  // of sessions that begin now; nullptr: no TLS
   TlsHandshakes handshakes = {};
-  size_t tls_kept_bytes = 0;
+  size_t tls_kept_bytes = 0;  // by TlsStash and TlsPlaintext
   EventRing* events = nullptr;  // nullptr: nobody listens
   core::Instant now;            // of this tick
   core::WallTime wall;

@@ -23,7 +23,8 @@ bool OurServerSide::receive(core::Octets octets) {
     octets = octets.subspan(step.consumed);
     switch (step.status) {
       case net::TlsStatus::wants_input:
-        return octets.empty();
+        if (octets.empty()) return true;
+        break;
       case net::TlsStatus::plaintext:
         plaintext_bytes_ += step.plaintext.size();
         break;

@@ -41,7 +41,7 @@ class OurServerSide final : public TlsServerSide {
   /// certificate   of tests/data/tls
   explicit OurServerSide(const std::string& certificate);
 
-  void open() override { session_.emplace(context_, blocks_); }
+  void open() override { session_.emplace(context_, blocks_, kept_bytes_); }
   bool receive(core::Octets octets) override;
   core::Octets sent() override { return session_->output().pending(); }
   void take_sent() override { session_->output().consume(sent().size()); }
@@ -55,6 +55,7 @@ class OurServerSide final : public TlsServerSide {
  private:
   std::shared_ptr<net::TlsContext> context_;
   core::BlockPool blocks_{core::kTlsOutputBytes, 1};
+  size_t kept_bytes_ = 0;
   std::vector<std::byte> target_;
   std::optional<net::TlsSession> session_;
   size_t plaintext_bytes_ = 0;

@@ -111,6 +111,10 @@ inline constexpr size_t kClientHelloBytesMax = 16 << 10;
 inline constexpr size_t kClientHelloStreamBytesMax = kClientHelloBytesMax + (4 << 10);
 /// Plaintext of a record, RFC 8446 section 5.1.
 inline constexpr size_t kTlsRecordBytesMax = 16 << 10;
+/// A record as it is sent: header, and what encryption may add, RFC 8446 section 5.2. RFC 5246
+/// allows for more, but no cipher suite of ours needs it.
+inline constexpr size_t kTlsRecordHeaderBytes = 5;
+inline constexpr size_t kTlsEncryptedBytesMax = kTlsRecordBytesMax + 256;
 /// Encrypted octets of one connection on their way out: replies, or a flight of the handshake. A
 /// longer one, of a chain with many certificates, goes in pieces.
 inline constexpr size_t kTlsOutputBytes = 16 << 10;
@@ -126,14 +130,18 @@ inline constexpr uint32_t kTlsHandshakesInFlightMax = 4096;
 /// Those that wait for their turn, some of them gone already; past it these are sorted out.
 inline constexpr size_t kTlsHandshakesWaitingMax = 32768;
 inline constexpr int64_t kTlsHandshakeTimeoutS = 10;
-/// Plaintext of all of a worker's connections that could not be used at once, a record of each at
-/// most. Past it connections are dropped, but for those with an open mail, which have a bound of
-/// their own: kOpenMailsMax.
+/// What a worker keeps for all of its connections: records that are not whole yet, and plaintext
+/// that could not be used at once; one of each at most. Past it connections are dropped, but for
+/// those with an open mail, which have a bound of their own: kOpenMailsMax.
 inline constexpr size_t kTlsKeptBytesPerWorkerMax = 64 << 20;
+/// So much of a record that is not whole does not count there: a ClientHello, or commands, are
+/// kept for everybody.
+inline constexpr size_t kTlsStashFreeBytes = 4 << 10;
 
-/// Octets behind a handshake without any plaintext in between: two records, and their overhead.
-inline constexpr size_t kTlsFruitlessBytesMax = 40 << 10;
-static_assert(kTlsFruitlessBytesMax > 2 * (kTlsRecordBytesMax + 1024));
+/// Octets of records behind a handshake that carry no plaintext; a change of keys is 27. So many
+/// octets of plaintext make up for one of them.
+inline constexpr size_t kTlsFruitlessBytesMax = 4 << 10;
+inline constexpr size_t kTlsPlaintextPerFruitlessByte = 64;
 
 inline constexpr size_t kTlsCertificatesMax = 1024;
 inline constexpr size_t kTlsFileBytesMax = 256 << 10;  // of a chain or key

@@ -38,6 +38,12 @@ class TlsClient {
   /// What the server said, as far as it was received.
   std::string hear();
   void close();
+  /// Says that its keys change, and changes them.
+  void change_keys();
+  /// Whether this library lets us say_record().
+  static bool says_records();
+  /// Says `content` in one record of TLS 1.3, of any type: 22 is a handshake's.
+  void say_record(std::string_view content, int type);
 
   std::string take_sent() { return std::exchange(sent_, {}); }
   void receive(std::string_view octets) { received_ += octets; }

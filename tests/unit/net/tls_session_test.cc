@@ -10,6 +10,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -30,7 +32,7 @@ using tests::TlsClientOptions;
 class ServerSide {
  public:
   explicit ServerSide(std::shared_ptr<TlsContext> context, size_t piece = SIZE_MAX)
-      : session_(std::move(context), blocks_), piece_(piece) {}
+      : session_(std::move(context), blocks_, kept_bytes), piece_(piece) {}
 
   // Gives `octets`, as pieces in memory of their own, and everything that comes of it.
   void receive(std::string_view octets) {
@@ -46,6 +48,8 @@ class ServerSide {
     return std::exchange(sent_, {});
   }
 
+  size_t kept_bytes = 0;  // by the worker
+  bool has_open_mail = false;
   TlsSession& session() { return session_; }
   core::BlockPool& blocks() { return blocks_; }
   std::string heard;
@@ -57,13 +61,14 @@ class ServerSide {
  private:
   void take(std::string_view piece) {
     while (true) {
-      const TlsStep step = session_.advance(core::as_octets(piece), target_);
+      const TlsStep step = session_.advance(core::as_octets(piece), target_, has_open_mail);
       ASSERT_LE(step.consumed, piece.size());
       piece.remove_prefix(step.consumed);
       switch (step.status) {
         case TlsStatus::wants_input:
-          ASSERT_TRUE(piece.empty());
-          return;
+          if (piece.empty()) return;
+          ASSERT_GT(step.consumed, 0u);
+          break;
         case TlsStatus::wants_output:
           sent_ += core::as_text(session_.output().pending());
           session_.output().consume(session_.output().pending().size());
@@ -416,6 +421,137 @@ TEST(TlsSessionTest, FailsAtARecordThatWasChanged) {
   EXPECT_FALSE(server.session().is_open());
   server.session().close();  // says nothing more, and does no harm
 }
+
+// --- what a client could cost --------------------------------------------------------------------
+
+// A change of keys that asks for no answer, RFC 8446 section 4.6.3.
+constexpr std::string_view kKeyUpdate("\x18\0\0\x01\0", 5);
+constexpr int kHandshakeRecord = 22;
+
+// Lets both sides change keys, and the client say `word` in between. returns how often it went well
+int change_keys(std::string_view word, int times) {
+  TlsClient client;
+  ServerSide server(tls_context({"ecdsa"}));
+  EXPECT_TRUE(shake_hands(client, server));
+  int changes = 0;
+  for (; changes < times && !server.failed; ++changes) {
+    client.change_keys();
+    client.say(word);
+    server.receive(client.take_sent());
+    client.receive(server.take_sent());
+    client.hear();
+  }
+  EXPECT_EQ(server.session().failure(), server.failed ? "too much without mail" : "");
+  return changes;
+}
+
+TEST(TlsSessionTest, ChangesKeysAsOftenAsThereIsMailInBetween) {
+  EXPECT_EQ(change_keys(std::string(8000, 'm'), 1000), 1000);
+  EXPECT_LT(change_keys("m", 1000), 200);
+}
+
+TEST(TlsSessionTest, LooksAtOneRecordInAStep) {
+  if (!TlsClient::says_records()) GTEST_SKIP() << "this library does not export how";
+  TlsClient client;
+  ServerSide server(tls_context({"ecdsa"}));
+  ASSERT_TRUE(shake_hands(client, server));
+  client.say_record(kKeyUpdate, kHandshakeRecord);
+  const std::string record = client.take_sent();
+  std::array<std::byte, core::kTlsRecordBytesMax> target;
+  const TlsStep step = server.session().advance(core::as_octets(record + record), target);
+  EXPECT_EQ(step.status, TlsStatus::wants_input);
+  EXPECT_EQ(step.consumed, record.size());
+}
+
+TEST(TlsSessionTest, WhatIsAnnouncedTakesNoMemory) {
+  TlsClient client;
+  ServerSide server(tls_context({"ecdsa"}));
+  ASSERT_TRUE(shake_hands(client, server));
+  const size_t before = ::mallinfo2().uordblks;
+  server.receive(std::string("\x17\x03\x03\x40\x11", 5));
+  EXPECT_LT(::mallinfo2().uordblks, before + 1024);
+  EXPECT_EQ(server.kept_bytes, 0u);
+}
+
+// A client's record of nearly full length.
+std::string long_record(TlsClient& client) {
+  client.say(std::string(16000, 'm'));
+  return client.take_sent();
+}
+
+TEST(TlsSessionTest, ARecordThatIsNotWholeCounts) {
+  TlsClient client;
+  ServerSide server(tls_context({"ecdsa"}));
+  ASSERT_TRUE(shake_hands(client, server));
+  const std::string record = long_record(client);
+  server.receive(record.substr(0, 10000));
+  EXPECT_EQ(server.kept_bytes, 10000 - core::kTlsStashFreeBytes);
+  server.receive(record.substr(10000, 1));
+  EXPECT_EQ(server.kept_bytes, record.size() - core::kTlsStashFreeBytes);
+  server.receive(record.substr(10001));
+  EXPECT_EQ(server.heard.size(), 16000u);
+  EXPECT_EQ(server.kept_bytes, 0u);
+}
+
+TEST(TlsSessionTest, OnlyAnOpenMailMayKeepMoreThanThereIsRoomFor) {
+  for (const bool has_open_mail : {false, true}) {
+    TlsClient client;
+    ServerSide server(tls_context({"ecdsa"}));
+    ASSERT_TRUE(shake_hands(client, server));
+    server.kept_bytes = core::kTlsKeptBytesPerWorkerMax;
+    server.has_open_mail = has_open_mail;
+    const std::string record = long_record(client);
+    server.receive(record.substr(0, core::kTlsStashFreeBytes));
+    EXPECT_FALSE(server.failed);
+    server.receive(record.substr(core::kTlsStashFreeBytes));
+    EXPECT_FALSE(server.failed) << "it is whole";
+    server.receive(long_record(client).substr(0, core::kTlsStashFreeBytes + 1));
+    EXPECT_EQ(server.failed, !has_open_mail);
+    server.session().close();
+    EXPECT_EQ(server.kept_bytes, core::kTlsKeptBytesPerWorkerMax);
+  }
+}
+
+TEST(TlsSessionTest, APartOfAClientHelloCounts) {
+  // A message of 16,000 octets, of which there are 15,000.
+  const std::string hello = std::string("\x16\x03\x01\x3e\x84\x01\0\x3e\x80\x03\x03", 11);
+  for (const size_t kept : {size_t{0}, core::kTlsKeptBytesPerWorkerMax}) {
+    ServerSide server(tls_context({"ecdsa"}));
+    server.kept_bytes = kept;
+    server.receive(hello + std::string(15000 - hello.size(), 'h'));
+    EXPECT_EQ(server.failed, kept > 0);
+    EXPECT_EQ(server.kept_bytes - kept, server.failed ? 0 : 15000 - core::kTlsStashFreeBytes);
+  }
+}
+
+TEST(TlsSessionTest, KeepsNothingOnceItHasEnded) {
+  for (const bool has_failed : {false, true}) {
+    TlsClient client;
+    ServerSide server(tls_context({"ecdsa"}));
+    ASSERT_TRUE(shake_hands(client, server));
+    client.say("EHLO client");
+    std::string sent = client.take_sent();
+    sent.back() = char(sent.back() ^ 1);
+    server.receive(has_failed ? sent : long_record(client).substr(0, 10000));
+    EXPECT_EQ(server.failed, has_failed);
+    if (!has_failed) server.session().close();
+    EXPECT_EQ(server.kept_bytes, 0u);
+    EXPECT_FALSE(server.session().has_begun());
+  }
+}
+
+TEST(TlsSessionTest, RefusesWhatIsNoRecordAtOnce) {
+  for (const std::string_view octets :
+       {std::string_view("EHLO c"), std::string_view("\x17\x03\x03\x45\0", 5)}) {
+    TlsClient client;
+    ServerSide server(tls_context({"ecdsa"}));
+    ASSERT_TRUE(shake_hands(client, server));
+    server.receive(octets);
+    EXPECT_TRUE(server.failed);
+  }
+}
+
+// --- room ----------------------------------------------------------------------------------------
 
 TEST(TlsSessionTest, WaitsForRoomInItsOutput) {
   TlsClient client;
