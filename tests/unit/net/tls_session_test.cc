@@ -428,6 +428,20 @@ TEST(TlsSessionTest, FailsAtARecordThatWasChanged) {
 constexpr std::string_view kKeyUpdate("\x18\0\0\x01\0", 5);
 constexpr int kHandshakeRecord = 22;
 
+TEST(TlsSessionTest, TakesOneChangeOfKeysInARecord) {
+  if (!TlsClient::says_records()) GTEST_SKIP() << "this library does not export how";
+  for (const size_t count : {size_t{1}, size_t{2}, core::kTlsRecordBytesMax / kKeyUpdate.size()}) {
+    TlsClient client;
+    ServerSide server(tls_context({"ecdsa"}));
+    ASSERT_TRUE(shake_hands(client, server));
+    std::string changes;
+    for (size_t i = 0; i < count; ++i) changes += kKeyUpdate;
+    client.say_record(changes, kHandshakeRecord);
+    server.receive(client.take_sent());
+    EXPECT_EQ(server.failed, count > 1) << count;
+  }
+}
+
 // Lets both sides change keys, and the client say `word` in between. returns how often it went well
 int change_keys(std::string_view word, int times) {
   TlsClient client;
