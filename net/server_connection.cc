@@ -186,9 +186,8 @@ Verdict ServerConnection::judge(const Step& step) noexcept {
     case Question::tls:
       if (context_.draining) return Verdict::refuse(ReplyId::service_closing);
       if (!input_.empty()) return Verdict::refuse(ReplyId::octets_behind_starttls);
-      return context_.handshakes.in_flight < core::kTlsHandshakesInFlightMax
-                 ? Verdict::accept()
-                 : Verdict::refuse(ReplyId::too_many_handshakes);
+      return context_.handshakes.is_full ? Verdict::refuse(ReplyId::too_many_handshakes)
+                                         : Verdict::accept();
   }
   MAILRACE_CHECK(false);  // a question without an answer
   return {};
@@ -427,6 +426,7 @@ void ServerConnection::begin_closing() noexcept {
   unread_ = !session_.ended_by_quit() || !input_.empty() || !plaintext_.empty();
   drop_mail();
   leave_handshake();
+  if (tls_ != nullptr && !tls_->is_open()) tls_->close();  // it counts no longer
   log_refusals();
   log_early_talk();
   input_.clear();

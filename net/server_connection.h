@@ -53,6 +53,10 @@ class ServerConnection {
   void on_buffers() noexcept;
   /// It may answer a ClientHello now.
   void on_handshake_turn() noexcept;
+  /// Whether it has begun a handshake that has not ended.
+  bool in_handshake() const noexcept { return in_handshake_; }
+  /// Ends its handshake for another one's. returns   false: it is us that its client waits for
+  bool give_way() noexcept;
 
   /// The server is stopping: says goodbye unless a transaction is open. `now`: even then.
   void drain(bool now) noexcept;
@@ -94,6 +98,7 @@ class ServerConnection {
   void begin_tls() noexcept;
   void go_on_handshake() noexcept;
   bool take_turn() noexcept;
+  void wait_for_turn() noexcept;
   bool take_handshake_turn() noexcept;
   void leave_handshake() noexcept;
   void end_handshake() noexcept;

@@ -63,22 +63,35 @@ bool ServerConnection::take_turn() noexcept {
     --handshakes.left_in_tick;
     return true;
   }
-  wait_ = Wait::turn;
-  handshakes.waiting.push_back(self_);
-  steer_receiving();
+  wait_for_turn();
   return false;
 }
 
-// With its first ClientHello a handshake begins.
+void ServerConnection::wait_for_turn() noexcept {
+  wait_ = Wait::turn;
+  context_.handshakes.waiting.push_back(self_);
+  steer_receiving();
+}
+
+// With its first ClientHello a handshake begins, once there is a place for it. If nobody could give
+// way, all others wait for their turn as well, and some of them end with it.
 bool ServerConnection::take_handshake_turn() noexcept {
   TlsHandshakes& handshakes = context_.handshakes;
   if (handshakes.in_flight >= core::kTlsHandshakesInFlightMax) {
-    fail_tls("too many handshakes");
+    wait_for_turn();
     return false;
   }
   if (!take_turn()) return false;
   ++handshakes.in_flight;
+  handshakes.begun.push_back(self_);
   in_handshake_ = true;
+  return true;
+}
+
+bool ServerConnection::give_way() noexcept {
+  MAILRACE_CHECK(in_handshake_);
+  if (wait_ == Wait::turn) return false;
+  fail_tls("too many handshakes");
   return true;
 }
 

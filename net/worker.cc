@@ -87,6 +87,7 @@ void Worker::run() {
     ring_.submit_and_wait();
     context_.now = options_.clock->now();
     context_.wall = options_.clock->wall_now();
+    make_handshake_room();
     give_handshake_turns();
     ring_.visit_completions([this](const io_uring_cqe& cqe) { dispatch(cqe); });
     end_tick();
@@ -216,6 +217,25 @@ void Worker::replace_tls(std::shared_ptr<TlsContext> context) {
 void Worker::take_tls() noexcept {
   const std::unique_ptr<std::shared_ptr<TlsContext>> taken(new_tls_.exchange(nullptr));
   if (taken != nullptr) context_.tls = std::move(*taken);
+}
+
+// All that may begin in a tick have a place: the oldest that wait for their clients give way. An
+// honest one takes a few round trips; who holds a place for longer holds it for others.
+void Worker::make_handshake_room() noexcept {
+  constexpr uint32_t kEnough = core::kTlsHandshakesInFlightMax - core::kTlsHandshakesPerTickMax;
+  TlsHandshakes& handshakes = context_.handshakes;
+  handshakes.is_full = false;
+  if (handshakes.in_flight <= kEnough && handshakes.begun.size() <= core::kTlsHandshakesBegunMax) {
+    return;
+  }
+  std::erase_if(handshakes.begun, [this, &handshakes](Token token) {
+    ServerConnection* const connection = connections_.find(token.slot, token.generation);
+    if (connection == nullptr || !connection->in_handshake()) return true;
+    if (handshakes.in_flight <= kEnough || !connection->give_way()) return false;
+    settle(token.slot);
+    return true;
+  });
+  handshakes.is_full = handshakes.in_flight > kEnough;
 }
 
 // Those who wait come before those who have just come. Who is gone takes nobody's turn.

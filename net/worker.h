@@ -83,6 +83,7 @@ class Worker {
   void on_mailbox() noexcept;
   void take_tls() noexcept;
   void begin_drain() noexcept;
+  void make_handshake_room() noexcept;
   void give_handshake_turns() noexcept;
   void on_timer() noexcept;
   void settle(uint32_t slot) noexcept;

@@ -26,7 +26,9 @@ namespace mailrace::net {
 struct TlsHandshakes {
   uint32_t left_in_tick = core::kTlsHandshakesPerTickMax;
   uint32_t in_flight = 0;      // begun and not ended
-  std::vector<Token> waiting;  // connections, in order
+  bool is_full = false;        // and none of these can be ended for another one
+  std::vector<Token> waiting;  // for their turn: connections, in order
+  std::vector<Token> begun;    // the oldest first; some are over
 };
 
 struct WorkerContext {
@@ -45,7 +47,7 @@ struct WorkerContext {
   core::MailSink* sink = nullptr;
   std::shared_ptr<TlsContext> tls = nullptr;  // of sessions that begin now; nullptr: no TLS
   TlsHandshakes handshakes = {};
-  size_t tls_kept_bytes = 0;  // by TlsStash and TlsPlaintext
+  size_t tls_kept_bytes = 0;    // by TlsStash and TlsPlaintext
   EventRing* events = nullptr;  // nullptr: nobody listens
   core::Instant now;            // of this tick
   core::WallTime wall;

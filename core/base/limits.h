@@ -124,9 +124,12 @@ static_assert(kTlsOutputBytes >= 2 * (kReplyBufferBytes + kTlsRecordOverheadByte
 /// ClientHellos that a worker answers in one tick, since each costs a signature: 0.1 ms with an
 /// ECDSA key, 0.8 ms with RSA. Others wait for their turn.
 inline constexpr uint32_t kTlsHandshakesPerTickMax = 4;
-/// Handshakes of a worker that have begun and not ended. Past it STARTTLS gets 421, and a
-/// connection that begins with TLS is closed.
+/// Handshakes of a worker that have begun and not ended. With so many the oldest that waits for its
+/// client gives way; if all wait for us, STARTTLS gets 421.
 inline constexpr uint32_t kTlsHandshakesInFlightMax = 4096;
+static_assert(kTlsHandshakesInFlightMax > kTlsHandshakesPerTickMax);
+/// These by their age, some of them over already; past it those are sorted out.
+inline constexpr size_t kTlsHandshakesBegunMax = 2 * kTlsHandshakesInFlightMax;
 /// Those that wait for their turn, some of them gone already; past it these are sorted out.
 inline constexpr size_t kTlsHandshakesWaitingMax = 32768;
 inline constexpr int64_t kTlsHandshakeTimeoutS = 10;
