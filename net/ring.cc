@@ -6,6 +6,7 @@
 #include "net/fd.h"
 #include "net/ring_restrictions.h"
 
+#include <sched.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -86,8 +87,9 @@ core::Result<void> Ring::find_features(const RingFeatures& usable) noexcept {
 
 io_uring_sqe& Ring::next_sqe() noexcept {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
-  if (sqe == nullptr) {
-    io_uring_submit(&ring_);
+  for (int i = 0; sqe == nullptr && i < core::kSubmitAttemptsMax; ++i) {
+    // EAGAIN: no memory for now.
+    if (io_uring_submit(&ring_) == -EAGAIN) ::sched_yield();
     sqe = io_uring_get_sqe(&ring_);
   }
   MAILRACE_CHECK(sqe != nullptr);

@@ -262,6 +262,8 @@ inline constexpr uint32_t kFileOperationsMax = 64;
 inline constexpr size_t kEventRingBytes = 1 << 20;
 
 inline constexpr uint32_t kSubmissionEntries = 1024;
+/// Attempts to submit when the queue is full and the kernel has no memory for it.
+inline constexpr int kSubmitAttemptsMax = 10'000;
 inline constexpr uint32_t kCompletionEntries = 32768;
 static_assert(kCompletionEntries >= 2 * kSessionsPerWorkerMax);
 static_assert(kTlsHandshakesWaitingMax >= kConnectionsPerWorkerMax);
