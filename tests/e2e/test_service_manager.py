@@ -55,6 +55,17 @@ class ServiceManager(mailrace.ServerTestCase):
         self.assertEqual(self.hear()["RELOADING"], "1")
         self.assertEqual(self.hear(), {"READY": "1"})
 
+    def test_one_that_does_not_listen_holds_up_no_signal(self):
+        server = self.manage()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as others:
+            others.setblocking(False)
+            others.connect(self.place)
+            with self.assertRaises(BlockingIOError):
+                while True:
+                    others.send(b"X=1")  # until it has no room
+        server.signal(signal.SIGHUP)
+        server.stop()
+
     def test_a_watchdog_is_fed_while_all_workers_answer(self):
         server = self.manage(WATCHDOG_USEC="400000")
         self.assertEqual(self.hear("WATCHDOG")["READY"], "1")

@@ -138,7 +138,7 @@ int serve(const ServeOptions& options, const Privileges& privileges) {
   std::vector<LogField> held = lockdown_fields(options.lockdown);  // cannot be asked later
   held.emplace_back("user", privileges.who());
   const bool is_root = ::geteuid() == 0;
-  if (const auto failed = server.start([&manager] { manager.tell("READY=1"); })) {
+  if (const auto failed = server.start([&manager] { manager.tell_ready(); })) {
     return complain(*failed, kExitUsage);
   }
   Watchdog watchdog(
@@ -154,7 +154,7 @@ int serve(const ServeOptions& options, const Privileges& privileges) {
     log.line(LogLevel::warning, "runs_as_root", {{"what", "--user NAME would have it be another"}});
   }
   log.line(LogLevel::info, "ready", {{"pid", uint64_t(::getpid())}});
-  manager.tell("READY=1\nSTATUS=taking mail");
+  manager.tell_ready("STATUS=taking mail");
 
   const int signal = wait_for_end(signals, server, manager);
   end_at_second_signal();

@@ -5,15 +5,21 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <thread>
 
 namespace mailrace::tools {
 namespace {
+
+constexpr int kAttempts = 100;
+constexpr std::chrono::milliseconds kPause(10);
 
 std::string take(const char* name) {
   const char* const value = ::getenv(name);
@@ -37,7 +43,7 @@ net::Fd connect(const std::string& place) {
   std::memcpy(address.sun_path, place.data(), place.size());
   if (place[0] == '@') address.sun_path[0] = '\0';
   const auto bytes = socklen_t(offsetof(sockaddr_un, sun_path) + place.size());
-  net::Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  net::Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.is_open()) return {};
   const int connected = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), bytes);
   return connected == 0 ? std::move(socket) : net::Fd();
@@ -54,10 +60,18 @@ ServiceManager::ServiceManager() : socket_(connect(take("NOTIFY_SOCKET"))) {
   }
 }
 
-// write(2), because a server that runs may make no other call for it.
-void ServiceManager::tell(std::string_view lines) const noexcept {
-  if (!socket_.is_open()) return;
-  [[maybe_unused]] const ssize_t written = ::write(socket_.get(), lines.data(), lines.size());
+// write(2), because a server that runs may make no other call for it. It never blocks: a service
+// manager that is stuck must not keep the server from hearing signals.
+bool ServiceManager::send(std::string_view lines) const noexcept {
+  if (!socket_.is_open()) return true;
+  return ::write(socket_.get(), lines.data(), lines.size()) >= 0 || errno != EAGAIN;
+}
+
+void ServiceManager::tell(std::string_view lines) const noexcept { send(lines); }
+
+void ServiceManager::tell_ready(std::string_view lines) const {
+  const std::string text = "READY=1\n" + std::string(lines);
+  for (int i = 0; i < kAttempts && !send(text); ++i) std::this_thread::sleep_for(kPause);
 }
 
 void ServiceManager::tell_reloading(core::Instant now) const noexcept {

@@ -16,8 +16,11 @@ class ServiceManager {
   /// later the process may no more. Before there are threads.
   ServiceManager();
 
-  /// Lines of the form NAME=VALUE. Nobody may be there. Any thread.
+  /// Lines of the form NAME=VALUE. Nobody may be there; what it does not take in time is lost, and
+  /// nobody waits for it. Any thread.
   void tell(std::string_view lines) const noexcept;
+  /// READY=1, which ends a start or a reload, and further lines: tried for a second.
+  void tell_ready(std::string_view lines = {}) const;
   /// That a reload begins, with the time, as the protocol wants it; READY=1 ends it.
   void tell_reloading(core::Instant now) const noexcept;
 
@@ -25,6 +28,8 @@ class ServiceManager {
   std::optional<core::Duration> watchdog() const noexcept { return watchdog_; }
 
  private:
+  bool send(std::string_view lines) const noexcept;
+
   net::Fd socket_;
   std::optional<core::Duration> watchdog_;
 };
