@@ -106,23 +106,19 @@ tl::expected<std::string, std::string> read_tls_file(const std::string& path) {
   return failed(path, size < 0 ? std::strerror(error) : "it changes while it is read");
 }
 
-std::string tls_files_stamp(const std::vector<std::string>& paths) {
-  std::string stamp;
+TlsStamps tls_file_stamps(const std::vector<std::string>& paths) {
+  TlsStamps stamps;
   for (const std::string& path : paths) {
+    std::string& stamp = stamps[path];
     struct stat status {};
-    stamp += path;
-    if (::stat(path.c_str(), &status) != 0) {
-      stamp += " none\n";
-      continue;
-    }
+    if (!stamp.empty() || ::stat(path.c_str(), &status) != 0) continue;
     for (const int64_t part : {int64_t(status.st_mtim.tv_sec), int64_t(status.st_mtim.tv_nsec),
                                int64_t(status.st_ctim.tv_sec), int64_t(status.st_ctim.tv_nsec),
                                int64_t(status.st_size), int64_t(status.st_ino)}) {
-      stamp += ' ' + std::to_string(part);
+      stamp += std::to_string(part) + ' ';
     }
-    stamp += '\n';
   }
-  return stamp;
+  return stamps;
 }
 
 }  // namespace mailrace::tools

@@ -4,6 +4,7 @@
 
 #include <tl/expected.hpp>
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,7 +40,9 @@ std::string ocsp_path(const TlsFiles& files);
 /// A whole file of up to kTlsFileBytesMax octets. fails   with what is wrong
 tl::expected<std::string, std::string> read_tls_file(const std::string& path);
 
-/// Something that differs once one of the files was written to, replaced or removed.
-std::string tls_files_stamp(const std::vector<std::string>& paths);
+/// Of files by their paths: something that differs once the file was written to or replaced, empty
+/// if it is not there or cannot be seen.
+using TlsStamps = std::map<std::string, std::string>;
+TlsStamps tls_file_stamps(const std::vector<std::string>& paths);
 
 }  // namespace mailrace::tools

@@ -75,7 +75,7 @@ void TlsKeeper::complain(const std::string& what) {
 bool TlsKeeper::read_all(bool is_first) {
   first_wrong_.clear();
   has_bad_response_ = false;
-  read_stamp_ = tls_files_stamp(paths());
+  read_stamps_ = tls_file_stamps(paths());
   const bool has_certificates = read_certificates(is_first);
   const bool has_keys = read_ticket_keys(is_first);
   return has_certificates && has_keys;
@@ -233,8 +233,7 @@ void TlsKeeper::stop() {
 }
 
 void TlsKeeper::run() {
-  // Who reads anew may see less than who has read first.
-  seen_stamp_ = read_stamp_ = tls_files_stamp(paths());
+  look_first();
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     woken_.wait_for(lock, kInterval, [this] { return stopping_ || reload_asked_; });
@@ -248,22 +247,33 @@ void TlsKeeper::run() {
   }
 }
 
+// Who reads anew may see less than who has read first: what cannot be seen from here has not
+// changed. Whatever else has, while the spool was recovered for instance, is read.
+void TlsKeeper::look_first() {
+  seen_stamps_ = tls_file_stamps(paths());
+  std::erase_if(read_stamps_,
+                [this](const auto& entry) { return !seen_stamps_.contains(entry.first); });
+  for (const auto& [path, stamp] : seen_stamps_) {
+    if (stamp.empty()) read_stamps_[path].clear();
+  }
+}
+
 // returns   whether workers need new contexts
 bool TlsKeeper::look(bool is_asked) {
-  std::string stamp = tls_files_stamp(paths());
-  const bool rests = stamp == seen_stamp_;
-  seen_stamp_ = std::move(stamp);
-  if (is_asked || (rests && seen_stamp_ != read_stamp_)) {
+  TlsStamps stamps = tls_file_stamps(paths());
+  const bool is_still = stamps == seen_stamps_;
+  seen_stamps_ = std::move(stamps);
+  if (is_asked || (is_still && seen_stamps_ != read_stamps_)) {
     const bool is_read = read_all(/*is_first=*/false);
     log_.line(LogLevel::info, "tls_reload",
               {{"certificates", uint64_t{pairs_.size()}},
                {"result", first_wrong_.empty() && !has_bad_response_ ? "all" : "in part"}});
     return is_read;
   }
-  const bool is_due =
+  const bool has_old_key =
       options_.ticket_keys.empty() &&
       net::SystemClock().now() >= rotated_at_ + core::seconds(core::kTlsTicketRotationS);
-  return is_due && rotate();
+  return has_old_key && rotate();
 }
 
 bool TlsKeeper::rotate() {

@@ -72,6 +72,7 @@ class TlsKeeper {
   };
 
   void run();
+  void look_first();
   bool look(bool is_asked);
   bool read_all(bool is_first);
   std::vector<TlsFiles> find_pairs();
@@ -91,8 +92,8 @@ class TlsKeeper {
   std::vector<Pair> pairs_;
   net::TlsTicketKeys keys_;
   core::Instant rotated_at_;
-  std::string read_stamp_;         // of the files as they were read
-  std::string seen_stamp_;         // as they were seen last
+  TlsStamps read_stamps_;  // of the files as they were read
+  TlsStamps seen_stamps_;  // as they were seen last
   std::string first_wrong_;        // of the last time that they were read
   bool has_bad_response_ = false;  // then, too
   std::function<void()> renewed_;

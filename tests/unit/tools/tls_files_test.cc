@@ -78,15 +78,15 @@ TEST_F(TlsFilesTest, ReadsRegularFilesOfABoundedLength) {
 
 TEST_F(TlsFilesTest, AStampTellsOfEachFileThatCameWentOrChanged) {
   const std::vector<std::string> paths = {at("a"), at("b")};
-  const std::string none = tls_files_stamp(paths);
+  const TlsStamps none = tls_file_stamps(paths);
   put("a", "1");
-  const std::string one = tls_files_stamp(paths);
+  const TlsStamps one = tls_file_stamps(paths);
   EXPECT_NE(none, one);
-  EXPECT_EQ(tls_files_stamp(paths), one);
+  EXPECT_EQ(tls_file_stamps(paths), one);
   put("a", "12");
-  EXPECT_NE(tls_files_stamp(paths), one);
+  EXPECT_NE(tls_file_stamps(paths), one);
   fs::remove(at("a"));
-  EXPECT_EQ(tls_files_stamp(paths), none);
+  EXPECT_EQ(tls_file_stamps(paths), none);
 }
 
 }  // namespace

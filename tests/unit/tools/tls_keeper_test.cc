@@ -58,6 +58,10 @@ class TlsKeeperTest : public testing::Test {
   }
   void start() {
     ASSERT_EQ(load(), std::nullopt);
+    run();
+  }
+  /// Starts the thread, with what was loaded.
+  void run() {
     keeper_->start([this] {
       const std::lock_guard lock(mutex_);
       context_ = keeper_->make_context();
@@ -74,6 +78,11 @@ class TlsKeeperTest : public testing::Test {
     EXPECT_TRUE(
         renewed_.wait_for(lock, std::chrono::seconds(20), [&] { return renewals_ > before; }));
     return testing::internal::GetCapturedStdout();
+  }
+  /// Waits until files were taken. returns whether they were
+  bool is_renewed() {
+    std::unique_lock lock(mutex_);
+    return renewed_.wait_for(lock, std::chrono::seconds(20), [&] { return renewals_ > 0; });
   }
   /// Whether a client that asks for `name` is answered as that.
   bool serves(const std::string& name) {
@@ -147,6 +156,16 @@ TEST_F(TlsKeeperTest, ALinkThatLeadsNowhereIsSaidAndWhatItLedToGoesOn) {
   fs::remove(at("live/b/fullchain.pem"));
   EXPECT_THAT(reload(), Not(HasSubstr("tls_file_refused")));
   EXPECT_FALSE(serves("p384.example.com")) << "taken away on purpose";
+}
+
+TEST_F(TlsKeeperTest, TakesWhatWasRenewedWhileTheServerStarted) {
+  put("a", "ecdsa");
+  options_.certificates = {pair_of("a")};
+  ASSERT_EQ(load(), std::nullopt);
+  put("a", "other");
+  run();
+  EXPECT_TRUE(is_renewed());
+  EXPECT_TRUE(serves("mx.example.net"));
 }
 
 TEST_F(TlsKeeperTest, BrokenTicketKeysKeepTheOldOnes) {
