@@ -234,6 +234,7 @@ void TlsKeeper::stop() {
 
 void TlsKeeper::run() {
   look_first();
+  warn_of_unreadable();
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     woken_.wait_for(lock, kInterval, [this] { return stopping_ || reload_asked_; });
@@ -256,6 +257,20 @@ void TlsKeeper::look_first() {
   for (const auto& [path, stamp] : seen_stamps_) {
     if (stamp.empty()) read_stamps_[path].clear();
   }
+}
+
+// A renewal that only root could read would go by without a word.
+void TlsKeeper::warn_of_unreadable() {
+  std::vector<std::string> read;
+  for (const Pair& pair : pairs_) {
+    read.push_back(pair.files.chain);
+    read.push_back(pair.files.key);
+  }
+  if (!options_.ticket_keys.empty()) read.push_back(options_.ticket_keys);
+  const auto hidden = std::ranges::find_if(
+      read, [](const std::string& path) { return ::access(path.c_str(), R_OK) != 0; });
+  if (hidden == read.end()) return;
+  log_.line(LogLevel::warning, "tls_file_not_readable_anew", {{"file", *hidden}});
 }
 
 // returns   whether workers need new contexts

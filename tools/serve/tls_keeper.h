@@ -73,6 +73,7 @@ class TlsKeeper {
 
   void run();
   void look_first();
+  void warn_of_unreadable();
   bool look(bool is_asked);
   bool read_all(bool is_first);
   std::vector<TlsFiles> find_pairs();

@@ -168,6 +168,20 @@ TEST_F(TlsKeeperTest, TakesWhatWasRenewedWhileTheServerStarted) {
   EXPECT_TRUE(serves("mx.example.net"));
 }
 
+TEST_F(TlsKeeperTest, SaysThatItCouldNotReadAnew) {
+  put("a", "ecdsa");
+  options_.certificates = {pair_of("a")};
+  for (const bool is_hidden : {false, true}) {
+    ASSERT_EQ(load(), std::nullopt);
+    if (is_hidden) fs::rename(at("a"), at("hidden"));
+    testing::internal::CaptureStdout();
+    run();
+    keeper_->stop();
+    const std::string said = testing::internal::GetCapturedStdout();
+    EXPECT_EQ(said.find("tls_file_not_readable_anew") != std::string::npos, is_hidden) << said;
+  }
+}
+
 TEST_F(TlsKeeperTest, BrokenTicketKeysKeepTheOldOnes) {
   put("a", "ecdsa");
   put_text("keys", std::string(core::kTlsTicketKeyBytes, 'k'));
