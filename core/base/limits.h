@@ -148,6 +148,8 @@ inline constexpr size_t kTlsPlaintextPerFruitlessByte = 64;
 
 inline constexpr size_t kTlsCertificatesMax = 1024;
 inline constexpr size_t kTlsFileBytesMax = 256 << 10;  // of a chain or key
+/// Files that change all the time are read after so long all the same.
+inline constexpr int64_t kTlsFilesRestlessS = 30;
 /// Keys of session tickets: the first one encrypts, all decrypt.
 inline constexpr size_t kTlsTicketKeysMax = 16;
 inline constexpr size_t kTlsTicketKeyBytes = 48;  // of a file: name and AES-256 key

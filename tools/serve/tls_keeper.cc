@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Files are looked at once a second, and taken when they have rested for one: chain and key are
-// seldom replaced in one step.
+// Files are looked at once a second.
 #include "tools/serve/tls_keeper.h"
 
 #include "core/base/limits.h"
@@ -278,7 +277,9 @@ bool TlsKeeper::look(bool is_asked) {
   TlsStamps stamps = tls_file_stamps(paths());
   const bool is_still = stamps == seen_stamps_;
   seen_stamps_ = std::move(stamps);
-  if (is_asked || (is_still && seen_stamps_ != read_stamps_)) {
+  const bool is_due =
+      rest_.note_look(seen_stamps_ != read_stamps_, is_still, net::SystemClock().now());
+  if (is_asked || is_due) {
     const bool is_read = read_all(/*is_first=*/false);
     log_.line(LogLevel::info, "tls_reload",
               {{"certificates", uint64_t{pairs_.size()}},

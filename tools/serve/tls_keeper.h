@@ -8,6 +8,7 @@
 #include "net/tls_ticket_keys.h"
 #include "tools/lib/log.h"
 #include "tools/serve/tls_files.h"
+#include "tools/serve/tls_rest.h"
 
 #include <condition_variable>
 #include <cstdint>
@@ -95,6 +96,7 @@ class TlsKeeper {
   core::Instant rotated_at_;
   TlsStamps read_stamps_;  // of the files as they were read
   TlsStamps seen_stamps_;  // as they were seen last
+  TlsRest rest_;
   std::string first_wrong_;        // of the last time that they were read
   bool has_bad_response_ = false;  // then, too
   std::function<void()> renewed_;

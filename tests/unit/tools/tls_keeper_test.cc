@@ -182,6 +182,24 @@ TEST_F(TlsKeeperTest, SaysThatItCouldNotReadAnew) {
   }
 }
 
+TEST(TlsRestTest, IsOverAfterAWhileAllTheSame) {
+  TlsRest rest;
+  core::Instant now{};
+  const auto look = [&](bool is_new, bool is_still) {
+    now = now + core::seconds(1);
+    return rest.note_look(is_new, is_still, now);
+  };
+  EXPECT_FALSE(look(false, true));
+  EXPECT_FALSE(look(true, false));
+  EXPECT_TRUE(look(true, true));
+  for (int round = 0; round < 2; ++round) {
+    for (int64_t i = 0; i < core::kTlsFilesRestlessS; ++i) EXPECT_FALSE(look(true, false));
+    EXPECT_TRUE(look(true, false));
+  }
+  EXPECT_FALSE(look(false, false));
+  EXPECT_FALSE(look(true, false)) << "it begins anew";
+}
+
 TEST_F(TlsKeeperTest, BrokenTicketKeysKeepTheOldOnes) {
   put("a", "ecdsa");
   put_text("keys", std::string(core::kTlsTicketKeyBytes, 'k'));
