@@ -81,12 +81,11 @@ BREAKS = (
           tests="ConsumerSimTest.*"),
     Break("the cursor moves before the target is stable", (
         Edit("tools/spool/hand_off.cc",
-             """  if (!batch_.empty()) {
-    if (auto complaint""",
+             "  if (unsynced_mails_ > 0 && !sync_target()) return false;\n",
              """  for (const spool::PendingMail& place : batch_) acknowledge(place);
   if (!file_.save(net::SystemClock().wall_now())) return false;
-  if (!batch_.empty()) {
-    if (auto complaint"""),), target="tools_unit_test", tests="HandOffTest.*"),
+  if (unsynced_mails_ > 0 && !sync_target()) return false;
+"""),), target="tools_unit_test", tests="HandOffTest.*"),
     Break("the next segment is written to while writes to this one are under way", (
         Edit("spool/group_commit.cc", "return segment.state == Segment::State::free || "
              "segment.state == Segment::State::cutting;", "return segment.log != nullptr;"),)),
