@@ -22,6 +22,9 @@
 namespace mailrace::tools {
 namespace {
 
+// So often a name is tried that somebody else has taken, or taken away.
+constexpr int kNamesMax = 100;
+
 std::string errno_text(const std::string& path, int error) {
   return path + ": " + std::strerror(error);
 }
@@ -183,6 +186,11 @@ Complaint LineHandOff::prepare() {
 }
 
 Complaint LineHandOff::begin(const spool::StoredMail& mail) {
+  // Cut by somebody else while nothing was on its way: nobody misses a line.
+  if (out_->size() == synced_bytes_ && out_->was_cut()) {
+    out_->note_end();
+    synced_bytes_ = out_->size();
+  }
   line_begins_at_ = out_->size();
   JsonLine line(text_);
   add_mail(line, mail);
@@ -215,10 +223,32 @@ void LineHandOff::abandon() {
   out_->cut(line_begins_at_);
 }
 
+// The lines that are not acknowledged yet go where the name leads, which may be a new file.
+Complaint LineHandOff::move_to_name() {
+  Output old(std::move(*out_));
+  out_.reset();
+  const uint64_t begin = synced_bytes_;
+  Complaint failed = prepare();
+  if (!failed) {
+    out_->append_from(old, begin);
+    failed = complaint();
+  }
+  old.cut(begin);
+  return failed;
+}
+
 Complaint LineHandOff::sync() {
-  out_->sync();
-  if (out_->error() == 0) synced_bytes_ = out_->size();
-  return complaint();
+  for (int i = 0; i < kNamesMax; ++i) {
+    out_->sync();
+    if (auto failed = complaint()) return failed;
+    if (out_->was_cut()) return path_ + ": cut by somebody else while lines were added";
+    if (lock_.is_named(path_)) {
+      synced_bytes_ = out_->size();
+      return std::nullopt;
+    }
+    if (auto failed = move_to_name()) return failed;
+  }
+  return path_ + ": loses its name again and again";
 }
 
 }  // namespace mailrace::tools

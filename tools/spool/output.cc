@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 namespace mailrace::tools {
 namespace {
@@ -104,13 +105,40 @@ void Output::sync() {
   if (error_ == 0 && ::fsync(fd_) != 0) error_ = errno;
 }
 
+bool Output::was_cut() const {
+  struct stat status {};
+  return ::fstat(fd_, &status) == 0 && uint64_t(status.st_size) < file_bytes_;
+}
+
 void Output::cut(uint64_t bytes) {
   if (bytes >= file_bytes_) return buffer_.resize(size_t(std::min(bytes, size()) - file_bytes_));
   buffer_.clear();
-  if (::ftruncate(fd_, off_t(bytes)) == 0) {
+  // Of a file that is shorter nobody knows what is whose, and this would make it longer.
+  const int error = was_cut() ? ESTALE : ::ftruncate(fd_, off_t(bytes)) == 0 ? 0 : errno;
+  if (error == 0) {
     file_bytes_ = bytes;
   } else if (error_ == 0) {
-    error_ = errno;
+    error_ = error;
+  }
+}
+
+void Output::note_end() {
+  struct stat status {};
+  if (::fstat(fd_, &status) == 0) file_bytes_ = uint64_t(status.st_size);
+}
+
+void Output::append_from(Output& other, uint64_t begin) {
+  other.flush();
+  std::vector<char> octets(kBufferBytes);
+  for (uint64_t at = begin; at < other.file_bytes_ && error_ == 0;) {
+    const ssize_t read = ::pread(other.fd_, octets.data(), octets.size(), off_t(at));
+    if (read < 0 && errno == EINTR) continue;
+    if (read <= 0) {
+      error_ = read < 0 ? errno : ESTALE;
+      return;
+    }
+    write({octets.data(), size_t(read)});
+    at += uint64_t(read);
   }
 }
 

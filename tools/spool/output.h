@@ -34,8 +34,16 @@ class Output {
   void close();
   /// Octets of the file, with what was written here. Of append_lines() only.
   uint64_t size() const { return file_bytes_ + buffer_.size(); }
-  /// Takes back what was written behind so many octets of the file. Of append_lines() only.
+  /// Takes back what was written behind so many octets of the file; a failure, if somebody else has
+  /// cut it meanwhile. Of append_lines() only.
   void cut(uint64_t bytes);
+  /// Whether the file is shorter than what was written. Of append_lines() only.
+  bool was_cut() const;
+  /// Goes on from where the file ends now, whoever cut it. Of append_lines() only, with nothing
+  /// written that is wanted still.
+  void note_end();
+  /// Adds what the other file has from `begin` on; both of append_lines().
+  void append_from(Output& other, uint64_t begin);
 
   /// errno of the first failure; 0: none.
   int error() const noexcept { return error_; }

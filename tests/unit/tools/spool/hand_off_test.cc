@@ -2,88 +2,19 @@
 // Consumers of a real directory: what is handed off, once, and what operators keep back.
 #include "tools/spool/hand_off.h"
 
-#include "core/base/queue_id.h"
 #include "spool/consumers.h"
-#include "spool/spool_reader.h"
-#include "tests/support/segment_builder.h"
-#include "tests/support/spool_command.h"
-#include "tests/support/temporary_directory.h"
-#include "tools/lib/exit_codes.h"
+#include "spool/cursor.h"
+#include "tests/unit/tools/spool/hand_off_fixture.h"
 #include "tools/lib/file_lock.h"
-#include "tools/spool/walk.h"
-
-#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
-#include <set>
 #include <string>
 #include <vector>
 
 namespace mailrace::tools {
 namespace {
-
-using tests::Outcome;
-using tests::run_spool_command;
-using Names = std::set<std::string>;
-
-constexpr uint64_t kIds[] = {1024, 2048, 3072};
-
-std::string contents(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-Names names(const std::string& path) {
-  Names found;
-  for (const auto& entry : std::filesystem::directory_iterator(path)) {
-    found.insert(entry.path().filename().string());
-  }
-  return found;
-}
-
-/// A spool with three mails in one segment, and room for a second one.
-class HandOffTest : public testing::Test {
- protected:
-  HandOffTest() : spool_(directory_.path() + "/spool"), out_(directory_.path() + "/out") {
-    std::filesystem::create_directories(spool_ + "/worker-0000");
-    tests::SegmentBuilder segment(1);
-    for (const uint64_t id : kIds) segment.add_mail(mail(id));
-    segment.add_seal();
-    write(segment, 1);
-  }
-
-  static tests::TestMail mail(uint64_t id) {
-    return {
-        .mail_id = id, .data = "mail " + queue_id(id) + "\r\n", .received_at_ns = 7'000'000'000};
-  }
-  static std::string name(uint64_t id) { return "7." + queue_id(id) + ".mailrace"; }
-
-  void write(const tests::SegmentBuilder& segment, uint64_t number) const {
-    std::ofstream(spool::segment_path(spool_, 0, number), std::ios::binary)
-        << core::as_text(segment.octets());
-  }
-  void add_segment(uint64_t number, std::vector<uint64_t> ids) const {
-    tests::SegmentBuilder segment(number);
-    for (const uint64_t id : ids) segment.add_mail(mail(id));
-    segment.add_seal();
-    write(segment, number);
-  }
-
-  Outcome hand_off(const std::string& format = "maildir", const std::string& consumer = "c") const {
-    return run_spool_command(
-        {"export", spool_, "--consumer", consumer, "--format", format, "--output", out_});
-  }
-  Outcome say(const std::string& what, uint64_t id) const {
-    return run_spool_command({what, spool_, queue_id(id)});
-  }
-
-  tests::TemporaryDirectory directory_;
-  std::string spool_;
-  std::string out_;
-};
 
 TEST_F(HandOffTest, EachMailIsHandedOffOnce) {
   EXPECT_EQ(hand_off().exit_code, kExitOk);
