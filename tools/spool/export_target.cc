@@ -125,7 +125,7 @@ Complaint DirectoryExport::add(core::Octets octets) {
 }
 
 Complaint DirectoryExport::end() {
-  if (maildir_) out_->sync();
+  out_->sync();
   out_->close();
   if (out_->error() != 0) return errno_text(temporary_path_, out_->error());
   if (std::rename(temporary_path_.c_str(), final_path_.c_str()) != 0) {
@@ -140,8 +140,7 @@ void DirectoryExport::abandon() {
 }
 
 Complaint DirectoryExport::finish() {
-  if (!maildir_) return std::nullopt;
-  return sync_directory(path_ + "/new");
+  return sync_directory(maildir_ ? path_ + "/new" : path_);
 }
 
 }  // namespace mailrace::tools

@@ -16,8 +16,9 @@ namespace mailrace::tools {
 
 enum class ExportFormat : uint8_t { eml, mbox, maildir, jsonl };
 
-/// Name of a mail's file in a maildir: `SECONDS.QUEUEID.mailrace`. The queue id is unique, so a
-/// repeat gives the same name; the seconds it was received at are what readers of maildir sort by.
+/// Name of a mail's file in a maildir: `SECONDS.QUEUEID.mailrace`. The queue id is unique in its
+/// spool, so a repeat gives the same name; the seconds it was received at are what readers of
+/// maildir sort by.
 std::string maildir_name(const spool::StoredMail& mail);
 
 /// What went wrong, for one line on stderr; nothing if all is well.
@@ -49,8 +50,8 @@ class StreamExport {
 };
 
 /// A file for each mail with exactly the stored octets: QUEUEID.eml in a directory, or a maildir
-/// (tmp, new, cur; written to tmp, synced, renamed to new). The directories are made if they are
-/// not there; a file of the same name is replaced.
+/// (tmp, new, cur). Written under another name (in tmp), synced, renamed. The directories are made
+/// if they are not there; a file of the same name is replaced.
 /// source   https://cr.yp.to/proto/maildir.html
 class DirectoryExport {
  public:

@@ -254,21 +254,18 @@ bool HandOff::deliver_healed(const std::vector<spool::PendingMail>& mails,
   return true;
 }
 
-// Writes a mail to the target, unless it is there. is_there   false: it cannot be read
+// Writes a mail to the target. is_there   false: it cannot be read
 // returns   false: the target is not well
 bool HandOff::put(const spool::StoredMail& mail, bool& is_there) {
   if (batch_.empty()) batch_began_ = Clock::now();
-  is_there = std::visit([&](auto& target) { return target.has(mail); }, target_);
+  core::Result<void> read;
+  const Complaint complaint = copy(mail, read);
+  if (complaint) return fail(*complaint);
+  is_there = read.has_value();
   if (!is_there) {
-    core::Result<void> read;
-    const Complaint complaint = copy(mail, read);
-    if (complaint) return fail(*complaint);
-    if (!read) {
-      complain(queue_id(mail.mail_id) + ": cannot be read: " + error_text(read.error()));
-      failed_ = true;  // it stays pending
-      return true;
-    }
-    is_there = true;
+    complain(queue_id(mail.mail_id) + ": cannot be read: " + error_text(read.error()));
+    failed_ = true;  // it stays pending
+    return true;
   }
   ++unsynced_mails_;
   unsynced_bytes_ += mail.data_bytes;

@@ -53,20 +53,44 @@ bool exists(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0;
 }
 
-int sync_file(const std::string& path) {
-  const net::Fd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  return file.is_open() && ::fsync(file.get()) == 0 ? 0 : errno;
+net::Fd open_to_read(const std::string& path) {
+  return net::Fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
 }
 
-// returns   0, or an errno; an existing target is none: it is the same mail
+// Octets of a regular file. returns   negative: it is none
+int64_t file_bytes(const net::Fd& file) {
+  struct stat status {};
+  const bool known = ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode);
+  return known ? int64_t(status.st_size) : -1;
+}
+
+bool have_same_octets(const net::Fd& one, const net::Fd& other) {
+  const int64_t bytes = file_bytes(one);
+  if (bytes < 0 || bytes != file_bytes(other)) return false;
+  std::vector<char> first(64 << 10);
+  std::vector<char> second(first.size());
+  for (int64_t at = 0; at < bytes;) {
+    const ssize_t read = ::pread(one.get(), first.data(), first.size(), at);
+    if (read <= 0 || ::pread(other.get(), second.data(), size_t(read), at) != read) return false;
+    if (!std::equal(first.begin(), first.begin() + read, second.begin())) return false;
+    at += read;
+  }
+  return true;
+}
+
+// Whether the octets of one file are in the other, too, and there to stay.
+bool is_stable_in(const std::string& path, const std::string& there) {
+  const net::Fd theirs = open_to_read(there);
+  return theirs.is_open() && have_same_octets(open_to_read(path), theirs) &&
+         ::fsync(theirs.get()) == 0;
+}
+
+// returns   0, or an errno; EEXIST: the name is taken
 int rename_unless_there(const std::string& from, const std::string& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
-  if (errno == EEXIST) {
-    if (const int error = sync_file(to)) return error;
-    return ::unlink(from.c_str()) == 0 ? 0 : errno;
-  }
   if (errno != EINVAL && errno != ENOSYS) return errno;
-  // A file system without that flag: whoever else has this name writes the same octets.
+  // A file system without that flag.
+  if (exists(to)) return EEXIST;
   return std::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
 }
 
@@ -78,7 +102,8 @@ DirectoryHandOff::DirectoryHandOff(std::string path, ExportFormat format, std::s
     : path_(std::move(path)),
       maildir_(format == ExportFormat::maildir),
       consumer_(std::move(consumer)),
-      final_directory_(maildir_ ? path_ + "/new" : path_) {}
+      final_directory_(maildir_ ? path_ + "/new" : path_),
+      suffix_(maildir_ ? ".mailrace" : ".eml") {}
 
 Complaint DirectoryHandOff::prepare() {
   if (auto complaint = make_directory(path_)) return complaint;
@@ -89,27 +114,22 @@ Complaint DirectoryHandOff::prepare() {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(path_ + "/cur", error)) {
     const std::string name = entry.path().filename().string();
-    seen_.insert(name.substr(0, name.find(':')));
+    const size_t flags = std::min(name.find(':'), name.size());
+    seen_.emplace(name.substr(0, flags), name.substr(flags));
   }
   if (error) return path_ + "/cur: " + error.message();
   // What was moved here may never have been stable where it came from.
   return sync_directory(path_ + "/cur");
 }
 
-std::string DirectoryHandOff::name_of(const spool::StoredMail& mail) const {
-  return maildir_ ? maildir_name(mail) : queue_id(mail.mail_id) + ".eml";
-}
-
-bool DirectoryHandOff::has(const spool::StoredMail& mail) const {
-  if (!maildir_) return false;
-  const std::string name = name_of(mail);
-  return seen_.contains(name) || exists(final_directory_ + "/" + name);
-}
-
 Complaint DirectoryHandOff::begin(const spool::StoredMail& mail) {
-  const std::string name = name_of(mail);
-  const std::string temporary = path_ + (maildir_ ? "/tmp/" : "/.") + name + "." + consumer_;
-  files_.push_back({Output::create(temporary), temporary, final_directory_ + "/" + name});
+  const std::string name = maildir_ ? maildir_name(mail) : queue_id(mail.mail_id) + ".eml";
+  std::string temporary = path_ + (maildir_ ? "/tmp/" : "/.") + name + "." + consumer_;
+  // Twice in a batch: with a place that healed, and as a mail that did.
+  while (std::ranges::find(files_, temporary, &File::temporary_path) != files_.end()) {
+    temporary += '+';
+  }
+  files_.push_back({Output::create(temporary), temporary, name.substr(0, name.rfind('.'))});
   return add({});
 }
 
@@ -148,15 +168,32 @@ void DirectoryHandOff::sync_files() {
   for (std::thread& thread : threads) thread.join();
 }
 
+// The first name that nobody has, or somebody who has this very mail.
+Complaint DirectoryHandOff::give_name(const File& file) {
+  std::string path;
+  for (int i = 1; i <= kNamesMax; ++i) {
+    const std::string name = file.stem + (i > 1 ? "." + std::to_string(i) : "") + suffix_;
+    const auto seen = seen_.find(name);
+    path = seen == seen_.end() ? final_directory_ + "/" + name
+                               : path_ + "/cur/" + name + seen->second;
+    const int error =
+        seen == seen_.end() ? rename_unless_there(file.temporary_path, path) : EEXIST;
+    if (error == 0) return std::nullopt;
+    if (error != EEXIST) return errno_text(path, error);
+    if (!is_stable_in(file.temporary_path, path)) continue;
+    if (::unlink(file.temporary_path.c_str()) == 0) return std::nullopt;
+    return errno_text(file.temporary_path, errno);
+  }
+  return errno_text(path, EEXIST);
+}
+
 Complaint DirectoryHandOff::sync() {
   sync_files();
   for (const File& file : files_) {
     if (file.out.error() != 0) return errno_text(file.temporary_path, file.out.error());
   }
   for (const File& file : files_) {
-    if (const int error = rename_unless_there(file.temporary_path, file.final_path)) {
-      return errno_text(file.final_path, error);
-    }
+    if (auto failed = give_name(file)) return failed;
   }
   files_.clear();
   return sync_directory(final_directory_);

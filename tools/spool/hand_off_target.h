@@ -12,7 +12,7 @@
 
 #include <optional>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -20,20 +20,19 @@ namespace mailrace::tools {
 
 /// A file for each mail in a maildir (tmp, new, cur), or QUEUEID.eml in a directory. Written under
 /// another name; sync() makes the octets of all files stable, then renames them, then makes the
-/// names stable. A name that is there already is a mail that was handed off before: it is left as
-/// it is.
+/// names stable. A name that is there already, with the same octets, is a mail that was handed off
+/// before: it is left as it is. With other octets it is another spool's mail, or what was never
+/// stable: that stays as well, and ours gets the next name, with ".2" behind the queue id.
 /// source   https://cr.yp.to/proto/maildir.html
 class DirectoryHandOff {
  public:
   /// consumer   goes into the temporary names: what a crash leaves is written over by the same one
   DirectoryHandOff(std::string path, ExportFormat format, std::string consumer);
 
-  /// Makes the directories, and looks who is in them.
+  /// Makes the directories, and looks what is in cur, where readers of a maildir move mails to and
+  /// add flags. That is known until note_caught_up(): a crash repeats only mails that were not
+  /// acknowledged.
   Complaint prepare();
-  /// Whether a file of the mail's name is there. In a maildir, readers move it from new to cur and
-  /// add flags; what is in cur is known until note_caught_up(): a crash repeats only mails that
-  /// were not acknowledged. Of eml none is: who has put it there may not have synced it.
-  bool has(const spool::StoredMail& mail) const;
 
   Complaint begin(const spool::StoredMail& mail);
   Complaint add(core::Octets octets);
@@ -42,24 +41,25 @@ class DirectoryHandOff {
   void abandon();
   Complaint sync();
   /// All that a crash could repeat was handed off.
-  void note_caught_up() { seen_ = std::unordered_set<std::string>(); }
+  void note_caught_up() { seen_ = {}; }
 
  private:
   struct File {
     Output out;
     std::string temporary_path;
-    std::string final_path;
+    std::string stem;  // of the name, up to the queue id
   };
 
-  std::string name_of(const spool::StoredMail& mail) const;
   void sync_files();
+  Complaint give_name(const File& file);
 
   std::string path_;
   bool maildir_;
   std::string consumer_;
   std::string final_directory_;
-  std::unordered_set<std::string> seen_;  // names in cur, without flags
-  std::vector<File> files_;               // since the last sync; the last one may be open still
+  std::string suffix_;                                 // of all names
+  std::unordered_map<std::string, std::string> seen_;  // names in cur without flags: flags
+  std::vector<File> files_;  // since the last sync; the last one may be open still
 };
 
 /// A line of JSON for each mail, appended to a regular file, see StreamExport. A line without end,
@@ -73,7 +73,6 @@ class LineHandOff {
   ~LineHandOff();
 
   Complaint prepare();
-  bool has(const spool::StoredMail&) const { return false; }
   Complaint begin(const spool::StoredMail& mail);
   Complaint add(core::Octets octets);
   Complaint end();

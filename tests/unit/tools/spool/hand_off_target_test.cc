@@ -106,5 +106,54 @@ TEST_F(LineHandOffTest, AFileThatWasCutIsNotMadeLonger) {
   EXPECT_EQ(std::filesystem::file_size(out_), 10u);
 }
 
+// --- a file for each mail ------------------------------------------------------------------------
+
+using DirectoryHandOffTest = HandOffTest;
+
+std::string second_name(uint64_t id) { return "7." + queue_id(id) + ".2.mailrace"; }
+
+TEST_F(DirectoryHandOffTest, AMailThatIsThereAlreadyIsLeftAsItIs) {
+  std::filesystem::create_directories(out_ + "/new");
+  std::filesystem::create_directories(out_ + "/cur");
+  std::ofstream(out_ + "/new/" + name(1024)) << mail(1024).data;
+  std::ofstream(out_ + "/cur/" + name(2048) + ":2,S") << mail(2048).data;
+  EXPECT_EQ(hand_off().exit_code, kExitOk);
+  EXPECT_EQ(names(out_ + "/new"), (Names{name(1024), name(3072)}));
+  EXPECT_EQ(names(out_ + "/cur"), (Names{name(2048) + ":2,S"}));
+  EXPECT_TRUE(names(out_ + "/tmp").empty());
+  // All three are acknowledged.
+  std::filesystem::remove_all(out_);
+  EXPECT_EQ(hand_off().exit_code, kExitOk);
+  EXPECT_TRUE(names(out_ + "/new").empty());
+}
+
+// Of another spool that had a mail in the same microsecond.
+TEST_F(DirectoryHandOffTest, AnotherMailOfTheSameNameIsLeftAsItIsAndCostsNone) {
+  std::filesystem::create_directories(out_ + "/new/" + name(3072));
+  std::filesystem::create_directories(out_ + "/cur");
+  std::ofstream(out_ + "/new/" + name(1024)) << 'm';
+  std::ofstream(out_ + "/cur/" + name(2048) + ":2,S") << std::string(mail(2048).data.size(), 'x');
+  for (const char* const consumer : {"c", "again"}) {
+    EXPECT_EQ(hand_off("maildir", consumer).exit_code, kExitOk);
+    EXPECT_EQ(names(out_ + "/new"), (Names{name(1024), second_name(1024), second_name(2048),
+                                           name(3072), second_name(3072)}));
+    for (const uint64_t id : kIds) {
+      EXPECT_EQ(contents(out_ + "/new/" + second_name(id)), mail(id).data);
+    }
+    EXPECT_EQ(contents(out_ + "/new/" + name(1024)), "m");
+    EXPECT_EQ(names(out_ + "/cur").size(), 1u);
+    EXPECT_TRUE(names(out_ + "/tmp").empty());
+  }
+}
+
+// As a power cut may leave what was never synced.
+TEST_F(DirectoryHandOffTest, AnEmptyFileIsNoMail) {
+  std::filesystem::create_directories(out_);
+  std::ofstream(out_ + "/" + queue_id(2048) + ".eml").flush();
+  EXPECT_EQ(hand_off("eml").exit_code, kExitOk);
+  EXPECT_EQ(contents(out_ + "/" + queue_id(2048) + ".2.eml"), mail(2048).data);
+  EXPECT_EQ(names(out_).size(), 4u);
+}
+
 }  // namespace
 }  // namespace mailrace::tools

@@ -30,20 +30,6 @@ TEST_F(HandOffTest, EachMailIsHandedOffOnce) {
   EXPECT_EQ(names(out_ + "/new").size(), 4u);
 }
 
-TEST_F(HandOffTest, AMailThatIsThereAlreadyIsLeftAsItIs) {
-  std::filesystem::create_directories(out_ + "/new");
-  std::filesystem::create_directories(out_ + "/cur");
-  std::ofstream(out_ + "/new/" + name(1024)) << "handed off before the crash";
-  std::ofstream(out_ + "/cur/" + name(2048) + ":2,S") << "and read";
-  EXPECT_EQ(hand_off().exit_code, kExitOk);
-  EXPECT_EQ(names(out_ + "/new"), (Names{name(1024), name(3072)}));
-  EXPECT_EQ(contents(out_ + "/new/" + name(1024)), "handed off before the crash");
-  // All three are acknowledged.
-  std::filesystem::remove_all(out_);
-  EXPECT_EQ(hand_off().exit_code, kExitOk);
-  EXPECT_TRUE(names(out_ + "/new").empty());
-}
-
 // A block that could not be read for a while, or that somebody restored.
 TEST_F(HandOffTest, WhatHealsIsHandedOffAfterAll) {
   tests::SegmentBuilder segment(1);
