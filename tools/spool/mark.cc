@@ -39,6 +39,17 @@ std::optional<spool::Operation> find(SpoolWalk& walk, uint64_t mail_id) {
   return found;
 }
 
+// To keep a mail it must be there; one that is in the log may be let go whatever became of it, or
+// its segments would be kept for good.
+std::optional<spool::Operation> locate(SpoolWalk& walk, uint64_t mail_id, OperationKind kind) {
+  const spool::MailMark mark = walk.mark(mail_id);
+  if (mark.last_segment == 0 || kind == OperationKind::hold) return find(walk, mail_id);
+  return spool::Operation{.worker = mark.worker,
+                          .mail_id = mail_id,
+                          .first_segment = mark.first_segment,
+                          .last_segment = mark.last_segment};
+}
+
 // Under the lock, so that retention removes nothing between the look and the record.
 int append(const std::string& directory, OperationKind kind, uint64_t mail_id) {
   FileLock lock;
@@ -59,7 +70,7 @@ int append(const std::string& directory, OperationKind kind, uint64_t mail_id) {
   const bool said = kind == OperationKind::hold      ? mark.held
                     : kind == OperationKind::release ? !mark.held
                                                      : mark.deleted;
-  auto operation = find(walk, mail_id);
+  auto operation = locate(walk, mail_id, kind);
   if (!operation) {
     complain(directory + ": no mail " + queue_id(mail_id));
     return kExitFailure;

@@ -142,6 +142,21 @@ TEST_F(HandOffTest, ADeletedMailIsHandedToNobody) {
   EXPECT_EQ(say("hold", 2048).exit_code, kExitFailure);
 }
 
+// Or its segment would be kept for good.
+TEST_F(HandOffTest, WhatWasHeldIsLetGoThoughItCannotBeReadAnyMore) {
+  EXPECT_EQ(say("hold", 1024).exit_code, kExitOk);
+  EXPECT_EQ(say("hold", 2048).exit_code, kExitOk);
+  EXPECT_EQ(hand_off().exit_code, kExitOk);
+  std::filesystem::remove(path_of(1));
+  EXPECT_EQ(say("release", 1024).exit_code, kExitOk);
+  EXPECT_EQ(say("delete", 2048).exit_code, kExitOk);
+  EXPECT_EQ(say("delete", 2048).exit_code, kExitOk) << "said again";
+  EXPECT_EQ(say("hold", 1024).exit_code, kExitFailure) << "nothing to keep";
+  EXPECT_EQ(say("delete", 3072).exit_code, kExitFailure) << "nothing was ever said of it";
+  hand_off();
+  EXPECT_EQ(pending(), 0u);
+}
+
 TEST_F(HandOffTest, ListShowsWhatIsHeldAndHidesWhatIsDeleted) {
   say("hold", 1024);
   say("delete", 2048);
