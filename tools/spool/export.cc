@@ -19,6 +19,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mailrace::tools {
@@ -64,7 +65,7 @@ bool is_directory_format(ExportFormat format) {
   return format == ExportFormat::eml || format == ExportFormat::maildir;
 }
 
-/// What is left to do, and what went wrong first.
+/// What is left to do, and what is wrong with the target.
 class Export {
  public:
   Export(SpoolWalk& walk, ExportTarget& target, std::set<uint64_t> ids)
@@ -88,6 +89,7 @@ class Export {
   }
 
   const std::set<uint64_t>& missing() const { return wanted_; }
+  bool has_unread() const { return has_unread_; }
 
   // Says on stderr what was left out. returns  whether somebody asked for it by its id
   bool mention_left_out() const {
@@ -97,18 +99,29 @@ class Export {
   }
 
  private:
+  // A mail that cannot be read, because its segment was taken away meanwhile, costs no other: it is
+  // not begun before there are octets of it.
   Complaint copy(const spool::StoredMail& mail, auto& target) {
-    if (auto complaint = target.begin(mail)) return complaint;
     Complaint failed;
+    bool begun = false;
+    const auto begin = [&] {
+      if (!std::exchange(begun, true)) failed = target.begin(mail);
+    };
     const auto read = walk_.reader().read_data(mail, [&](core::Octets octets) {
-      failed = target.add(octets);
+      begin();
+      if (!failed) failed = target.add(octets);
       return failed ? core::Result<void>(core::fail(core::Errc::io, "export.add"))
                     : core::Result<void>();
     });
-    if (!read && !failed)
-      failed = queue_id(mail.mail_id) + ": cannot be read: " + read.error().where;
+    if (!read && !failed) {
+      walk_.progress().clear();
+      complain(queue_id(mail.mail_id) + ": cannot be read: " + read.error().where);
+      has_unread_ = true;
+      return begun ? target.abandon() : std::nullopt;
+    }
+    if (!failed) begin();
     if (!failed) failed = target.end();
-    if (failed) target.abandon();
+    if (failed) (void)target.abandon();
     return failed;
   }
 
@@ -118,6 +131,7 @@ class Export {
   bool all_;
   uint64_t held_ = 0;
   uint64_t deleted_ = 0;
+  bool has_unread_ = false;
   Complaint complaint_;
 };
 
@@ -157,7 +171,8 @@ int run_export(const ExportFlags& flags, const std::set<uint64_t>& ids, ExportTa
   if (complaint) complain(*complaint);
   for (const uint64_t id : work.missing()) complain(flags.directory + ": no mail " + queue_id(id));
   const bool refused = work.mention_left_out();
-  const bool whole = !complaint && !refused && work.missing().empty() && walk.faults() == 0;
+  const bool whole = !complaint && !refused && !work.has_unread() && work.missing().empty() &&
+                     walk.faults() == 0;
   return whole ? kExitOk : kExitFailure;
 }
 

@@ -134,9 +134,10 @@ Complaint DirectoryExport::end() {
   return std::nullopt;
 }
 
-void DirectoryExport::abandon() {
+Complaint DirectoryExport::abandon() {
   out_.reset();
   ::unlink(temporary_path_.c_str());
+  return std::nullopt;
 }
 
 Complaint DirectoryExport::finish() {

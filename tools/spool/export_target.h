@@ -34,7 +34,8 @@ class StreamExport {
   Complaint begin(const spool::StoredMail& mail);
   Complaint add(core::Octets octets);
   Complaint end();
-  void abandon() {}  // the end of the stream shows it
+  /// Of what is in the stream nothing can be taken back.
+  Complaint abandon() { return path_ + ": ends within a mail"; }
   Complaint finish();
 
  private:
@@ -63,7 +64,7 @@ class DirectoryExport {
   Complaint add(core::Octets octets);
   Complaint end();
   /// Removes what there is of the mail begun last.
-  void abandon();
+  Complaint abandon();
   Complaint finish();
 
  private:
