@@ -168,6 +168,15 @@ core::Result<void> CursorFile::save(core::WallTime now) {
   slot_.saved_at = now;
   if (const auto written = write_slot(next_slot_); !written) return written;
   next_slot_ = 1 - next_slot_;
+  return check_name();
+}
+
+// Whoever removes the file, or the spool, leaves one that can be written to and that nobody finds:
+// retention would see no consumer.
+core::Result<void> CursorFile::check_name() {
+  MAILRACE_TRY(const CursorSlot named, read_cursor(disk_, path_));
+  const bool ours = named.sequence == slot_.sequence && named.saved_at == slot_.saved_at;
+  if (!ours) return core::fail(core::Errc::io, "cursor.name");
   return {};
 }
 

@@ -67,13 +67,15 @@ class CursorFile {
   Cursor& cursor() noexcept { return slot_.cursor; }
   const Cursor& cursor() const noexcept { return slot_.cursor; }
 
-  /// Makes the state stable. After a failure the file has the one saved before or this one, and
-  /// save() may be tried again.
+  /// Makes the state stable, in the file that has the consumer's name. After a failure the file has
+  /// the one saved before or this one, and save() may be tried again.
+  /// fails   io, no_space; io: the file is not there any more, or another one has its name
   core::Result<void> save(core::WallTime now);
 
  private:
   core::Result<void> create();
   core::Result<void> write_slot(size_t index);
+  core::Result<void> check_name();
 
   core::Disk& disk_;
   std::string spool_path_;

@@ -255,6 +255,28 @@ TEST_F(HandOffTest, DamageIsReportedAndItsSegmentKept) {
   EXPECT_EQ(hand_off().err, "");
 }
 
+// Or nobody would know how far it is, and what must be kept for it.
+TEST_F(HandOffTest, ItEndsWhenItsCursorHasLostItsName) {
+  const auto replace = [this](int steps) {
+    if (steps != 2) return false;
+    std::filesystem::rename(spool_ + "/consumers", spool_ + "/moved-away");
+    // Whoever is called c now is somewhere else.
+    EXPECT_EQ(run_spool_command({"export", spool_, "--consumer", "c", "--format", "eml", "--output",
+                                 directory_.path() + "/other"})
+                  .exit_code,
+              kExitOk);
+    return false;
+  };
+  EXPECT_EQ(hand_off_with(maildir(), replace), kExitFailure);
+  const auto remove = [this](int steps) {
+    if (steps == 0) std::filesystem::remove(spool::cursor_path(spool_, "c"));
+    return false;
+  };
+  add_segment(2, {4096});
+  EXPECT_EQ(hand_off_with(maildir(), remove), kExitFailure);
+  EXPECT_EQ(hand_off().exit_code, kExitOk);
+}
+
 TEST_F(HandOffTest, WhatCannotBeIsOneLineAndExitTwo) {
   const std::vector<std::vector<std::string>> rows = {
       {"--follow", "--format", "maildir", "--output", out_},
