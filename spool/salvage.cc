@@ -404,7 +404,8 @@ std::optional<std::vector<PendingMail>> ends_in_segment(core::Disk& disk,
 }  // namespace
 
 bool was_left_out(core::Disk& disk, const std::string& spool_path, const PendingMail& mail) {
-  if (!was_repaired(disk, spool_path, mail)) return false;
+  // A place that heals without a repair has mails, see healed_mails().
+  if (mail.mail_id == 0 && !was_repaired(disk, spool_path, mail)) return false;
   const auto ends = ends_in_segment(disk, spool_path, mail);
   return ends && std::ranges::none_of(*ends, [&mail](const PendingMail& other) {
            return mail.mail_id != 0 && other.end == mail.end && other.mail_id == mail.mail_id;

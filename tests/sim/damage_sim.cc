@@ -249,8 +249,7 @@ void DamageSim::revisit(Consumer& consumer, const spool::PendingMail& place) {
   }
   const auto numbers = spool::list_segments(disk, kSimSpool, place.worker);
   const bool is_gone = numbers && !std::ranges::binary_search(*numbers, place.end.segment);
-  const bool was_cut = place.mail_id != 0 && !misses;  // by a crash, before it was promised
-  if (is_gone || was_cut || spool::was_left_out(disk, kSimSpool, place)) {
+  if (is_gone || spool::was_left_out(disk, kSimSpool, place)) {
     consumer.file->cursor().acknowledge(place.worker, place.end);
   }
 }

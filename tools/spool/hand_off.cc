@@ -29,6 +29,10 @@ constexpr milliseconds kPauseMin{5};
 constexpr milliseconds kPauseMax{100};
 // What an operator says holds for all mails that are handed off later than this.
 constexpr milliseconds kOperationsTime{200};
+// What could not be read is looked at again one by one: at most once a second, and at most a
+// hundredth of the time, because a whole segment may have to be read for it.
+constexpr milliseconds kUnreadTime{1000};
+constexpr int kUnreadShare = 100;
 
 std::string error_text(const core::Error& error) {
   const std::string where = error.where;
@@ -43,7 +47,7 @@ HandOff::HandOff(HandOffOptions options, HandOffTarget& target, std::function<bo
       should_stop_(std::move(should_stop)),
       file_(disk_, options_.spool, options_.consumer),
       operations_(disk_, options_.spool),
-      reader_(disk_, options_.spool),
+      reader_(std::in_place, disk_, options_.spool),
       follower_(disk_, options_.spool, file_.cursor(),
                 [] { std::this_thread::sleep_for(kPauseMin); }) {}
 
@@ -90,6 +94,7 @@ bool HandOff::work() {
     const bool is_due = !batch_.empty() && now - batch_began_ >= kBatchTime;
     if ((is_due || is_full()) && !commit()) return false;
     if (now - operations_read_ >= kOperationsTime && !refresh_operations()) return false;
+    if (!unread_.empty() && now >= look_again_at_ && !look_again()) return false;
   }
   return true;
 }
@@ -107,6 +112,9 @@ bool HandOff::follow_one() {
       pause_ = {};
       return take(follower_.mail(), follower_.place());
     case spool::SpoolFollower::Step::damage:
+      note_unread(follower_.place(), finding_line(follower_.finding()));
+      dirty_ = true;
+      return true;
     case spool::SpoolFollower::Step::notice:
       complain(finding_line(follower_.finding()));
       dirty_ = true;
@@ -169,6 +177,25 @@ bool HandOff::resume_pending() {
   return true;
 }
 
+// What could not be read may have healed, or was repaired.
+bool HandOff::look_again() {
+  const auto began = Clock::now();
+  auto next = unread_.upper_bound(looked_at_);
+  if (next == unread_.end()) next = unread_.begin();
+  looked_at_ = *next;
+  const auto found = file_.cursor().pending().find(looked_at_);
+  if (found == file_.cursor().pending().end()) {
+    unread_.erase(next);
+    return true;
+  }
+  if (!revisit(spool::PendingMail(found->second))) return false;
+  if (unread_.contains(looked_at_)) {
+    const auto now = Clock::now();
+    look_again_at_ = now + std::max<Clock::duration>(kUnreadTime, kUnreadShare * (now - began));
+  }
+  return !is_full() || commit();
+}
+
 // A mail that is pending, and not in the batch.
 bool HandOff::revisit(const spool::PendingMail& mail) {
   const spool::MailMark mark = operations_.of(mail.mail_id);
@@ -180,6 +207,7 @@ bool HandOff::revisit(const spool::PendingMail& mail) {
   }
   if (mark.held) {
     held_.insert(place);
+    unread_.erase(place);
     return true;
   }
   if (mail.mail_id != 0) {
@@ -194,21 +222,28 @@ bool HandOff::revisit(const spool::PendingMail& mail) {
   }
   const bool removed = is_removed(mail);
   if (removed || spool::was_left_out(disk_, options_.spool, mail)) {
-    // Somebody took the segment away, or repaired it: it is no more for us to keep.
-    const char* const what = removed ? ": its segment is gone" : ": lost, its segment was repaired";
+    // Somebody took a segment away, or repaired it, or a write was undone that had failed or that a
+    // power cut took: it is no more for us to keep.
+    const char* const what = removed ? ": a segment of it is gone" : ": not in its segment any more";
     if (mail.mail_id != 0) complain(queue_id(mail.mail_id) + what);
     acknowledge(mail);
   } else if (mail.mail_id != 0) {
-    complain(queue_id(mail.mail_id) + ": cannot be read; it stays pending");
-    failed_ = true;
+    note_unread(mail, queue_id(mail.mail_id) + ": cannot be read; it stays pending");
+  } else {
+    unread_.insert(place);  // it was told when it was passed
   }
   return true;
 }
 
-// Whether a segment that has, or may have, records of the mail is not there any more.
+// Whether a segment that is known to have records of the mail is not there any more.
 bool HandOff::is_removed(const spool::PendingMail& mail) {
   const auto numbers = spool::list_segments(disk_, options_.spool, mail.worker);
-  return numbers && !std::ranges::binary_search(*numbers, mail.end.segment);
+  if (!numbers) return false;
+  const auto is_there = [&](uint64_t number) {
+    return std::ranges::binary_search(*numbers, number);
+  };
+  return !is_there(mail.end.segment) ||
+         (mail.first_segment != 0 && !is_there(mail.first_segment));
 }
 
 bool HandOff::take(const spool::StoredMail& mail, const spool::PendingMail& place) {
@@ -226,13 +261,14 @@ bool HandOff::take(const spool::StoredMail& mail, const spool::PendingMail& plac
 
 bool HandOff::deliver(const spool::StoredMail& mail, const spool::PendingMail& place) {
   bool is_there = false;
-  if (!put(mail, is_there)) return false;
-  if (is_there) batch_.push_back(place);
+  if (!put(mail, place, is_there)) return false;
+  if (is_there) note_there(place);
   return true;
 }
 
 // Mails that nobody could read when the place was passed. The place is pending until all of them
-// are with the target; one that is held is looked at again at the next start.
+// are with the target. If one is held, or cannot be read, all of them are looked at again at the next
+// start only: each time they come once more.
 bool HandOff::deliver_healed(const std::vector<spool::PendingMail>& mails,
                              const spool::PendingMail& place) {
   bool all = true;
@@ -245,26 +281,27 @@ bool HandOff::deliver_healed(const std::vector<spool::PendingMail>& mails,
       // Its envelope may be a long one, of which a part is here only.
       if (!found)
         found = spool::find_mail(disk_, options_.spool, {mail.worker, mail.mail_id, 0, mail.end});
-      if (found && !put(*found, is_there)) return false;
+      if (found && !put(*found, place, is_there)) return false;
     }
     all = all && is_there;
     if (is_full() && !sync_target()) return false;
   }
-  if (all) batch_.push_back(place);
+  if (all) note_there(place);
+  unread_.erase({place.worker, place.end});
   return true;
 }
 
 // Writes a mail to the target. is_there   false: it cannot be read
 // returns   false: the target is not well
-bool HandOff::put(const spool::StoredMail& mail, bool& is_there) {
+bool HandOff::put(const spool::StoredMail& mail, const spool::PendingMail& place, bool& is_there) {
   if (batch_.empty()) batch_began_ = Clock::now();
   core::Result<void> read;
   const Complaint complaint = copy(mail, read);
   if (complaint) return fail(*complaint);
   is_there = read.has_value();
   if (!is_there) {
-    complain(queue_id(mail.mail_id) + ": cannot be read: " + error_text(read.error()));
-    failed_ = true;  // it stays pending
+    note_unread(place, queue_id(mail.mail_id) + ": cannot be read: " + error_text(read.error()));
+    reader_.emplace(disk_, options_.spool);  // the segment may be another file when it can be read
     return true;
   }
   ++unsynced_mails_;
@@ -278,7 +315,7 @@ Complaint HandOff::copy(const spool::StoredMail& mail, core::Result<void>& read)
       [&](auto& target) -> Complaint {
         Complaint failed = target.begin(mail);
         if (!failed) {
-          read = reader_.read_data(mail, [&](core::Octets octets) -> core::Result<void> {
+          read = reader_->read_data(mail, [&](core::Octets octets) -> core::Result<void> {
             failed = target.add(octets);
             if (failed) return core::fail(core::Errc::io, "hand_off.add");
             return {};
@@ -291,7 +328,20 @@ Complaint HandOff::copy(const spool::StoredMail& mail, core::Result<void>& read)
       target_);
 }
 
+void HandOff::note_there(const spool::PendingMail& place) {
+  batch_.push_back(place);
+  unread_.erase({place.worker, place.end});
+}
+
+// The exit status says so; the work goes on.
+void HandOff::note_unread(const spool::PendingMail& place, const std::string& what) {
+  failed_ = true;
+  if (unread_.empty()) look_again_at_ = Clock::now() + kUnreadTime;
+  if (unread_.insert({place.worker, place.end}).second) complain(what);
+}
+
 void HandOff::acknowledge(const spool::PendingMail& place) {
+  unread_.erase({place.worker, place.end});
   file_.cursor().acknowledge(place.worker, place.end);
   dirty_ = true;
 }

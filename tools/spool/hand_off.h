@@ -13,6 +13,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -27,8 +28,9 @@ struct HandOffOptions {
 
 /// Hands off everything that the consumer has not acknowledged, in batches: first the target makes
 /// a batch stable, then the mails are acknowledged, then the cursor is saved. Held mails are handed
-/// out and stay pending until they are released; deleted ones are acknowledged unseen. Each mail is
-/// handed off at least once, and again only if a crash comes between target and cursor.
+/// out and stay pending until they are released; deleted ones are acknowledged unseen. What cannot
+/// be read stays pending and is looked at again. Each mail is handed off at least once, and again
+/// only if a crash comes between target and cursor.
 class HandOff {
  public:
   /// target        outlives this
@@ -47,9 +49,10 @@ class HandOff {
   bool refresh_operations();
   bool resume_pending();
   bool revisit(const spool::PendingMail& mail);
+  bool look_again();
   bool deliver_healed(const std::vector<spool::PendingMail>& mails,
                       const spool::PendingMail& place);
-  bool put(const spool::StoredMail& mail, bool& is_there);
+  bool put(const spool::StoredMail& mail, const spool::PendingMail& place, bool& is_there);
   bool take(const spool::StoredMail& mail, const spool::PendingMail& place);
   bool deliver(const spool::StoredMail& mail, const spool::PendingMail& place);
   Complaint copy(const spool::StoredMail& mail, core::Result<void>& read);
@@ -60,6 +63,8 @@ class HandOff {
   bool rest();
   bool is_removed(const spool::PendingMail& mail);
   bool fail(const std::string& what);
+  void note_there(const spool::PendingMail& place);
+  void note_unread(const spool::PendingMail& place, const std::string& what);
   void acknowledge(const spool::PendingMail& place);
 
   HandOffOptions options_;
@@ -69,14 +74,17 @@ class HandOff {
   FileLock lock_;
   spool::CursorFile file_;
   spool::Operations operations_;
-  spool::SpoolReader reader_;
+  std::optional<spool::SpoolReader> reader_;
   spool::SpoolFollower follower_;
 
   std::vector<spool::PendingMail> batch_;  // handed off, and not acknowledged yet
   uint64_t unsynced_mails_ = 0;            // with the target, and not stable yet
   uint64_t unsynced_bytes_ = 0;
   Clock::time_point batch_began_;
-  std::set<spool::Cursor::Place> held_;  // pending until they are released
+  std::set<spool::Cursor::Place> held_;    // pending until they are released
+  std::set<spool::Cursor::Place> unread_;  // pending, stderr knows, and to be looked at again
+  spool::Cursor::Place looked_at_;         // the last one of these
+  Clock::time_point look_again_at_;
   Clock::time_point operations_read_;
   std::chrono::milliseconds pause_{0};  // the last one; grows while nothing comes
   bool dirty_ = false;                  // the cursor is ahead of its file

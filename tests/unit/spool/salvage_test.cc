@@ -309,6 +309,24 @@ TEST(SalvageTest, TellsWhichPendingMailsWereLeftOut) {
   EXPECT_TRUE(walk_spool(disk, kSpool).mails.contains(21));
 }
 
+// By a server whose write had failed behind a reader, or by recovery behind a power cut.
+TEST(SalvageTest, TellsWhichPendingMailsWereCutOff) {
+  const ThreeSegments spool;
+  MemoryDisk disk = spool.disk();
+  const auto& offsets = spool.segments[1].offsets();
+  const PendingMail mail{0, 21, 2, {2, offsets[7]}};
+  const PendingMail place{0, 0, 2, {2, offsets[7]}};
+  EXPECT_FALSE(was_left_out(disk, kSpool, mail)) << "it is there";
+  auto& octets = disk.files[file_of(2)];
+  std::fill(octets.begin() + std::ptrdiff_t(offsets[7]), octets.end(), std::byte{0});
+  EXPECT_FALSE(was_left_out(disk, kSpool, mail)) << "it may be written to still";
+  octets.resize(size_t(offsets[7]));
+  EXPECT_TRUE(was_left_out(disk, kSpool, mail));
+  EXPECT_FALSE(was_left_out(disk, kSpool, place)) << "it may have mails in front of it";
+  octets[size_t(offsets[1]) + 33] ^= std::byte{1};
+  EXPECT_FALSE(was_left_out(disk, kSpool, mail)) << "what does not check may be what is missed";
+}
+
 TEST(SalvageTest, KnowsTheNamesOfItsFiles) {
   for (const char* const name : {"0000000000000001.damaged", "00000000000000ff.damaged.2"}) {
     EXPECT_TRUE(damaged_segment_number(name)) << name;

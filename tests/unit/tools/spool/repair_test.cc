@@ -174,7 +174,7 @@ TEST_F(RepairTest, ConsumersGoOnWhereTheyWere) {
   const Outcome behind = hand_off();
   EXPECT_EQ(behind.exit_code, kExitOk) << behind.err;
   EXPECT_EQ(behind.err,
-            "mailrace spool: " + queue_id(kLost) + ": lost, its segment was repaired\n");
+            "mailrace spool: " + queue_id(kLost) + ": not in its segment any more\n");
   EXPECT_EQ(names(out_), Names{});
   EXPECT_TRUE(spool::read_cursor(disk, cursor)->cursor.pending().empty());
   const Outcome other =
