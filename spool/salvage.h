@@ -67,9 +67,9 @@ core::Result<SalvageOutcome> salvage_segment(core::Disk& disk, const std::string
                                              const WorkerSalvage& plan,
                                              const DamagedSegment& segment, bool measure);
 
-/// Whether the segment that a pending mail ends in checks as a whole, is written to no more, and has
-/// no end record in that place: salvage_segment() left the mail out, or the server or recovery cut
-/// the segment in front of it. Of a place that did not check: whether it does now, repaired.
+/// Whether the segment that a pending mail ends in checks as a whole, is written to no more, and
+/// has no end record in that place: salvage_segment() left the mail out, or the server or recovery
+/// cut the segment in front of it. Of a place that did not check: whether it does now, repaired.
 bool was_left_out(core::Disk& disk, const std::string& spool_path, const PendingMail& mail);
 
 /// Of a place that did not check, if its segment does now although nobody repaired it, because a

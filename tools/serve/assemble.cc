@@ -338,8 +338,9 @@ void Server::start_housekeeping() {
   const uint64_t least = 2 * options_.segment_bytes * worker_count();
   if (options_.retain_bytes > 0 && options_.retain_bytes < least) {
     log_.line(LogLevel::warning, "retains_little",
-              {{"what", "--retain-bytes is below two segments for each worker: they go as soon as "
-                        "they are full, unless there is a consumer"},
+              {{"what",
+                "--retain-bytes is below two segments for each worker: they go as soon as "
+                "they are full, unless there is a consumer"},
                {"retain_bytes", options_.retain_bytes},
                {"two_segments_each", least}});
   }

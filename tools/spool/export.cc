@@ -171,8 +171,8 @@ int run_export(const ExportFlags& flags, const std::set<uint64_t>& ids, ExportTa
   if (complaint) complain(*complaint);
   for (const uint64_t id : work.missing()) complain(flags.directory + ": no mail " + queue_id(id));
   const bool refused = work.mention_left_out();
-  const bool whole = !complaint && !refused && !work.has_unread() && work.missing().empty() &&
-                     walk.faults() == 0;
+  const bool whole =
+      !complaint && !refused && !work.has_unread() && work.missing().empty() && walk.faults() == 0;
   return whole ? kExitOk : kExitFailure;
 }
 

@@ -140,8 +140,6 @@ Complaint DirectoryExport::abandon() {
   return std::nullopt;
 }
 
-Complaint DirectoryExport::finish() {
-  return sync_directory(maildir_ ? path_ + "/new" : path_);
-}
+Complaint DirectoryExport::finish() { return sync_directory(maildir_ ? path_ + "/new" : path_); }
 
 }  // namespace mailrace::tools

@@ -224,7 +224,7 @@ bool HandOff::revisit(const spool::PendingMail& mail) {
   if (removed || spool::was_left_out(disk_, options_.spool, mail)) {
     // Somebody took a segment away, or repaired it, or a write was undone that had failed or that a
     // power cut took: it is no more for us to keep.
-    const char* const what = removed ? ": a segment of it is gone" : ": not in its segment any more";
+    const char* const what = removed ? ": a segment of it is gone" : ": not in its segment now";
     if (mail.mail_id != 0) complain(queue_id(mail.mail_id) + what);
     acknowledge(mail);
   } else if (mail.mail_id != 0) {
@@ -242,8 +242,7 @@ bool HandOff::is_removed(const spool::PendingMail& mail) {
   const auto is_there = [&](uint64_t number) {
     return std::ranges::binary_search(*numbers, number);
   };
-  return !is_there(mail.end.segment) ||
-         (mail.first_segment != 0 && !is_there(mail.first_segment));
+  return !is_there(mail.end.segment) || (mail.first_segment != 0 && !is_there(mail.first_segment));
 }
 
 bool HandOff::take(const spool::StoredMail& mail, const spool::PendingMail& place) {
@@ -267,8 +266,8 @@ bool HandOff::deliver(const spool::StoredMail& mail, const spool::PendingMail& p
 }
 
 // Mails that nobody could read when the place was passed. The place is pending until all of them
-// are with the target. If one is held, or cannot be read, all of them are looked at again at the next
-// start only: each time they come once more.
+// are with the target. If one is held, or cannot be read, all of them are looked at again at the
+// next start only: each time they come once more.
 bool HandOff::deliver_healed(const std::vector<spool::PendingMail>& mails,
                              const spool::PendingMail& place) {
   bool all = true;

@@ -174,10 +174,9 @@ Complaint DirectoryHandOff::give_name(const File& file) {
   for (int i = 1; i <= kNamesMax; ++i) {
     const std::string name = file.stem + (i > 1 ? "." + std::to_string(i) : "") + suffix_;
     const auto seen = seen_.find(name);
-    path = seen == seen_.end() ? final_directory_ + "/" + name
-                               : path_ + "/cur/" + name + seen->second;
-    const int error =
-        seen == seen_.end() ? rename_unless_there(file.temporary_path, path) : EEXIST;
+    path =
+        seen == seen_.end() ? final_directory_ + "/" + name : path_ + "/cur/" + name + seen->second;
+    const int error = seen == seen_.end() ? rename_unless_there(file.temporary_path, path) : EEXIST;
     if (error == 0) return std::nullopt;
     if (error != EEXIST) return errno_text(path, error);
     if (!is_stable_in(file.temporary_path, path)) continue;

@@ -64,9 +64,9 @@ class DirectoryHandOff {
 
 /// A line of JSON for each mail, appended to a regular file, see StreamExport. A line without end,
 /// which a crash leaves, is cut off first. A mail handed off twice is there twice, with the same
-/// `id`. Lines that no sync() has covered are cut off in the end: they come again. Whoever gives the
-/// file another name, or removes it, has the lines that were synced before; those that were not go
-/// to a new file of the name.
+/// `id`. Lines that no sync() has covered are cut off in the end: they come again. Whoever gives
+/// the file another name, or removes it, has the lines that were synced before; those that were not
+/// go to a new file of the name.
 class LineHandOff {
  public:
   explicit LineHandOff(std::string path);

@@ -115,8 +115,8 @@ TEST_F(ObservedWriterTest, WhatIsRevokedIsLostBeforeTheNextWrite) {
     EXPECT_NE(files_.operation(i).kind, SimFile::Kind::write);
   }
   settle();
-  EXPECT_EQ(outcomes_, (std::map<uint32_t, MailOutcome>{{1, MailOutcome::durable},
-                                                        {2, MailOutcome::failed}}));
+  EXPECT_EQ(outcomes_,
+            (std::map<uint32_t, MailOutcome>{{1, MailOutcome::durable}, {2, MailOutcome::failed}}));
   EXPECT_FALSE(writer_.ready());
   watch_.restore(watch_.losses(), /*first=*/20);
   settle();

@@ -60,8 +60,7 @@ class HandOffTest : public testing::Test {
   static std::string name(uint64_t id) { return "7." + queue_id(id) + ".mailrace"; }
 
   void write(const tests::SegmentBuilder& segment, uint64_t number) const {
-    std::ofstream(path_of(number), std::ios::binary)
-        << core::as_text(segment.octets());
+    std::ofstream(path_of(number), std::ios::binary) << core::as_text(segment.octets());
   }
   void add_segment(uint64_t number, std::vector<uint64_t> ids) const {
     tests::SegmentBuilder segment(number);

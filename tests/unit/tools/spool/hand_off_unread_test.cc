@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Mails that a consumer was told of and could not read: some heal, some are lost, and none keeps its
+// Mails that a consumer was told of, and could not read: some heal, some are lost; none keeps its
 // segment for ever.
 #include "tests/unit/tools/spool/hand_off_fixture.h"
 
@@ -63,8 +63,8 @@ TEST_F(HandOffUnreadTest, WhatARepairGaveUpIsLetGoByTheConsumerThatRuns) {
   EXPECT_EQ(names(out_ + "/new").size(), 5u);
 }
 
-// Too many open files, a file system that hangs. The mail's data is in another segment than its end,
-// which has no name for a moment.
+// Too many open files, a file system that hangs. The mail's data is in another segment than its
+// end, which has no name for a moment.
 TEST_F(HandOffUnreadTest, AMailThatCouldNotBeReadForAMomentIsHandedOff) {
   add_begun(2, 5120);
   tests::SegmentBuilder third(3);

@@ -173,8 +173,7 @@ TEST_F(RepairTest, ConsumersGoOnWhereTheyWere) {
   EXPECT_EQ(run({"repair", spool_}).exit_code, kExitOk);
   const Outcome behind = hand_off();
   EXPECT_EQ(behind.exit_code, kExitOk) << behind.err;
-  EXPECT_EQ(behind.err,
-            "mailrace spool: " + queue_id(kLost) + ": not in its segment any more\n");
+  EXPECT_EQ(behind.err, "mailrace spool: " + queue_id(kLost) + ": not in its segment now\n");
   EXPECT_EQ(names(out_), Names{});
   EXPECT_TRUE(spool::read_cursor(disk, cursor)->cursor.pending().empty());
   const Outcome other =
