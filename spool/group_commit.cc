@@ -426,6 +426,10 @@ int GroupCommit::check_names(const Segment& segment, uint64_t first) noexcept {
 void GroupCommit::lose_segment(Segment& segment, int result) noexcept {
   const core::Error error = core::fail_errno(result, "segment.name").value();
   break_segment(segment, segment.landed, error);
+  lose_directory(error);
+}
+
+void GroupCommit::lose_directory(const core::Error& error) noexcept {
   maker_.lose(error);
   give_up_mails(error);
 }
@@ -434,8 +438,7 @@ void GroupCommit::lose(const core::Error& error) noexcept {
   if (maker_.is_lost()) return;
   Segment* const segment = current_;
   if (segment != nullptr) break_segment(*segment, segment->landed, error);
-  maker_.lose(error);
-  give_up_mails(error);
+  lose_directory(error);
   if (segment != nullptr && segment->flights == 0) retire_segment(*segment);
 }
 
@@ -565,11 +568,7 @@ void GroupCommit::on_cut(core::FileOp& op, int result) {
   segment.state = Segment::State::free;
   if (!mended) return;
   if (result < 0) return log.give_up_mails(core::fail_errno(result, "segment.cut").value());
-  if (named < 0) {
-    const core::Error error = core::fail_errno(named, "segment.name").value();
-    log.maker_.lose(error);
-    return log.give_up_mails(error);
-  }
+  if (named < 0) return log.lose_directory(core::fail_errno(named, "segment.name").value());
   if (log.durable_ == log.landed_) return;
   log.note_durable(log.landed_);
   log.events_.moved(log.events_.context);

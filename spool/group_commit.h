@@ -191,6 +191,7 @@ class GroupCommit {
   int check_names(const Segment& segment, uint64_t first) noexcept;
   const char* path_of(uint64_t number) noexcept;
   void lose_segment(Segment& segment, int result) noexcept;
+  void lose_directory(const core::Error& error) noexcept;
   void sync_if_awaited(Segment& segment) noexcept;
   void start_sync(Segment& segment) noexcept;
   void end_sync(int result) noexcept;

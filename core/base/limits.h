@@ -264,6 +264,8 @@ inline constexpr uint32_t kFileOperationsMax = 64;
 inline constexpr size_t kEventRingBytes = 1 << 20;
 
 inline constexpr uint32_t kSubmissionEntries = 1024;
+/// Attempts to tell a service manager that does not listen that the server is ready, 10 ms apart.
+inline constexpr int kNotifyAttemptsMax = 100;
 /// Attempts to submit when the queue is full and the kernel has no memory for it.
 inline constexpr int kSubmitAttemptsMax = 10'000;
 inline constexpr uint32_t kCompletionEntries = 32768;
@@ -335,6 +337,9 @@ inline constexpr size_t kHandOffMailsMax = 256;
 inline constexpr uint64_t kHandOffBytesMax = 16 << 20;
 /// Threads that sync them.
 inline constexpr size_t kHandOffSyncThreads = 16;
+/// Names that are tried for a mail, or for lines, while somebody else takes each of them, or takes
+/// each of them away.
+inline constexpr int kHandOffNamesMax = 100;
 /// Mails of a worker that a consumer takes before it looks at the next worker.
 inline constexpr uint32_t kFollowerMailsPerTurn = 64;
 /// Names that are tried for a damaged segment which is put aside.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/serve/service_manager.h"
 
+#include "core/base/limits.h"
+
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -18,7 +20,6 @@
 namespace mailrace::tools {
 namespace {
 
-constexpr int kAttempts = 100;
 constexpr std::chrono::milliseconds kPause(10);
 
 std::string take(const char* name) {
@@ -71,7 +72,8 @@ void ServiceManager::tell(std::string_view lines) const noexcept { send(lines); 
 
 void ServiceManager::tell_ready(std::string_view lines) const {
   const std::string text = "READY=1\n" + std::string(lines);
-  for (int i = 0; i < kAttempts && !send(text); ++i) std::this_thread::sleep_for(kPause);
+  for (int i = 0; i < core::kNotifyAttemptsMax && !send(text); ++i)
+    std::this_thread::sleep_for(kPause);
 }
 
 void ServiceManager::tell_reloading(core::Instant now) const noexcept {

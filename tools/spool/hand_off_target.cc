@@ -3,6 +3,7 @@
 // and elsewhere.
 #include "tools/spool/hand_off_target.h"
 
+#include "core/base/limits.h"
 #include "net/fd.h"
 #include "tools/spool/walk.h"
 
@@ -21,9 +22,6 @@
 
 namespace mailrace::tools {
 namespace {
-
-// So often a name is tried that somebody else has taken, or taken away.
-constexpr int kNamesMax = 100;
 
 std::string errno_text(const std::string& path, int error) {
   return path + ": " + std::strerror(error);
@@ -171,7 +169,7 @@ void DirectoryHandOff::sync_files() {
 // The first name that nobody has, or somebody who has this very mail.
 Complaint DirectoryHandOff::give_name(const File& file) {
   std::string path;
-  for (int i = 1; i <= kNamesMax; ++i) {
+  for (int i = 1; i <= core::kHandOffNamesMax; ++i) {
     const std::string name = file.stem + (i > 1 ? "." + std::to_string(i) : "") + suffix_;
     const auto seen = seen_.find(name);
     path =
@@ -274,7 +272,7 @@ Complaint LineHandOff::move_to_name() {
 }
 
 Complaint LineHandOff::sync() {
-  for (int i = 0; i < kNamesMax; ++i) {
+  for (int i = 0; i < core::kHandOffNamesMax; ++i) {
     out_->sync();
     if (auto failed = complaint()) return failed;
     if (out_->was_cut()) return path_ + ": cut by somebody else while lines were added";
