@@ -178,9 +178,19 @@ SegmentStart WorkerFollower::start_of(uint64_t number) {
   return start;
 }
 
+// Asked again and again of a segment that was made ahead: its head is read once.
+bool WorkerFollower::has_begun(uint64_t number) {
+  const auto known = salts_.find(number);
+  if (known != salts_.end()) {
+    return has_first_record(disk_, path_of(number), number, known->second);
+  }
+  const SegmentStart start = start_of(number);
+  if (start.head) salts_[number] = start.head->salt;
+  return start.has_begun;
+}
+
 bool WorkerFollower::any_has_begun(const std::vector<uint64_t>& numbers) {
-  return std::ranges::any_of(numbers,
-                             [this](uint64_t number) { return start_of(number).has_begun; });
+  return std::ranges::any_of(numbers, [this](uint64_t number) { return has_begun(number); });
 }
 
 bool WorkerFollower::is_gone(uint64_t number) {
@@ -214,6 +224,7 @@ std::optional<WorkerFollower::Step> WorkerFollower::open_segment(uint64_t number
   }
   file_ = *file;
   number_ = number;
+  salts_.erase(salts_.begin(), salts_.upper_bound(number));
   last_look_ = false;
   settles_ = 0;
   ReaderOptions options{.generation = number, .salt = salt_, .unfinished = true};

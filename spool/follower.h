@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,6 +67,7 @@ class WorkerFollower {
   void leave_segment();
   SegmentStart start_of(uint64_t number);
   bool is_gone(uint64_t number);
+  bool has_begun(uint64_t number);
   bool any_has_begun(const std::vector<uint64_t>& numbers);
   std::vector<uint64_t> later_segments();
   std::optional<Step> take_record();
@@ -87,6 +89,7 @@ class WorkerFollower {
   core::FileHandle file_;
   std::unique_ptr<SegmentReader> reader_;  // none between two segments
   uint64_t salt_ = 0;                      // of the spool, as far as it is known
+  std::map<uint64_t, uint64_t> salts_;     // of later segments, by number, as their heads say
   int settles_ = 0;                        // since something was found the last time
   bool judging_ = false;
   bool last_look_ = false;        // the segment is read once more, to its very end

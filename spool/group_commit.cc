@@ -430,6 +430,7 @@ void GroupCommit::lose_segment(Segment& segment, int result) noexcept {
 }
 
 void GroupCommit::lose_directory(const core::Error& error) noexcept {
+  if (options_.tail != nullptr) options_.tail->withdraw();
   maker_.lose(error);
   give_up_mails(error);
 }
@@ -456,6 +457,7 @@ void GroupCommit::retire_flights() noexcept {
   }
   while (flight_count_ > 0 && flights_[first_flight_].done) {
     Flight& flight = flights_[first_flight_];
+    share(flight);
     while (!flight.chunks.empty()) chunks_.give(flight.chunks.pop());
     MAILRACE_CHECK(flight.end >= landed_);
     MAILRACE_CHECK(flight.end <= written_);
@@ -473,6 +475,11 @@ void GroupCommit::retire_flights() noexcept {
   if (segment->flights == 0) retire_segment(*segment);
   sync_if_awaited(*segment);
   events_.moved(events_.context);
+}
+
+void GroupCommit::share(const Flight& flight) noexcept {
+  if (options_.tail == nullptr || flight.dead) return;
+  options_.tail->add(flight.segment->key.generation(), flight.file_offset, flight.pieces);
 }
 
 void GroupCommit::trim_cache(const Segment& segment) noexcept {

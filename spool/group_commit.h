@@ -11,6 +11,7 @@
 #include "spool/segment_index.h"
 #include "spool/segment_maker.h"
 #include "spool/segment_trail.h"
+#include "spool/shared_tail.h"
 
 #include <array>
 #include <cstdint>
@@ -45,6 +46,7 @@ struct SpoolOptions {
   // So many octets are written without waiting for another write, or for a commit at all.
   uint64_t commit_bytes = core::kCommitBytesDefault;
   core::Duration commit_delay{};  // how long a commit may wait for company; 0: not at all
+  TailWriter* tail = nullptr;     // shares what has landed; outlives the log; nullptr: nobody does
 };
 
 /// What the log tells the writer; never from within append().
@@ -199,6 +201,7 @@ class GroupCommit {
   void retire_segment(Segment& segment) noexcept;
   bool is_stable(const Segment& segment) const noexcept;
   void trim_cache(const Segment& segment) noexcept;
+  void share(const Flight& flight) noexcept;
   void drop_lost_chunks() noexcept;
   void lose_queue(const core::Error& error) noexcept;
   void give_up_mails(const core::Error& error) noexcept;

@@ -6,6 +6,7 @@
 #include "spool/record.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 namespace mailrace::spool {
@@ -81,6 +82,15 @@ SegmentStart read_segment_start(core::Disk& disk, const std::string& path, uint6
   start.may_have_begun =
       start.has_begun || !read || start.has_other_head(number) || !is_unwritten(first, key);
   return start;
+}
+
+bool has_first_record(core::Disk& disk, const std::string& path, uint64_t number, uint64_t salt) {
+  const auto file = disk.open(path, /*writable=*/false);
+  if (!file) return false;
+  std::array<std::byte, core::kRecordHeaderBytes> first{};
+  const size_t bytes = disk.read(*file, kSegmentHeadBytes, first).value_or(0);
+  disk.close(*file);
+  return decode_record(core::Octets(first).first(bytes), SegmentKey(number, salt)).has_value();
 }
 
 }  // namespace mailrace::spool

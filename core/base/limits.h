@@ -376,6 +376,13 @@ inline constexpr uint64_t kCachedBytesMax = 16ull << 20;
 /// What is read ahead of a reader that takes kReaderBufferBytes at once. Who takes less is close to
 /// a writer, or only looks.
 inline constexpr uint64_t kReadAheadBytes = 2 << 20;
+/// What a worker shares of its log with consumers on the same machine, as long as there are some.
+inline constexpr uint64_t kSharedTailBytes = 16ull << 20;
+static_assert(kSharedTailBytes % kBlockBytes == 0);
+/// Segments that these octets may be of.
+inline constexpr size_t kSharedTailSegments = 16;
+/// Processes with which they are shared at a time.
+inline constexpr int kTailReadersMax = 32;
 /// Files of which some is kept: the one that is written to, and those before it.
 inline constexpr size_t kTrimmedFilesMax = 4;
 static_assert(kTrimmedFilesMax < kDescriptorsReservedPerWorker / 2);

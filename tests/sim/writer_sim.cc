@@ -9,6 +9,7 @@
 #include "spool/segment.h"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <set>
 #include <utility>
@@ -56,6 +57,7 @@ WriterSim::Counts& WriterSim::Counts::operator+=(const Counts& other) {
   kept += other.kept;
   vanished += other.vanished;
   noticed += other.noticed;
+  shared += other.shared;
   return *this;
 }
 
@@ -89,6 +91,7 @@ void WriterSim::open_writer() {
   options.last_mail_id = last_mail_id_;
   options.sync = profile_.sync;
   options.memory_bytes = profile_.memory_bytes;
+  share_tail(options);
   if (chance(300)) options.commit_delay = core::microseconds(500);
   // One octet: every tick with something to write begins a write, so that many are under way.
   if (chance(700)) options.commit_bytes = 1;
@@ -107,6 +110,18 @@ void WriterSim::open_writer() {
   quiet_ = false;
 }
 
+// Only the front of the memory has to be zeros.
+void WriterSim::share_tail(spool::SpoolOptions& options) {
+  tail_.reset();
+  if (!chance(200)) return;
+  void* const memory = std::aligned_alloc(core::kBlockBytes, sizeof(spool::SharedTail));
+  std::memset(memory, 0, core::kBlockBytes);
+  shared_.reset(static_cast<spool::SharedTail*>(memory));
+  tail_.emplace(*shared_);
+  tail_->set_wanted(true);
+  options.tail = &*tail_;
+}
+
 // --- one tick ------------------------------------------------------------------------------------
 
 void WriterSim::tick() {
@@ -117,8 +132,10 @@ void WriterSim::tick() {
   if (profile_.recycles && chance(100)) recycle_one();
   if (profile_.vanishes && chance(30)) vanish();
   if (profile_.vanishes && chance(300)) restore();
+  if (tail_ && chance(50)) tail_->set_wanted(chance(800));
   if (!standing_still_) files_->step();
   flush();
+  if (tail_ && chance(100)) check_tail();
 }
 
 // The first segment is made; then the disk stands still until there is no memory left, once.
@@ -226,6 +243,23 @@ void WriterSim::check_offsets() {
   if (log.durable() < last_durable_ || log.written() < last_written_) problem("offsets went back");
   last_durable_ = log.durable();
   last_written_ = log.written();
+}
+
+// What is shared is on the disk as well, octet for octet, or its segment has lost its name.
+void WriterSim::check_tail() {
+  const spool::TailReader reader(*shared_);
+  for (const auto& [path, octets] : files_->cached()) {
+    const auto number = spool::parse_segment_file_name(path.substr(path.rfind('/') + 1));
+    const auto extent = number ? reader.find(*number) : std::nullopt;
+    if (!extent || extent->begin == extent->end) continue;
+    std::vector<std::byte> shared(extent->end - extent->begin);
+    if (!reader.copy(*extent, extent->begin, shared)) continue;  // more than the memory holds
+    const bool same = extent->end <= octets.size() &&
+                      std::ranges::equal(shared, core::Octets(octets).subspan(
+                                                     extent->begin, shared.size()));
+    if (!same) problem("what is shared of segment " + std::to_string(*number) + " is not on disk");
+    counts_.shared += shared.size();
+  }
 }
 
 void WriterSim::advance_time() {

@@ -3,11 +3,13 @@
 #pragma once
 
 #include "core/base/prng.h"
+#include "spool/shared_tail.h"
 #include "spool/writer.h"
 #include "tests/sim/mail_ledger.h"
 #include "tests/sim/sim_file.h"
 
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <set>
@@ -60,6 +62,7 @@ class WriterSim {
     uint64_t kept = 0;  // free segments that a writer found
     uint64_t vanished = 0;
     uint64_t noticed = 0;  // by a writer
+    uint64_t shared = 0;   // octets that a tail had, as the disk had them
 
     Counts& operator+=(const Counts& other);
   };
@@ -87,6 +90,8 @@ class WriterSim {
   bool is_finished(uint64_t mail_id) const;
   void flush();
   void check_offsets();
+  void check_tail();
+  void share_tail(spool::SpoolOptions& options);
   void advance_time();
   void act(uint32_t slot);
   void begin(uint32_t slot);
@@ -108,6 +113,8 @@ class WriterSim {
   std::vector<Client> clients_;
   FileContents disk_;
   std::unique_ptr<SimFile> files_;
+  std::unique_ptr<spool::SharedTail, void (*)(void*)> shared_{nullptr, std::free};
+  std::optional<spool::TailWriter> tail_;  // not in every life
   std::unique_ptr<spool::Writer> writer_;
   uint64_t next_segment_ = 1;
   uint64_t last_mail_id_ = 0;

@@ -73,6 +73,7 @@ TEST(WriterSimTest, GoodDiskLosesNothing) {
   if (replaying()) return;
   EXPECT_GT(counts.mails, 1000u);
   EXPECT_GT(counts.footers, 100u);
+  EXPECT_GT(counts.shared, 1'000'000u);
 }
 
 TEST(WriterSimTest, FaultsGiveUpTheSegmentAndNothingThatWasPromised) {
@@ -81,6 +82,7 @@ TEST(WriterSimTest, FaultsGiveUpTheSegmentAndNothingThatWasPromised) {
   EXPECT_GT(counts.mails, 1000u);
   EXPECT_GT(counts.failed, 100u);
   EXPECT_GT(counts.broken_segments, 100u);
+  EXPECT_GT(counts.shared, 1'000'000u);
   EXPECT_GT(counts.aborted, 100u);
 }
 
@@ -115,6 +117,7 @@ TEST(WriterSimTest, SegmentsAreUsedAgainAndNothingOldComesBack) {
   if (replaying()) return;
   EXPECT_GT(counts.mails, 1000u);
   EXPECT_GT(counts.recycled, 200u);
+  EXPECT_GT(counts.shared, 1'000'000u);
   EXPECT_GT(counts.footers, 1000u);
   EXPECT_GT(counts.kept, 100u);
 }
@@ -167,6 +170,7 @@ TEST(WriterSimTest, NothingIsPromisedInFilesThatSomebodyTookAway) {
   EXPECT_GT(counts.mails, 1000u);
   EXPECT_GT(counts.vanished, 300u);
   EXPECT_GT(counts.noticed, 300u);
+  EXPECT_GT(counts.shared, 1'000'000u);
 }
 
 TEST(WriterSimTest, FullDiskTellsEverybodyThatWaits) {

@@ -13,7 +13,7 @@ namespace mailrace::tools {
 
 /// Files by descriptor. Opens regular files only, and no symbolic link in place of one. Of segments
 /// that are only read, the page cache is left little; see ReadTrimmer. Belongs to one thread.
-class PosixDisk final : public core::Disk {
+class PosixDisk : public core::Disk {
  public:
   core::Result<std::vector<std::string>> list(const std::string& path) override;
   core::Result<core::FileHandle> open(const std::string& path, bool writable) override;

@@ -104,6 +104,10 @@ std::optional<std::string> Server::open_spool() {
   for (uint32_t worker = 0; worker < worker_count(); ++worker) {
     if (auto failed = directories_.make_worker(worker)) return failed;
   }
+  if (const auto failed = tails_.open(options_.spool, worker_count())) {
+    log_.line(LogLevel::warning, "tail_not_shared",
+              {{"what", "consumers have to read from the disk: " + *failed}});
+  }
   return std::nullopt;
 }
 
@@ -261,6 +265,7 @@ net::WorkerOptions Server::worker_options(uint32_t worker) {
   spool_options.commit_delay = options_.commit_delay;
   spool_options.commit_bytes = options_.commit_bytes;
   spool_options.memory_bytes = options_.spool_memory_bytes;
+  spool_options.tail = tails_.writer(worker);
   std::vector<uint64_t> free_segments;
   const auto known = std::ranges::find(recovered_, worker, &spool::WorkerRecovery::worker);
   if (known != recovered_.end()) {
@@ -351,6 +356,7 @@ void Server::start_housekeeping() {
   space_->look();
   options.before_look = [this] {
     space_->look();
+    tails_.look();
     return !restoration_->look();
   };
   housekeeping_.emplace(std::move(options), std::move(watches), log_);
@@ -361,6 +367,7 @@ void Server::join() {
   tls_.stop();
   workers_.join();
   if (housekeeping_) housekeeping_->stop();
+  tails_.close();
 }
 
 }  // namespace mailrace::tools

@@ -16,6 +16,7 @@
 #include "tools/serve/restoration.h"
 #include "tools/serve/space_watch.h"
 #include "tools/serve/spool_directories.h"
+#include "tools/serve/tail_service.h"
 #include "tools/serve/tls_keeper.h"
 
 #include <functional>
@@ -83,6 +84,7 @@ class Server {
   std::map<uint32_t, uint64_t> cursor_segments_;  // by worker: the greatest number that any names
   std::vector<std::vector<net::ListeningSocket>> listeners_;  // by worker
   std::vector<std::unique_ptr<spool::WriterWatch>> watches_;  // by worker
+  TailService tails_;
   TlsKeeper tls_;
   std::function<void()> reloaded_;
   net::WorkerGroup workers_;

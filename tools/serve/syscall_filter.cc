@@ -73,10 +73,13 @@ constexpr auto kAllowed = std::to_array<const char*>({
     "write",
     "writev",
     "fadvise64",
-    // sockets that are there
+    // sockets that are there, and who comes to the tail's
+    "accept4",
     "getpeername",
     "getsockname",
     "getsockopt",
+    "recvfrom",
+    "sendmsg",
     "setsockopt",
     "shutdown",
     // memory

@@ -45,10 +45,11 @@ HandOff::HandOff(HandOffOptions options, HandOffTarget& target, std::function<bo
     : options_(std::move(options)),
       target_(target),
       should_stop_(std::move(should_stop)),
+      tail_disk_(options_.spool),
       file_(disk_, options_.spool, options_.consumer),
       operations_(disk_, options_.spool),
-      reader_(std::in_place, disk_, options_.spool),
-      follower_(disk_, options_.spool, file_.cursor(),
+      reader_(std::in_place, tail_disk_, options_.spool),
+      follower_(tail_disk_, options_.spool, file_.cursor(),
                 [] { std::this_thread::sleep_for(kPauseMin); }) {}
 
 bool HandOff::fail(const std::string& what) {
@@ -139,6 +140,7 @@ bool HandOff::rest() {
     at_end_ = true;
     return true;
   }
+  tail_disk_.look_for_server();
   pause_ = std::clamp(2 * pause_, kPauseMin, kPauseMax);
   // Interrupted by a signal, unlike sleep_for().
   const timespec time{0, std::chrono::nanoseconds(pause_).count()};
@@ -300,7 +302,8 @@ bool HandOff::put(const spool::StoredMail& mail, const spool::PendingMail& place
   is_there = read.has_value();
   if (!is_there) {
     note_unread(place, queue_id(mail.mail_id) + ": cannot be read: " + error_text(read.error()));
-    reader_.emplace(disk_, options_.spool);  // the segment may be another file when it can be read
+    // The segment may be another file when it can be read.
+    reader_.emplace(tail_disk_, options_.spool);
     return true;
   }
   ++unsynced_mails_;

@@ -8,6 +8,7 @@
 #include "spool/spool_reader.h"
 #include "tools/lib/file_lock.h"
 #include "tools/lib/posix_disk.h"
+#include "tools/lib/tail_disk.h"
 #include "tools/spool/hand_off_target.h"
 
 #include <chrono>
@@ -70,7 +71,8 @@ class HandOff {
   HandOffOptions options_;
   HandOffTarget& target_;
   std::function<bool()> should_stop_;
-  PosixDisk disk_;
+  PosixDisk disk_;      // tells what is on the disk
+  TailDisk tail_disk_;  // for what comes in
   FileLock lock_;
   spool::CursorFile file_;
   spool::Operations operations_;

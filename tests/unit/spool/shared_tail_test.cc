@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "spool/shared_tail.h"
+
+#include "spool/segment.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstring>
+#include <memory>
+#include <thread>
+#include <vector>
+
+namespace mailrace::spool {
+namespace {
+
+constexpr uint64_t kHead = kSegmentHeadBytes;
+
+// Octets that tell their segment and offset.
+std::vector<uint64_t> octets_of(uint64_t number, uint64_t offset, uint64_t bytes) {
+  std::vector<uint64_t> words(bytes / 8);
+  for (size_t i = 0; i < words.size(); ++i) words[i] = number << 40 | (offset + 8 * i);
+  return words;
+}
+
+class SharedTailTest : public testing::Test {
+ protected:
+  SharedTailTest() { writer_.set_wanted(true); }
+
+  void add(uint64_t number, uint64_t offset, uint64_t bytes) {
+    auto words = octets_of(number, offset, bytes);
+    const size_t half = bytes / 16 * 8;
+    const std::array<iovec, 2> pieces{
+        {{words.data(), half}, {words.data() + half / 8, bytes - half}}};
+    writer_.add(number, offset, pieces);
+  }
+
+  // Whether octets of a segment are there, and are the right ones.
+  bool has(uint64_t number, uint64_t offset, uint64_t bytes) {
+    const auto extent = reader_.find(number);
+    if (!extent || offset < extent->begin || offset + bytes > extent->end) return false;
+    std::vector<std::byte> target(bytes);
+    if (!reader_.copy(*extent, offset, target)) return false;
+    const uint64_t first = offset / 8 * 8;
+    const auto expected = octets_of(number, first, core::align_up(offset + bytes, 8) - first);
+    EXPECT_EQ(std::memcmp(target.data(),
+                          reinterpret_cast<const std::byte*>(expected.data()) + (offset - first),
+                          bytes),
+              0)
+        << number << " " << offset << " " << bytes;
+    return true;
+  }
+
+  std::unique_ptr<SharedTail> tail_ = std::make_unique<SharedTail>();
+  TailWriter writer_{*tail_};
+  TailReader reader_{*tail_};
+};
+
+TEST_F(SharedTailTest, WhatIsAddedCanBeRead) {
+  EXPECT_FALSE(reader_.find(1));
+  add(1, kHead, 64);
+  add(1, kHead + 64, 4096);
+  const auto extent = reader_.find(1);
+  ASSERT_TRUE(extent);
+  EXPECT_EQ(extent->begin, kHead);
+  EXPECT_EQ(extent->end, kHead + 64 + 4096);
+  EXPECT_TRUE(has(1, kHead, 64 + 4096));
+  for (const uint64_t from : {0, 1, 7, 8, 9, 63}) {
+    for (const uint64_t bytes : {0, 1, 7, 8, 9, 17, 100}) {
+      EXPECT_TRUE(has(1, kHead + from, bytes)) << from << " " << bytes;
+    }
+  }
+}
+
+TEST_F(SharedTailTest, SegmentsFollowEachOther) {
+  add(7, 8192, 64);  // the first one from somewhere on
+  add(8, kHead, 128);
+  add(8, kHead + 128, 128);
+  EXPECT_TRUE(has(7, 8192, 64));
+  EXPECT_TRUE(has(8, kHead, 256));
+  EXPECT_FALSE(reader_.find(6)) << "the disk knows";
+  const auto next = reader_.find(9);
+  ASSERT_TRUE(next) << "nothing has landed in it";
+  EXPECT_EQ(next->end, kHead);
+  for (uint64_t number = 9; number < 8 + core::kSharedTailSegments; ++number) {
+    add(number, kHead, 8);
+  }
+  EXPECT_TRUE(has(8, kHead, 256));
+  EXPECT_FALSE(reader_.find(7));
+}
+
+TEST_F(SharedTailTest, TheOldestOctetsAreWrittenOver) {
+  constexpr uint64_t kStep = 1 << 20;
+  uint64_t end = kHead;
+  for (; end < kHead + core::kSharedTailBytes; end += kStep) add(1, end, kStep);
+  EXPECT_TRUE(has(1, kHead, 8));
+  add(1, end, 8);
+  EXPECT_FALSE(has(1, kHead, 8));
+  EXPECT_TRUE(has(1, kHead + 8, core::kSharedTailBytes));
+  // The extent of a reader who was slow.
+  const auto extent = reader_.find(1);
+  add(1, end + 8, 3 * kStep);
+  std::vector<std::byte> target(16);
+  EXPECT_FALSE(reader_.copy(*extent, kHead + 8, target));
+  EXPECT_TRUE(reader_.copy(*extent, end, core::MutableOctets(target).first(8)));
+}
+
+TEST_F(SharedTailTest, NothingIsThereWithoutAReaderOrAfterAWithdrawal) {
+  writer_.set_wanted(false);
+  add(1, kHead, 64);
+  EXPECT_FALSE(reader_.find(1));
+  EXPECT_FALSE(reader_.find(2));
+  writer_.set_wanted(true);
+  add(1, kHead + 64, 64);
+  EXPECT_FALSE(has(1, kHead, 64));
+  EXPECT_TRUE(has(1, kHead + 64, 64));
+  writer_.set_wanted(false);
+  EXPECT_TRUE(has(1, kHead + 64, 64)) << "nothing has come since";
+  add(1, kHead + 128, 64);
+  EXPECT_FALSE(reader_.find(1));
+  writer_.set_wanted(true);
+  add(1, kHead + 192, 64);
+  const auto extent = reader_.find(1);
+  ASSERT_TRUE(extent);
+  EXPECT_EQ(extent->begin, kHead + 192) << "the segment is not there twice";
+  EXPECT_TRUE(has(1, kHead + 192, 64));
+  writer_.withdraw();
+  EXPECT_FALSE(reader_.find(1));
+}
+
+// Of a write that failed nothing is added, and the rest goes into another segment.
+TEST_F(SharedTailTest, AGapBeginsAnew) {
+  add(1, kHead, 64);
+  add(1, kHead + 128, 64);
+  EXPECT_FALSE(has(1, kHead, 64)) << "the disk has it";
+  EXPECT_TRUE(has(1, kHead + 128, 64));
+}
+
+// Another process may write anything, and die at any time.
+TEST_F(SharedTailTest, NonsenseIsReadInsideTheMemory) {
+  add(1, kHead, 64);
+  tail_->version.store(7);
+  EXPECT_FALSE(reader_.find(1)) << "being changed, for ever";
+  tail_->version.store(8);
+  std::vector<std::byte> target(4096);
+  for (const uint64_t value : {uint64_t{1}, uint64_t{1} << 63, UINT64_MAX}) {
+    SharedTail::Segment& segment = tail_->segments[1];
+    segment.base.store(value);
+    segment.begin.store(0);
+    segment.end.store(UINT64_MAX);
+    const auto extent = reader_.find(1);
+    ASSERT_TRUE(extent);
+    reader_.copy(*extent, UINT64_MAX - target.size(), target);
+    segment.begin.store(2);
+    segment.end.store(1);
+    EXPECT_FALSE(reader_.find(1));
+  }
+}
+
+TEST_F(SharedTailTest, ReadersBesideAWriterSeeWholeOctetsOrNone) {
+  constexpr uint64_t kWrites = 3000;
+  constexpr uint64_t kBytes = 24 << 10;
+  constexpr uint64_t kPerSegment = 700;
+  std::atomic<bool> over{false};
+  std::atomic<uint64_t> newest{0};
+  std::thread writing([&] {
+    for (uint64_t i = 0; i < kWrites; ++i) {
+      const uint64_t number = 1 + i / kPerSegment;
+      add(number, kHead + i % kPerSegment * kBytes, kBytes);
+      newest.store(number);
+    }
+    over.store(true);
+  });
+  uint64_t found = 0;
+  uint64_t end_before = 0;
+  uint64_t number_before = 0;
+  while (!over.load()) {
+    const uint64_t number = newest.load();
+    if (number == 0) continue;
+    const auto extent = reader_.find(number);
+    if (!extent) continue;
+    if (number == number_before) {
+      EXPECT_GE(extent->end, end_before);
+    }
+    number_before = number;
+    end_before = extent->end;
+    if (extent->end - extent->begin < kBytes) continue;
+    if (has(number, extent->end - kBytes, kBytes)) ++found;
+    // The oldest that there can be: it may be written over at this moment.
+    const uint64_t length = std::min(extent->end - extent->begin, core::kSharedTailBytes);
+    has(number, extent->end - length, kBytes);
+  }
+  writing.join();
+  EXPECT_GT(found, 0u);
+}
+
+}  // namespace
+}  // namespace mailrace::spool

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Shares what the workers wrote last with consumers on the same machine.
+#pragma once
+
+#include "net/fd.h"
+#include "spool/shared_tail.h"
+#include "tools/lib/shared_tails.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mailrace::tools {
+
+/// Memory for all workers, and the socket in the spool where it can be had; see shared_tails.h. As
+/// long as nobody is connected, workers copy nothing and the memory is given back. Without it
+/// consumers ask the disk.
+class TailService {
+ public:
+  /// spool     as given; must be locked: a socket that is there is another server's, which is gone
+  /// returns   why there will be none, in one line
+  std::optional<std::string> open(const std::string& spool, uint32_t workers);
+
+  /// returns   nothing if it is not open
+  spool::TailWriter* writer(uint32_t worker) noexcept;
+
+  /// Lets in who waits, and forgets who has gone. To be called about once a second, by one thread.
+  void look();
+
+  /// Takes the socket away, if it is there.
+  void close();
+
+ private:
+  // Looks without a reader after which the memory is given back: a worker may be about to copy.
+  static constexpr uint32_t kForgotten = 3;
+
+  void let_in(net::Fd reader);
+  void forget_gone();
+  void give_memory_back();
+
+  net::Fd directory_;
+  net::Fd memory_;
+  net::Fd socket_;
+  SharedMapping mapping_;
+  std::vector<std::unique_ptr<spool::TailWriter>> writers_;
+  std::vector<net::Fd> readers_;
+  uint32_t looks_unread_ = kForgotten;
+};
+
+}  // namespace mailrace::tools
