@@ -43,7 +43,8 @@ struct Start {
 int connection_descriptors_max(size_t worker_count) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return INT_MAX;
-  const uint64_t reserved = uint64_t{core::kDescriptorsReservedPerWorker} * worker_count;
+  const uint64_t reserved = uint64_t{core::kDescriptorsReservedPerWorker} * worker_count +
+                            uint64_t{core::kTailReadersMax};
   const uint64_t soft = std::min<uint64_t>(limit.rlim_cur, INT_MAX);
   return int(soft - std::min(soft, reserved));
 }

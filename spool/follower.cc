@@ -182,7 +182,8 @@ SegmentStart WorkerFollower::start_of(uint64_t number) {
 bool WorkerFollower::has_begun(uint64_t number) {
   const auto known = salts_.find(number);
   if (known != salts_.end()) {
-    return has_first_record(disk_, path_of(number), number, known->second);
+    const auto has = has_first_record(disk_, path_of(number), number, known->second);
+    if (has) return *has;
   }
   const SegmentStart start = start_of(number);
   if (start.head) salts_[number] = start.head->salt;

@@ -478,7 +478,7 @@ void GroupCommit::retire_flights() noexcept {
 }
 
 void GroupCommit::share(const Flight& flight) noexcept {
-  if (options_.tail == nullptr || flight.dead) return;
+  if (options_.tail == nullptr || flight.dead || maker_.is_lost()) return;
   options_.tail->add(flight.segment->key.generation(), flight.file_offset, flight.pieces);
 }
 

@@ -84,13 +84,17 @@ SegmentStart read_segment_start(core::Disk& disk, const std::string& path, uint6
   return start;
 }
 
-bool has_first_record(core::Disk& disk, const std::string& path, uint64_t number, uint64_t salt) {
+std::optional<bool> has_first_record(core::Disk& disk, const std::string& path, uint64_t number,
+                                     uint64_t salt) {
   const auto file = disk.open(path, /*writable=*/false);
-  if (!file) return false;
+  if (!file) return std::nullopt;
   std::array<std::byte, core::kRecordHeaderBytes> first{};
   const size_t bytes = disk.read(*file, kSegmentHeadBytes, first).value_or(0);
   disk.close(*file);
-  return decode_record(core::Octets(first).first(bytes), SegmentKey(number, salt)).has_value();
+  const core::Octets there = core::Octets(first).first(bytes);
+  const SegmentKey key(number, salt);
+  if (decode_record(there, key)) return true;
+  return is_unwritten(there, key) ? std::optional(false) : std::nullopt;
 }
 
 }  // namespace mailrace::spool

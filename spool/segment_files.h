@@ -43,8 +43,9 @@ struct SegmentStart {
 SegmentStart read_segment_start(core::Disk& disk, const std::string& path, uint64_t number,
                                 uint64_t salt);
 
-/// The same as SegmentStart::has_begun for a segment whose head is known to have this salt, and is
-/// not read again.
-bool has_first_record(core::Disk& disk, const std::string& path, uint64_t number, uint64_t salt);
+/// As SegmentStart::has_begun, for a segment whose head had this salt: that is not read again.
+/// returns  nothing: what stands there tells nothing without the head
+std::optional<bool> has_first_record(core::Disk& disk, const std::string& path, uint64_t number,
+                                     uint64_t salt);
 
 }  // namespace mailrace::spool

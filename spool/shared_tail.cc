@@ -26,10 +26,18 @@ size_t index_of(uint64_t position) noexcept {
 // --- writer --------------------------------------------------------------------------------------
 
 void TailWriter::add(uint64_t number, uint64_t offset, std::span<const iovec> pieces) noexcept {
-  if (!wanted_.load(std::memory_order_relaxed)) {
-    if (number_ != 0) withdraw();
-    return;
+  if (!wanted_.load(std::memory_order_relaxed) && number_ == 0) return;
+  adding_.store(true);
+  if (forgotten_.exchange(false)) number_ = 0;
+  if (wanted_.load()) {
+    put(number, offset, pieces);
+  } else if (number_ != 0) {
+    withdraw();
   }
+  adding_.store(false);
+}
+
+void TailWriter::put(uint64_t number, uint64_t offset, std::span<const iovec> pieces) noexcept {
   uint64_t bytes = 0;
   for (const iovec& piece : pieces) bytes += piece.iov_len;
   MAILRACE_CHECK(bytes <= core::kSharedTailBytes);

@@ -41,7 +41,15 @@ class TailWriter {
   explicit TailWriter(SharedTail& tail) : tail_(tail) {}
 
   /// Any thread: whether somebody reads. At first nobody does.
-  void set_wanted(bool wanted) noexcept { wanted_.store(wanted, std::memory_order_relaxed); }
+  void set_wanted(bool wanted) noexcept { wanted_.store(wanted); }
+
+  /// Another thread, while nobody reads: whether the memory may be turned into zeros now. If so,
+  /// the worker will begin anew when somebody reads again.
+  bool forget() noexcept {
+    if (wanted_.load() || adding_.load()) return false;
+    forgotten_.store(true);
+    return true;
+  }
 
   /// Octets of segment `number`, from `offset` on, that have landed with all before them. Lengths
   /// and offset are multiples of kRecordAlignment. Segments come in the order of their numbers.
@@ -51,11 +59,15 @@ class TailWriter {
   void withdraw() noexcept;
 
  private:
+  void put(uint64_t number, uint64_t offset, std::span<const iovec> pieces) noexcept;
   void copy(const iovec& piece) noexcept;
   void note(uint64_t number, uint64_t offset, uint64_t bytes) noexcept;
 
   SharedTail& tail_;
+  // In one order for both threads: who is not seen adding sees that nobody reads.
   std::atomic<bool> wanted_{false};
+  std::atomic<bool> adding_{false};
+  std::atomic<bool> forgotten_{false};
   uint64_t end_ = 0;       // position behind the last octet
   uint64_t number_ = 0;    // of the newest segment; 0: nothing is there
   uint64_t next_ = 0;      // offset in it behind the last octet

@@ -104,7 +104,8 @@ class Unit(unittest.TestCase):
             filtered = set(re.findall(r'^    "([a-z0-9_]+)",$', file.read(), re.M))
         self.assertGreater(len(filtered), 50)
         self.assertEqual(filtered - set(rule["names"]), set())
-        for name in ("io_uring_setup", "landlock_restrict_self", "seccomp", "capset", "chroot"):
+        for name in ("io_uring_setup", "landlock_restrict_self", "memfd_create", "seccomp",
+                     "capset", "chroot"):
             self.assertIn(name, rule["names"])
         for name in ("ptrace", "bpf", "mount", "keyctl", "perf_event_open", "init_module"):
             self.assertNotIn(name, rule["names"])

@@ -31,7 +31,9 @@ _libc.mincore.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]
 
 
 def resident_bytes(path):
-    """Octets of a file that the page cache has; 0 if it is gone."""
+    """Octets of a file that the page cache has; 0 if it is gone, or is a socket."""
+    if not os.path.isfile(path):
+        return 0
     try:
         file = os.open(path, os.O_RDONLY)
     except FileNotFoundError:

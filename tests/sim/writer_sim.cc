@@ -254,12 +254,29 @@ void WriterSim::check_tail() {
     if (!extent || extent->begin == extent->end) continue;
     std::vector<std::byte> shared(extent->end - extent->begin);
     if (!reader.copy(*extent, extent->begin, shared)) continue;  // more than the memory holds
-    const bool same = extent->end <= octets.size() &&
-                      std::ranges::equal(shared, core::Octets(octets).subspan(
-                                                     extent->begin, shared.size()));
+    const bool same =
+        extent->end <= octets.size() &&
+        std::ranges::equal(shared, core::Octets(octets).subspan(extent->begin, shared.size()));
     if (!same) problem("what is shared of segment " + std::to_string(*number) + " is not on disk");
+    if (is_sealed_behind(path, *number, extent->end)) {
+      problem("not all of segment " + std::to_string(*number) + " is shared");
+    }
     counts_.shared += shared.size();
   }
+}
+
+// Whether the segment goes on to its seal behind `end`, and a later one is there.
+bool WriterSim::is_sealed_behind(const std::string& path, uint64_t number, uint64_t end) {
+  MemoryDisk disk;
+  disk.files = files_->cached();
+  const auto file = disk.open(path, /*writable=*/false);
+  spool::SegmentReader reader(disk, *file, {.generation = number, .salt = kSimSalt});
+  while (reader.next() != spool::SegmentReader::Step::end) {
+  }
+  const bool sealed = reader.outcome().end == spool::SegmentEnd::sealed;
+  // The seal itself may have landed a moment ago.
+  const std::string later = std::string(kSimWorker) + "/" + spool::segment_file_name(number + 2);
+  return sealed && reader.outcome().valid_bytes > end && disk.files.contains(later);
 }
 
 void WriterSim::advance_time() {

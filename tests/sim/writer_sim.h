@@ -91,6 +91,7 @@ class WriterSim {
   void flush();
   void check_offsets();
   void check_tail();
+  bool is_sealed_behind(const std::string& path, uint64_t number, uint64_t end);
   void share_tail(spool::SpoolOptions& options);
   void advance_time();
   void act(uint32_t slot);

@@ -63,7 +63,9 @@ bool is_lasting(int fd, uint64_t bytes) {
 
 }  // namespace
 
-std::string tail_socket_path(const net::Fd& directory) {
+std::string tail_socket_path(const std::string& spool, const net::Fd& directory) {
+  std::string path = spool + "/" + kTailSocketName;
+  if (path.size() < sizeof(sockaddr_un::sun_path)) return path;
   return "/proc/self/fd/" + std::to_string(directory.get()) + "/" + kTailSocketName;
 }
 
@@ -98,7 +100,7 @@ void SharedTails::connect() {
   if (mapping_.is_mapped() && is_alive()) return;
   if (!socket_.is_open()) {
     const net::Fd directory = open_directory(spool_);
-    if (directory.is_open()) socket_ = connect_to(tail_socket_path(directory));
+    if (directory.is_open()) socket_ = connect_to(tail_socket_path(spool_, directory));
     if (!socket_.is_open()) return;
   }
   TailGreeting greeting;

@@ -69,8 +69,8 @@ class SharedTails {
   SharedMapping mapping_;
 };
 
-/// "/proc/self/fd/N/tail.socket": a path that fits into an address, however long the spool's is.
-/// directory   open on the spool, and as long as the path is used
-std::string tail_socket_path(const net::Fd& directory);
+/// A path of the socket that fits into an address, however long the spool's is: then it leads
+/// through /proc/self/fd. directory   open on the spool, and as long as the path is used
+std::string tail_socket_path(const std::string& spool, const net::Fd& directory);
 
 }  // namespace mailrace::tools

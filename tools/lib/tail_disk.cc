@@ -11,6 +11,11 @@
 #include <string_view>
 
 namespace mailrace::tools {
+namespace {
+
+constexpr uint64_t kRemembered = 16;  // segments of a worker
+
+}  // namespace
 
 core::Result<core::FileHandle> TailDisk::open(const std::string& path, bool writable) {
   auto file = PosixDisk::open(path, writable);
@@ -59,18 +64,20 @@ core::Result<size_t> TailDisk::read_disk(core::FileHandle file, const Segment& s
                                          uint64_t offset, core::MutableOctets target) {
   const auto read = PosixDisk::read(file, offset, target);
   if (!read) return read;
-  // A reader is in one segment, and looks at the start of the next one.
-  const Segment before{segment.worker, segment.number > 1 ? segment.number - 1 : 0};
+  // A reader is in one segment, and looks at the start of some that follow.
+  const Segment before{segment.worker, segment.number - std::min(segment.number, kRemembered)};
   seen_.erase(seen_.lower_bound({segment.worker, 0}), seen_.lower_bound(before));
   uint64_t& seen = seen_[segment];
   seen = std::max(seen, offset + *read);
   return read;
 }
 
-// Of one that has only a head nothing can be missed: it is looked at again and again.
+// The start of one that has only a head is looked at again and again; nobody took mail from that.
 bool TailDisk::was_seen_past(const Segment& segment, uint64_t end) const {
   const auto found = seen_.find(segment);
-  return end > spool::kSegmentHeadBytes && found != seen_.end() && found->second > end;
+  if (found == seen_.end()) return false;
+  constexpr uint64_t kStart = spool::kSegmentHeadBytes + core::kRecordHeaderBytes;
+  return found->second > std::max(end, kStart);
 }
 
 }  // namespace mailrace::tools

@@ -356,8 +356,9 @@ void Server::start_housekeeping() {
   space_->look();
   options.before_look = [this] {
     space_->look();
-    tails_.look();
-    return !restoration_->look();
+    const bool is_ours = !restoration_->look();
+    tails_.look(is_ours);
+    return is_ours;
   };
   housekeeping_.emplace(std::move(options), std::move(watches), log_);
   housekeeping_->start();

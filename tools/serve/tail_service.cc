@@ -49,11 +49,11 @@ net::Fd listen_at(const std::string& path) {
   return socket;
 }
 
-bool may_read(const net::Fd& reader) {
+bool may_read(const net::Fd& reader, uid_t owner) {
   ucred credentials{};
   socklen_t bytes = sizeof credentials;
   if (::getsockopt(reader.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &bytes) != 0) return false;
-  return credentials.uid == 0 || credentials.uid == ::geteuid();
+  return credentials.uid == 0 || credentials.uid == owner;
 }
 
 bool greet(const net::Fd& reader, const net::Fd& memory, uint64_t workers) {
@@ -81,8 +81,14 @@ std::optional<std::string> TailService::open(const std::string& spool, uint32_t 
   net::Fd memory = make_memory(workers * sizeof(spool::SharedTail), mapping);
   if (!memory.is_open()) return failed("cannot share memory");
   directory_.reset(::open(spool.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  socket_ = listen_at(tail_socket_path(directory_));
-  if (!socket_.is_open()) return failed(kTailSocketName);
+  socket_ = listen_at(tail_socket_path(spool, directory_));
+  struct stat status {};
+  if (!socket_.is_open() ||
+      ::fstatat(directory_.get(), kTailSocketName, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    return failed(kTailSocketName);
+  }
+  place_ = {status.st_dev, status.st_ino};
+  owner_ = ::geteuid();  // cannot be asked later
   memory_ = std::move(memory);
   mapping_ = std::move(mapping);
   for (uint32_t worker = 0; worker < workers; ++worker) {
@@ -95,13 +101,17 @@ spool::TailWriter* TailService::writer(uint32_t worker) noexcept {
   return worker < writers_.size() ? writers_[worker].get() : nullptr;
 }
 
-void TailService::look() {
+void TailService::look(bool is_ours) {
   if (!socket_.is_open()) return;
-  forget_gone();
+  if (is_ours) {
+    forget_gone();
+  } else {
+    readers_.clear();
+  }
   for (size_t turns = 0; turns < core::kTailReadersMax; ++turns) {
     net::Fd reader(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!reader.is_open()) break;
-    let_in(std::move(reader));
+    if (is_ours) let_in(std::move(reader));
   }
   const bool is_read = !readers_.empty();
   for (const auto& writer : writers_) writer->set_wanted(is_read);
@@ -115,12 +125,16 @@ void TailService::look() {
 void TailService::give_memory_back() {
   for (uint32_t worker = 0; worker < writers_.size(); ++worker) {
     spool::SharedTail& tail = mapping_.tail(worker);
-    ::madvise(&tail.words, sizeof tail.words, MADV_REMOVE);
+    // Zeros say that nothing is there.
+    if (writers_[worker]->forget()) ::madvise(&tail, sizeof tail, MADV_REMOVE);
   }
 }
 
 void TailService::let_in(net::Fd reader) {
-  if (readers_.size() >= core::kTailReadersMax || !may_read(reader)) return;
+  if (readers_.size() >= core::kTailReadersMax || !may_read(reader, owner_)) return;
+  // Pages that are not there when they are touched would be the end of the process.
+  const auto bytes = off_t(writers_.size() * sizeof(spool::SharedTail));
+  if (readers_.empty() && ::fallocate(memory_.get(), 0, 0, bytes) != 0) return;
   // What is written from now on has to be there when he looks.
   for (const auto& writer : writers_) writer->set_wanted(true);
   if (greet(reader, memory_, writers_.size())) readers_.push_back(std::move(reader));
@@ -137,8 +151,12 @@ void TailService::forget_gone() {
 void TailService::close() {
   readers_.clear();
   if (!socket_.is_open()) return;
-  ::unlink(tail_socket_path(directory_).c_str());
   socket_.reset(-1);
+  struct stat status {};
+  const bool is_there =
+      ::fstatat(directory_.get(), kTailSocketName, &status, AT_SYMLINK_NOFOLLOW) == 0;
+  const bool is_ours = is_there && place_ == std::pair(status.st_dev, status.st_ino);
+  if (is_ours) ::unlinkat(directory_.get(), kTailSocketName, 0);
 }
 
 }  // namespace mailrace::tools

@@ -6,10 +6,13 @@
 #include "spool/shared_tail.h"
 #include "tools/lib/shared_tails.h"
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mailrace::tools {
@@ -27,9 +30,12 @@ class TailService {
   spool::TailWriter* writer(uint32_t worker) noexcept;
 
   /// Lets in who waits, and forgets who has gone. To be called about once a second, by one thread.
-  void look();
+  ///
+  /// is_ours   whether the spool is; if not, another server may write to it, and nobody is to
+  ///           rely on what ours wrote last
+  void look(bool is_ours);
 
-  /// Takes the socket away, if it is there.
+  /// Takes the socket away, if it is still there, and not another server's.
   void close();
 
  private:
@@ -46,6 +52,8 @@ class TailService {
   SharedMapping mapping_;
   std::vector<std::unique_ptr<spool::TailWriter>> writers_;
   std::vector<net::Fd> readers_;
+  std::pair<dev_t, ino_t> place_;  // of the socket
+  uid_t owner_ = 0;
   uint32_t looks_unread_ = kForgotten;
 };
 

@@ -41,12 +41,13 @@ class SharedTailTest : public testing::Test {
     if (!extent || offset < extent->begin || offset + bytes > extent->end) return false;
     std::vector<std::byte> target(bytes);
     if (!reader_.copy(*extent, offset, target)) return false;
+    if (bytes == 0) return true;
     const uint64_t first = offset / 8 * 8;
     const auto expected = octets_of(number, first, core::align_up(offset + bytes, 8) - first);
-    EXPECT_EQ(std::memcmp(target.data(),
-                          reinterpret_cast<const std::byte*>(expected.data()) + (offset - first),
-                          bytes),
-              0)
+    EXPECT_EQ(
+        std::memcmp(target.data(),
+                    reinterpret_cast<const std::byte*>(expected.data()) + (offset - first), bytes),
+        0)
         << number << " " << offset << " " << bytes;
     return true;
   }
@@ -126,6 +127,20 @@ TEST_F(SharedTailTest, NothingIsThereWithoutAReaderOrAfterAWithdrawal) {
   EXPECT_TRUE(has(1, kHead + 192, 64));
   writer_.withdraw();
   EXPECT_FALSE(reader_.find(1));
+}
+
+TEST_F(SharedTailTest, MemoryThatWasGivenBackIsBegunAnew) {
+  add(1, kHead, 64);
+  EXPECT_FALSE(writer_.forget()) << "somebody reads";
+  writer_.set_wanted(false);
+  ASSERT_TRUE(writer_.forget());
+  std::memset(static_cast<void*>(tail_.get()), 0, sizeof *tail_);
+  EXPECT_FALSE(reader_.find(1));
+  writer_.set_wanted(true);
+  EXPECT_FALSE(reader_.find(1));
+  add(1, kHead + 64, 64);
+  EXPECT_FALSE(has(1, kHead, 64)) << "zeros";
+  EXPECT_TRUE(has(1, kHead + 64, 64));
 }
 
 // Of a write that failed nothing is added, and the rest goes into another segment.
