@@ -5,6 +5,7 @@
 #include "core/base/cidr.h"
 #include "core/base/limits.h"
 #include "core/base/time.h"
+#include "core/policy/client_limits.h"
 
 #include <cstdint>
 
@@ -29,6 +30,7 @@ enum class EarlyTalker : uint8_t { log, reject };
 struct ConnectionOptions {
   core::CidrSet proxy_from;    // peers that must send a PROXY header; from others it means nothing
   core::CidrSet xclient_from;  // clients that may say XCLIENT
+  core::LimitRules limits;     // of what clients may use
   core::Duration greeting_delay{};
   EarlyTalker early_talker = EarlyTalker::log;
   Timeouts timeouts;

@@ -14,16 +14,17 @@
 namespace mailrace::net {
 
 enum class EventKind : uint8_t {
-  message,        // mail data ended; `reply` says how
-  refusal,        // commands were refused: `refused` of them, the first was `verb`
-  early_talker,   // the client spoke `early` times before it was its turn; said nowhere else
-  proxied,        // `via` speaks for `peer`, by PROXY header or XCLIENT; `text`: a name, if any
-  proxy_failure,  // no PROXY header where there must be one: `text` says why
-  tls_failure,    // a handshake or a session under TLS broke: `text` says why
-  spool_failure,  // the spool takes no mail any more: `text` and `sys_errno`
-  spool_busy,     // transactions are refused: `text` says what is used up
-  spool_ready,    // and no more; `refused`: how many were since the last such event
-  worker_end,     // `refused`: how many were in all; `busy_spells`: how often spool_busy held
+  message,         // mail data ended; `reply` says how
+  refusal,         // commands were refused: `refused` of them, the first was `verb`
+  early_talker,    // the client spoke `early` times before it was its turn; said nowhere else
+  proxied,         // `via` speaks for `peer`, by PROXY header or XCLIENT; `text`: a name, if any
+  proxy_failure,   // no PROXY header where there must be one: `text` says why
+  client_limited,  // `refused` requests, the last one of `peer`, were beyond a limit: `text`
+  tls_failure,     // a handshake or a session under TLS broke: `text` says why
+  spool_failure,   // the spool takes no mail any more: `text` and `sys_errno`
+  spool_busy,      // transactions are refused: `text` says what is used up
+  spool_ready,     // and no more; `refused`: how many were since the last such event
+  worker_end,      // `refused`: how many were in all; `busy_spells`: how often spool_busy held
 };
 
 /// Views are borrowed: until push() on the way in, during the visit on the way out.

@@ -15,9 +15,10 @@
 namespace mailrace::net {
 
 enum class Message : uint32_t {
-  drain = 1,        // stop accepting, finish what is open, then end
-  tls_context = 2,  // there is a new one: Worker::replace_tls()
-  question = 4,     // Worker::ask()
+  drain = 1,         // stop accepting, finish what is open, then end
+  tls_context = 2,   // there is a new one: Worker::replace_tls()
+  question = 4,      // Worker::ask()
+  client_lists = 8,  // Worker::replace_lists()
 };
 
 /// A set of messages and an eventfd that wakes the worker's ring.

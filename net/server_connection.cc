@@ -14,6 +14,7 @@
 
 namespace mailrace::net {
 
+using core::Limited;
 using core::MailOutcome;
 using core::Need;
 using core::Question;
@@ -61,7 +62,7 @@ ServerConnection::ServerConnection(Token self, WorkerContext& context,
       replies_(context.session_blocks),
       session_(context.session, context.session_blocks, context.transaction_blocks),
       plaintext_(context.tls_kept_bytes),
-      refused_(refused),
+      refusal_(refused ? std::optional(ReplyId::too_many_sessions) : std::nullopt),
       clock_(context.connection.timeouts, context.now),
       idle_since_(context.now) {}
 
@@ -164,18 +165,15 @@ bool ServerConnection::meet(const Step& step, Step& next) noexcept {
 Verdict ServerConnection::judge(const Step& step) noexcept {
   switch (step.question) {
     case Question::connect:
-      if (refused_) return Verdict::refuse(ReplyId::too_many_sessions);
+      if (refusal_) return Verdict::refuse(*refusal_);
       if (context_.draining) return Verdict::refuse(ReplyId::service_closing);
       return Verdict::accept();
     case Question::helo:
       return Verdict::accept();
-    case Question::mail: {
-      mail_at_ = context_.now;
-      const auto ready = context_.sink->ready();
-      return ready ? Verdict::accept() : refuse_for(ready.error());
-    }
+    case Question::mail:
+      return judge_mail();
     case Question::recipient:
-      return context_.domains.judge(step.domain);
+      return judge_recipient(step.domain);
     case Question::data:
       return open_mail();
     case Question::recipient_data:
@@ -184,13 +182,48 @@ Verdict ServerConnection::judge(const Step& step) noexcept {
       speak_for(session_.xclient());
       return Verdict::accept();
     case Question::tls:
-      if (context_.draining) return Verdict::refuse(ReplyId::service_closing);
-      if (!input_.empty()) return Verdict::refuse(ReplyId::octets_behind_starttls);
-      return context_.handshakes.is_full ? Verdict::refuse(ReplyId::too_many_handshakes)
-                                         : Verdict::accept();
+      return judge_tls();
   }
   MAILRACE_CHECK(false);  // a question without an answer
   return {};
+}
+
+Verdict ServerConnection::judge_mail() noexcept {
+  mail_at_ = context_.now;
+  const auto ready = context_.sink->ready();
+  if (!ready) return refuse_for(ready.error());
+  if (client_.may(Limited::messages, 1, context_.now)) return Verdict::accept();
+  return refuse_beyond(Limited::messages, ReplyId::message_rate);
+}
+
+Verdict ServerConnection::judge_recipient(std::string_view domain) noexcept {
+  if (!client_.may(Limited::recipients, 1, context_.now)) {
+    return refuse_beyond(Limited::recipients, ReplyId::recipient_rate);
+  }
+  const Verdict verdict = context_.domains.judge(domain);
+  if (verdict.accepted || client_.has_done(Limited::unknown_recipients, 1, context_.now)) {
+    return verdict;
+  }
+  return refuse_beyond(Limited::unknown_recipients, ReplyId::too_many_unknown_recipients);
+}
+
+Verdict ServerConnection::judge_tls() noexcept {
+  if (context_.draining) return Verdict::refuse(ReplyId::service_closing);
+  if (!input_.empty()) return Verdict::refuse(ReplyId::octets_behind_starttls);
+  if (context_.handshakes.is_full) return Verdict::refuse(ReplyId::too_many_handshakes);
+  if (client_.may(Limited::handshakes, 1, context_.now)) return Verdict::accept();
+  return refuse_beyond(Limited::handshakes, ReplyId::too_many_handshakes);
+}
+
+// The log is told once in a while: of a flood it need not hear every drop.
+void ServerConnection::note_refused(size_t what) noexcept {
+  ++context_.client_refusals.counts[what];
+  context_.client_refusals.last[what] = peer_;
+}
+
+Verdict ServerConnection::refuse_beyond(Limited limit, ReplyId reply) noexcept {
+  note_refused(size_t(limit));
+  return Verdict::refuse(reply);
 }
 
 // --- mail ----------------------------------------------------------------------------------------
@@ -522,6 +555,7 @@ uint32_t ServerConnection::take_early_talk() noexcept {
 void ServerConnection::log_refusals() noexcept {
   const core::Refusals refusals = session_.refusals();
   session_.clear_refusals();
+  if (refusals.errors > 0) client_.has_done(Limited::errors, refusals.errors, context_.now);
   if (refusals.count == 0 || context_.events == nullptr) return;
   context_.events->push({.kind = EventKind::refusal,
                          .time = context_.wall,

@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 namespace mailrace::net {
@@ -88,6 +89,7 @@ class ServerConnection {
   void read_proxy_header() noexcept;
   void fail_proxy_header(std::string_view reason) noexcept;
   void begin_session() noexcept;
+  std::optional<core::ReplyId> let_in() noexcept;
   void await_greeting() noexcept;
   void greet() noexcept;
   void speak_for(const core::Xclient& client) noexcept;
@@ -118,6 +120,11 @@ class ServerConnection {
   void go_on() noexcept;
   bool meet(const core::Step& step, core::Step& next) noexcept;
   core::Verdict judge(const core::Step& step) noexcept;
+  core::Verdict judge_mail() noexcept;
+  core::Verdict judge_recipient(std::string_view domain) noexcept;
+  core::Verdict judge_tls() noexcept;
+  void note_refused(size_t what) noexcept;
+  core::Verdict refuse_beyond(core::Limited limit, core::ReplyId reply) noexcept;
   core::Verdict open_mail() noexcept;
   core::Verdict refuse_for(const core::Error& error) noexcept;
   bool append(core::Octets octets) noexcept;
@@ -151,6 +158,7 @@ class ServerConnection {
   core::Endpoint origin_;  // the socket's peer, or the PROXY header's
   std::unique_ptr<core::ProxyHeader> proxy_header_;  // Stage::proxy_header
   sockaddr_in6 peer_name_{};                         // filled in by the kernel
+  core::LimitedClient client_;
   core::MailHandle mail_;
   bool mail_open_ = false;
   bool committing_ = false;     // the sink will report, whatever becomes of the connection
@@ -158,7 +166,7 @@ class ServerConnection {
   size_t unappended_used_ = 0;  // what to take off the input once it is appended
 
   Wait wait_ = Wait::nothing;
-  bool refused_;
+  std::optional<core::ReplyId> refusal_;  // why the session is not to begin
   Stage stage_ = Stage::naming;
   bool peer_closed_ = false;   // the peer sent its end
   bool in_handshake_ = false;  // counted as such

@@ -13,7 +13,9 @@
 namespace mailrace::net {
 
 using core::Endpoint;
+using core::Limited;
 using core::ProxyStatus;
+using core::ReplyId;
 
 namespace {
 
@@ -21,6 +23,24 @@ namespace {
 template <class T>
 T chosen(const core::XclientValue<T>& said, T otherwise) noexcept {
   return said.value.value_or(otherwise);
+}
+
+// What a client is told that has done too much before it came.
+ReplyId reply_to(Limited limit) noexcept {
+  switch (limit) {
+    case Limited::unknown_recipients:
+      return ReplyId::too_many_unknown_recipients;
+    case Limited::errors:
+      return ReplyId::too_many_errors;
+    case Limited::handshakes:
+      return ReplyId::too_many_handshakes;
+    case Limited::concurrent:
+    case Limited::connections:
+    case Limited::messages:
+    case Limited::recipients:
+      break;
+  }
+  return ReplyId::too_many_connections;
 }
 
 }  // namespace
@@ -106,15 +126,36 @@ void ServerConnection::fail_proxy_header(std::string_view reason) noexcept {
 // --- the greeting --------------------------------------------------------------------------------
 
 void ServerConnection::begin_session() noexcept {
+  if (!refusal_) refusal_ = let_in();
   if (listener_.tls != ListenerTls::implicit) return await_greeting();
   // A handshake only to say no costs more than it is worth.
-  if (refused_ || context_.draining) return end();
+  if (refusal_ || context_.draining) return end();
+  if (!client_.may(Limited::handshakes, 1, context_.now)) {
+    refuse_beyond(Limited::handshakes, ReplyId::too_many_handshakes);
+    return end();
+  }
   begin_tls();
+}
+
+// returns  why the client is refused, if it is
+std::optional<ReplyId> ServerConnection::let_in() noexcept {
+  const auto standing =
+      context_.lists != nullptr ? context_.lists->of(peer_.address) : core::ClientStanding::unknown;
+  if (standing == core::ClientStanding::blocked) {
+    note_refused(ClientRefusals::kBlocked);
+    return ReplyId::client_blocked;
+  }
+  if (standing == core::ClientStanding::allowed) return std::nullopt;
+  if (context_.client_use == nullptr) return std::nullopt;
+  const auto limit =
+      client_.open(context_.connection.limits, *context_.client_use, peer_.address, context_.now);
+  if (!limit) return std::nullopt;
+  return refuse_beyond(*limit, reply_to(*limit)).refusal;
 }
 
 void ServerConnection::await_greeting() noexcept {
   const core::Duration delay = context_.connection.greeting_delay;
-  if (delay.ns == 0 || refused_ || context_.draining) return greet();
+  if (delay.ns == 0 || refusal_ || context_.draining) return greet();
   stage_ = Stage::greeting;
   wait_ = Wait::greeting;
   context_.timers.set(self_.slot, context_.now + delay);
@@ -144,6 +185,7 @@ void ServerConnection::speak_for(const core::Xclient& client) noexcept {
     peer_ = {chosen(client.address, origin_.address),
              client.address.value ? uint16_t{0} : origin_.port};
   }
+  client_.become(peer_.address);
   if (client.port.said) peer_.port = chosen(client.port, origin_.port);
   const Endpoint destination{chosen(client.dest_address, core::IpAddress{}),
                              chosen(client.dest_port, uint16_t{0})};

@@ -112,6 +112,7 @@ void ServerConnection::end_handshake() noexcept {
   if (listener_.tls == ListenerTls::implicit) return await_greeting();
   // Nothing that was said in the clear holds any more, XCLIENT included.
   peer_ = origin_;
+  client_.become(peer_.address);
   stage_ = Stage::session;
   watch_clock();
   go_on();

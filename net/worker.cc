@@ -48,6 +48,8 @@ Worker::Worker(WorkerOptions options)
                .connection = options_.connection != nullptr ? *options_.connection : kDefaults,
                .tls_blocks = tls_blocks_,
                .tls_plaintext = {tls_plaintext_.get(), core::kTlsRecordBytesMax},
+               .client_use = options_.client_use,
+               .lists = options_.lists,
                .tls = options_.tls,
                .events = options_.events,
                .now = options_.clock->now(),
@@ -57,7 +59,10 @@ Worker::Worker(WorkerOptions options)
   for (ListeningSocket& socket : options_.listeners) listeners_.emplace_back(std::move(socket));
 }
 
-Worker::~Worker() { delete new_tls_.load(); }
+Worker::~Worker() {
+  delete new_tls_.load();
+  delete new_lists_.load();
+}
 
 core::Result<void> Worker::open() {
   auto opened = ring_.open(core::kConnectionsPerWorkerMax, options_.usable, options_.ring_use);
@@ -198,6 +203,7 @@ void Worker::on_mailbox() noexcept {
   mailbox_.wait(ring_);
   answers_.store(questions_.load(std::memory_order_relaxed), std::memory_order_relaxed);
   if ((messages & uint32_t(Message::tls_context)) != 0) take_tls();
+  if ((messages & uint32_t(Message::client_lists)) != 0) take_lists();
   if ((messages & uint32_t(Message::drain)) != 0 && !context_.draining) begin_drain();
 }
 
@@ -217,6 +223,17 @@ void Worker::replace_tls(std::shared_ptr<TlsContext> context) {
 void Worker::take_tls() noexcept {
   const std::unique_ptr<std::shared_ptr<TlsContext>> taken(new_tls_.exchange(nullptr));
   if (taken != nullptr) context_.tls = std::move(*taken);
+}
+
+void Worker::replace_lists(std::shared_ptr<const core::ClientLists> lists) {
+  delete new_lists_.exchange(new std::shared_ptr<const core::ClientLists>(std::move(lists)));
+  post(Message::client_lists);
+}
+
+void Worker::take_lists() noexcept {
+  const std::unique_ptr<std::shared_ptr<const core::ClientLists>> taken(
+      new_lists_.exchange(nullptr));
+  if (taken != nullptr) context_.lists = std::move(*taken);
 }
 
 // All that may begin in a tick have a place: the oldest that wait for their clients give way. An
@@ -336,6 +353,24 @@ void Worker::watch_load(const core::Result<void>& ready) noexcept {
                            .text = busy ? ready.error().where : ""});
 }
 
+void Worker::log_client_refusals() noexcept {
+  ClientRefusals& refusals = context_.client_refusals;
+  if (context_.now < refusals.log_at && !closing_sink_) return;
+  for (size_t i = 0; i < refusals.counts.size(); ++i) {
+    const uint32_t count = std::exchange(refusals.counts[i], 0);
+    if (count == 0) continue;
+    refusals.log_at = context_.now + core::seconds(core::kLimitLogIntervalS);
+    if (options_.events == nullptr) continue;
+    options_.events->push(
+        {.kind = EventKind::client_limited,
+         .time = context_.wall,
+         .worker = options_.worker,
+         .peer = refusals.last[i],
+         .refused = count,
+         .text = i == ClientRefusals::kBlocked ? "block-list" : core::kLimitedNames[i]});
+  }
+}
+
 void Worker::log_end() noexcept {
   if (options_.events == nullptr) return;
   options_.events->push({.kind = EventKind::worker_end,
@@ -348,6 +383,7 @@ void Worker::log_end() noexcept {
 void Worker::end_tick() noexcept {
   const auto next_flush = sink_->flush(context_.now, context_.wall);
   watch_sink();
+  log_client_refusals();
   relieve_starvation();
   for (uint32_t i = 0; i < listeners_.size(); ++i) {
     if (!connections_.full()) listeners_[i].accept(ring_, i);

@@ -32,6 +32,8 @@ struct WorkerOptions {
   const core::SessionConfig* session = nullptr;     // outlives the worker
   const core::RecipientDomains* domains = nullptr;  // outlives the worker
   const ConnectionOptions* connection = nullptr;    // outlives the worker; nullptr: the defaults
+  core::ClientUse* client_use = nullptr;  // of all workers; outlives them; nullptr: no limits
+  std::shared_ptr<const core::ClientLists> lists;  // nullptr: there are none
   EventRing* events = nullptr;    // messages and refusals; outlives the worker; nullptr: no log
   EventRing* failures = nullptr;  // what goes wrong with us; outlives the worker; nullptr: no log
   core::Clock* clock = nullptr;   // outlives the worker
@@ -72,6 +74,8 @@ class Worker {
 
   /// Any thread: sessions that begin from now on have this context.
   void replace_tls(std::shared_ptr<TlsContext> context);
+  /// The same for clients that come from now on.
+  void replace_lists(std::shared_ptr<const core::ClientLists> lists);
 
  private:
   static void on_committed(void* self, core::MailOwner owner, core::MailOutcome outcome);
@@ -82,6 +86,7 @@ class Worker {
   void on_receive(const io_uring_cqe& cqe, ServerConnection* connection) noexcept;
   void on_mailbox() noexcept;
   void take_tls() noexcept;
+  void take_lists() noexcept;
   void begin_drain() noexcept;
   void make_handshake_room() noexcept;
   void give_handshake_turns() noexcept;
@@ -91,6 +96,7 @@ class Worker {
   void drain(bool now) noexcept;
   void watch_sink() noexcept;
   void watch_load(const core::Result<void>& ready) noexcept;
+  void log_client_refusals() noexcept;
   void log_end() noexcept;
   void end_tick() noexcept;
   void arm_timer() noexcept;
@@ -109,6 +115,7 @@ class Worker {
   core::BlockPool tls_blocks_;
   std::unique_ptr<std::byte[]> tls_plaintext_;
   std::atomic<std::shared_ptr<TlsContext>*> new_tls_{nullptr};  // on its way from replace_tls()
+  std::atomic<std::shared_ptr<const core::ClientLists>*> new_lists_{nullptr};  // likewise
   std::atomic<uint32_t> questions_{0};
   std::atomic<uint32_t> answers_{0};
   WorkerContext context_;

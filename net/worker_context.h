@@ -4,6 +4,8 @@
 
 #include "core/base/block_pool.h"
 #include "core/base/time.h"
+#include "core/policy/client_limits.h"
+#include "core/policy/client_lists.h"
 #include "core/policy/recipient_domains.h"
 #include "core/port/mail_sink.h"
 #include "core/smtp/server_session.h"
@@ -16,6 +18,7 @@
 #include "net/tls_context.h"
 #include "net/token.h"
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -29,6 +32,14 @@ struct TlsHandshakes {
   bool is_full = false;        // and none of these can be ended for another one
   std::vector<Token> waiting;  // for their turn: connections, in order
   std::vector<Token> begun;    // the oldest first; some are over
+};
+
+/// Who was refused for what is known of him, and not told to the log yet.
+struct ClientRefusals {
+  static constexpr size_t kBlocked = core::kLimitedCount;
+  std::array<uint32_t, core::kLimitedCount + 1> counts{};  // by core::Limited; kBlocked
+  std::array<core::Endpoint, core::kLimitedCount + 1> last{};
+  core::Instant log_at;  // not before
 };
 
 struct WorkerContext {
@@ -45,6 +56,9 @@ struct WorkerContext {
   core::BlockPool& tls_blocks;        // of TlsOutput
   core::MutableOctets tls_plaintext;  // of kTlsRecordBytesMax octets; see TlsPlaintext
   core::MailSink* sink = nullptr;
+  core::ClientUse* client_use = nullptr;  // of all workers; nullptr: there are no limits
+  std::shared_ptr<const core::ClientLists> lists = nullptr;  // nullptr: there are none
+  ClientRefusals client_refusals = {};
   std::shared_ptr<TlsContext> tls = nullptr;  // of sessions that begin now; nullptr: no TLS
   TlsHandshakes handshakes = {};
   size_t tls_kept_bytes = 0;    // by TlsStash and TlsPlaintext

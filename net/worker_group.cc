@@ -128,6 +128,12 @@ void WorkerGroup::replace_tls(const std::function<std::shared_ptr<TlsContext>()>
   }
 }
 
+void WorkerGroup::replace_lists(const std::shared_ptr<const core::ClientLists>& lists) {
+  for (Thread& thread : threads_) {
+    if (thread.worker) thread.worker->replace_lists(lists);
+  }
+}
+
 void WorkerGroup::join() {
   for (Thread& thread : threads_) {
     if (thread.thread.joinable()) thread.thread.join();

@@ -452,4 +452,25 @@ static_assert((kLoadReceiveBufferCount & (kLoadReceiveBufferCount - 1)) == 0);
 inline constexpr int64_t kLoadReplyTimeoutS = 60;
 inline constexpr int64_t kLoadDurationDefaultS = 10;
 
+// --- limits of clients ---------------------------------------------------------------------------
+
+/// Rules of --limit, for all networks together, and for one network.
+inline constexpr size_t kLimitRulesMax = 4096;
+inline constexpr size_t kLimitRulesPerNetworkMax = 8;
+/// The most that a rule may allow, and the longest time for it.
+inline constexpr uint32_t kLimitCountMax = 1'000'000;
+inline constexpr int64_t kLimitPeriodMaxS = 86'400;
+/// Keys whose rate is remembered, 8 octets each. With more of them at a time the one that owes
+/// least is forgotten.
+inline constexpr size_t kRateTableEntries = 1 << 20;
+/// Keys whose connections are counted, 8 octets each: a connection has up to
+/// kLimitRulesPerNetworkMax of them, and a table that is half full has few full buckets.
+inline constexpr size_t kHeldEntriesPerSession = 2 * kLimitRulesPerNetworkMax;
+inline constexpr size_t kHeldEntriesMax = 1 << 22;
+/// Networks of an allow list or a block list, and octets of a file that has some.
+inline constexpr size_t kListNetworksMax = 2'000'000;
+inline constexpr uint64_t kListFileBytesMax = 256ull << 20;
+/// How often a worker logs whom it refused for limits, for each kind.
+inline constexpr int64_t kLimitLogIntervalS = 1;
+
 }  // namespace mailrace::core

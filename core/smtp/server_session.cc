@@ -9,6 +9,11 @@
 #include <utility>
 
 namespace mailrace::core {
+namespace {
+
+constexpr uint16_t kClosingCode = 421;
+
+}  // namespace
 
 SessionConfig::SessionConfig(SessionOptions options)
     : SessionOptions(std::move(options)),
@@ -133,9 +138,13 @@ Step ServerSession::resume(const Verdict& verdict, ReplyBuffer& out) noexcept {
   if (state_ == State::commit) return proceed_commit(verdict, out);
   MAILRACE_CHECK(state_ == State::verdict);
   state_ = State::command;
+  if (question_ == Question::connect && !verdict.accepted) return terminate(verdict.refusal, out);
+  if (!verdict.accepted && reply_row(verdict.refusal).code == kClosingCode) {
+    note_refusal(verdict.refusal);
+    return terminate(verdict.refusal, out);
+  }
   switch (question_) {
     case Question::connect:
-      if (!verdict.accepted) return terminate(verdict.refusal, out);
       if (std::exchange(client_.spoke_early, false) && client_.refuse_early) {
         return refuse_and_close(ReplyId::early_talker, out);
       }
@@ -198,6 +207,7 @@ void ServerSession::note_refusal(ReplyId reply) noexcept {
 
 Step ServerSession::refuse_and_close(ReplyId reply, ReplyBuffer& out) noexcept {
   note_refusal(reply);
+  ++refusals_.errors;
   return terminate(reply, out);
 }
 
@@ -215,6 +225,7 @@ Step ServerSession::refuse(ReplyId reply, ReplyBuffer& out) noexcept {
   const bool is_error =
       (row.code >= 500 && row.code <= 503 && !was_pipelined) || reply == ReplyId::tls_needed;
   if (!is_error) return answer(reply, out);
+  ++refusals_.errors;
   if (reply == ReplyId::unknown_verb) ++unknown_verbs_;
   if (++errors_ > config_.errors_max || unknown_verbs_ > kUnknownVerbsMax) {
     return terminate(ReplyId::too_many_errors, out);

@@ -87,6 +87,7 @@ struct Refusals {
   uint32_t count = 0;
   Verb verb = Verb::unknown;  // the first one's
   ReplyId reply = ReplyId::unknown_verb;
+  uint32_t errors = 0;  // of them, those that no client that knows SMTP has reason for
 };
 
 /// One session. The caller sends what is in the ReplyBuffer whenever the session needs input, and

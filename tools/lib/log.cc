@@ -164,6 +164,13 @@ void add_proxy_failure(std::string& target, const net::Event& event, LogFormat f
   line.end();
 }
 
+void add_client_limited(std::string& target, const net::Event& event, LogFormat format) {
+  Line line(target, format, event.time, "info", "client_limited");
+  line.text("limit", event.text).number("count", uint64_t{event.refused});
+  line.text("last_peer", endpoint_text(event.peer)).number("worker", uint64_t{event.worker});
+  line.end();
+}
+
 void add_tls_failure(std::string& target, const net::Event& event, LogFormat format) {
   Line line(target, format, event.time, "info", "tls_failure");
   line.text("peer", endpoint_text(event.peer)).text("helo", event.helo);
@@ -205,6 +212,7 @@ LogLevel level_of(net::EventKind kind) {
     case net::EventKind::early_talker:
     case net::EventKind::proxied:
     case net::EventKind::proxy_failure:
+    case net::EventKind::client_limited:
     case net::EventKind::tls_failure:
     case net::EventKind::worker_end:
       break;
@@ -226,6 +234,8 @@ void add_event_line(std::string& target, const net::Event& event, LogFormat form
       return add_proxied(target, event, format);
     case net::EventKind::proxy_failure:
       return add_proxy_failure(target, event, format);
+    case net::EventKind::client_limited:
+      return add_client_limited(target, event, format);
     case net::EventKind::tls_failure:
       return add_tls_failure(target, event, format);
     case net::EventKind::spool_failure:

@@ -9,6 +9,8 @@
 #include "spool/mail_id_floor.h"
 #include "spool/segment.h"
 #include "tools/lib/posix_disk.h"
+#include "tools/serve/client_list_files.h"
+#include "tools/serve/limit_text.h"
 #include "tools/serve/recover_spool.h"
 
 #include <fcntl.h>
@@ -77,6 +79,7 @@ Server::Server(const ServeOptions& options, Log& log)
   connection_ = options.connection;
   connection_.proxy_from = networks(options.proxy_protocol_from);
   connection_.xclient_from = networks(options.xclient_from);
+  connection_.limits = core::LimitRules(limit_rules(options.limits).value());
 }
 
 uint32_t Server::worker_count() const {
@@ -200,7 +203,20 @@ spool::SyncPolicy Server::sync_policy() const {
   return spool::sync_policy(disk, page_cache);
 }
 
+// In one piece for all workers: a client's connections land on any of them.
+std::optional<std::string> Server::make_client_use() {
+  if (connection_.limits.empty()) return std::nullopt;
+  std::array<uint64_t, 4> secret{};
+  if (::getrandom(secret.data(), sizeof secret, 0) != ssize_t{sizeof secret}) {
+    return "cannot get random numbers: " + errno_text(errno);
+  }
+  const size_t sessions = core::kConnectionsPerWorkerMax * size_t{worker_count()};
+  client_use_ = std::make_unique<core::ClientUse>(secret, sessions);
+  return std::nullopt;
+}
+
 std::optional<std::string> Server::open_listeners() {
+  if (auto failed = make_client_use()) return failed;
   listeners_.resize(worker_count());
   for (const std::string& text : options_.listen) {
     if (auto failed = open_listener("--listen", text)) return failed;
@@ -283,6 +299,8 @@ net::WorkerOptions Server::worker_options(uint32_t worker) {
   result.session = &session_;
   result.domains = &domains_;
   result.connection = &connection_;
+  result.client_use = client_use_.get();
+  result.lists = lists_;
   result.failures = log_.make_ring();
   result.events = options_.log_level == LogLevel::info ? result.failures : nullptr;
   result.clock = &clock_;
@@ -310,11 +328,34 @@ FileAccess Server::file_access() const {
   if (above != above.root_path()) access.written.push_back(above);
   std::vector<std::string> values = options_.tls.certificates;
   if (!options_.tls.ticket_keys.empty()) values.push_back(options_.tls.ticket_keys);
+  for (const auto* const lists : {&options_.allow_lists, &options_.block_lists}) {
+    values.insert(values.end(), lists->begin(), lists->end());
+  }
   for (const std::string& value : values) {
     const auto places = tls_places(value);
     access.read.insert(access.read.end(), places.begin(), places.end());
   }
   return access;
+}
+
+std::optional<std::string> Server::load_lists() {
+  auto lists = read_client_lists(options_.allow_lists, options_.block_lists);
+  if (!lists) return lists.error();
+  lists_before_ = std::exchange(lists_, std::move(*lists));
+  if (lists_ == nullptr) return std::nullopt;
+  log_.line(LogLevel::info, "lists_loaded",
+            {{"allowed", uint64_t{lists_->allowed.size()}},
+             {"blocked", uint64_t{lists_->blocked.size()}}});
+  return std::nullopt;
+}
+
+void Server::reload() {
+  if (const auto wrong = load_lists()) {
+    log_.line(LogLevel::error, "reload_refused", {{"what", *wrong}});
+    return reloaded_();
+  }
+  if (lists_ != nullptr) workers_.replace_lists(lists_);
+  if (!tls_.reload()) reloaded_();
 }
 
 std::optional<std::string> Server::start(std::function<void()> reloaded) {

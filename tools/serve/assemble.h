@@ -2,6 +2,8 @@
 // The one place where network and spool meet: from options to running workers.
 #pragma once
 
+#include "core/policy/client_limits.h"
+#include "core/policy/client_lists.h"
 #include "core/policy/recipient_domains.h"
 #include "core/smtp/server_session.h"
 #include "net/system_clock.h"
@@ -37,6 +39,9 @@ class Server {
   /// Reads certificates and keys. While the process may still read what is only root's.
   std::optional<std::string> load_tls() { return tls_.load(); }
 
+  /// Reads the lists of clients, with the rights that they are read with again later.
+  std::optional<std::string> load_lists();
+
   /// Takes the spool directory: makes it if it is missing, locks it, recovers what is in it.
   std::optional<std::string> open_spool();
 
@@ -51,10 +56,9 @@ class Server {
   std::optional<std::string> start(std::function<void()> reloaded);
 
   void drain() noexcept { workers_.drain(); }
-  /// Reads certificates and keys anew. Any thread.
-  void reload() {
-    if (!tls_.reload()) reloaded_();
-  }
+  /// Reads lists, certificates and keys anew; with a mistake in a list all stays as it is. One
+  /// thread.
+  void reload();
   /// Whether all workers have answered since this was asked last. One thread, until join().
   bool is_alive() noexcept { return workers_.ask_all(); }
   void join();
@@ -62,6 +66,7 @@ class Server {
  private:
   uint32_t worker_count() const;
   std::optional<std::string> check_spool_io() const;
+  std::optional<std::string> make_client_use();
   uint64_t choose_salt() const;
   std::vector<uint64_t> keep_usable(const spool::WorkerRecovery& worker) const;
   net::ListenerOptions listener_options(const ListenAddress& address) const;
@@ -79,6 +84,9 @@ class Server {
   core::SessionConfig session_;
   core::RecipientDomains domains_;
   net::ConnectionOptions connection_;
+  std::unique_ptr<core::ClientUse> client_use_;  // if there are limits
+  std::shared_ptr<const core::ClientLists> lists_;
+  std::shared_ptr<const core::ClientLists> lists_before_;  // so that no worker has to free them
   std::vector<spool::WorkerRecovery> recovered_;
   uint64_t salt_ = 0;
   std::map<uint32_t, uint64_t> cursor_segments_;  // by worker: the greatest number that any names

@@ -6,6 +6,7 @@
 #include "core/policy/recipient_domains.h"
 #include "core/smtp/path.h"
 #include "tools/lib/flag_values.h"
+#include "tools/serve/limit_text.h"
 #include "tools/serve/listen_address.h"
 
 namespace mailrace::tools {
@@ -18,6 +19,10 @@ std::vector<Flag> connection_flags(ServeOptions& options) {
       [](std::string_view text) { return core::parse_cidr(text).error == core::CidrError::none; }};
   const DurationRange timeout{core::seconds(core::kTimeoutFloorS),
                               core::seconds(core::kTimeoutCeilingS)};
+  const TextRule limit{std::string(kLimitSyntax), {}, [](std::string_view text) {
+                         const auto rules = parse_limit(text);
+                         return rules ? std::nullopt : std::optional(rules.error());
+                       }};
   net::ConnectionOptions& connection = options.connection;
   net::Timeouts& timeouts = connection.timeouts;
   return {
@@ -25,6 +30,17 @@ std::vector<Flag> connection_flags(ServeOptions& options) {
                 "peers that must begin with a PROXY protocol header, version 1 or 2", network),
       list_flag("xclient-from", &options.xclient_from, "CIDR",
                 "clients that may say for whom they speak, by XCLIENT", network),
+      with_options(list_flag(
+          "limit", &options.limits, "NETWORK[,each=BITS][,WHAT=COUNT[/TIME]]...",
+          "how much each address (IPv6: /64) may have of the server, or each network of BITS "
+          "within "
+          "NETWORK, all workers together; of several that a client is in the smallest counts",
+          limit)),
+      list_flag("allow-list", &options.allow_lists, "FILE",
+                "networks, one a line, whose clients have no limits; read again at SIGHUP"),
+      list_flag("block-list", &options.block_lists, "FILE",
+                "networks whose clients get 554 and nothing else, but for smaller ones that are "
+                "allowed; read again at SIGHUP"),
       duration_flag("greeting-delay", &connection.greeting_delay,
                     {core::Duration{}, core::seconds(core::kGreetingDelayMaxS)},
                     "how long clients wait for the greeting"),

@@ -8,7 +8,9 @@
 #include "tools/lib/exit_codes.h"
 #include "tools/lib/version.h"
 #include "tools/serve/assemble.h"
+#include "tools/serve/client_list_files.h"
 #include "tools/serve/file_access.h"
+#include "tools/serve/limit_text.h"
 #include "tools/serve/listen_address.h"
 #include "tools/serve/lockdown.h"
 #include "tools/serve/options.h"
@@ -62,6 +64,7 @@ std::optional<std::string> contradiction(const ServeOptions& options) {
     return "--listen: given " + std::to_string(listeners) + " times (allowed: up to " +
            std::to_string(core::kListenersMax) + ", with --listen-tls)";
   }
+  if (const auto rules = limit_rules(options.limits); !rules) return "--limit: " + rules.error();
   if (const auto wrong = tls_contradiction(options)) return wrong;
   if (auto wrong = unusable_kernel()) return wrong;
   if (std::string reason = net::ring_unavailable(core::kConnectionsPerWorkerMax); !reason.empty())
@@ -72,7 +75,9 @@ std::optional<std::string> contradiction(const ServeOptions& options) {
 // As serve() would take them.
 std::optional<std::string> check_files(const ServeOptions& options) {
   Log quiet(options.log_format, LogLevel::error);
-  return TlsKeeper(options.tls, quiet).load();
+  if (auto wrong = TlsKeeper(options.tls, quiet).load()) return wrong;
+  const auto lists = read_client_lists(options.allow_lists, options.block_lists);
+  return lists ? std::nullopt : std::optional(lists.error());
 }
 
 sigset_t stop_signals() {
@@ -103,6 +108,7 @@ std::optional<std::string> prepare(const ServeOptions& options, const Privileges
   if (auto failed = server.open_listeners()) return failed;
   const FileAccess access = server.file_access();  // some places are only for root to find
   if (auto failed = privileges.give_up(options.spool)) return failed;
+  if (auto failed = server.load_lists()) return failed;
   if (auto failed = settle_core_dumps(options.lockdown)) return failed;
   if (auto failed = server.open_spool()) return failed;
   if (auto failed = forbid_new_privileges()) return failed;

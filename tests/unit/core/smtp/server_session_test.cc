@@ -507,6 +507,15 @@ void add_starttls(Coverage& coverage) {
   coverage.add(late.transcript().replies);
 }
 
+// What a driver says of clients that it knows.
+constexpr std::pair<Question, ReplyId> kClientVerdicts[] = {
+    {Question::connect, ReplyId::client_blocked},
+    {Question::connect, ReplyId::too_many_connections},
+    {Question::mail, ReplyId::message_rate},
+    {Question::recipient, ReplyId::recipient_rate},
+    {Question::recipient, ReplyId::too_many_unknown_recipients},
+};
+
 void add_verdicts(Coverage& coverage) {
   SessionDriver relay({.domains = {"e.test"}});
   advance(relay, From::data);
@@ -517,6 +526,11 @@ void add_verdicts(Coverage& coverage) {
   SessionDriver hasty({.client = {.refuse_early = true}});
   hasty.send("NOOP\r\nNOOP\r\n");
   coverage.add(hasty.transcript().replies);  // early_talker
+  for (const auto& [question, reply] : kClientVerdicts) {
+    SessionDriver driver(SessionRules{}.refusing(question, reply));
+    advance(driver, From::data);
+    coverage.add(driver.transcript().replies);
+  }
   for (const ReplyId reply : {ReplyId::spool_failed, ReplyId::spool_full}) {
     SessionDriver driver({.commit_refusal = reply});
     advance(driver, From::data);
@@ -529,6 +543,29 @@ void add_verdicts(Coverage& coverage) {
     driver.terminate(reply);
     coverage.add(driver.transcript().replies);
   }
+}
+
+TEST(ServerSessionTest, AVerdictOf421Ends) {
+  for (const Question question :
+       {Question::connect, Question::helo, Question::mail, Question::recipient, Question::data}) {
+    SessionDriver driver(SessionRules{}.refusing(question, ReplyId::too_many_unknown_recipients));
+    advance(driver, From::data);
+    driver.send("NOOP\r\n");
+    const std::string& replies = driver.transcript().replies;
+    EXPECT_TRUE(driver.transcript().closed) << int(question);
+    EXPECT_TRUE(replies.ends_with("421 4.7.0 too many unknown recipients, try again later\r\n"))
+        << replies;
+  }
+}
+
+TEST(ServerSessionTest, OnlyErrorsCountAsErrors) {
+  SessionDriver driver(SessionRules{}.refusing(Question::mail, ReplyId::message_rate));
+  driver.send("EHLO x.test\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\n");
+  EXPECT_EQ(driver.session().refusals().count, 2u);
+  EXPECT_EQ(driver.session().refusals().errors, 0u) << "RCPT was pipelined";
+  driver.send("NONSENSE\r\n");
+  EXPECT_EQ(driver.session().refusals().count, 3u);
+  EXPECT_EQ(driver.session().refusals().errors, 1u);
 }
 
 // A row that nothing produces is a reply that no peer can get, or one without a test.

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A rule, a network and a kind of event make a key; the tables know keys only.
+#include "core/policy/client_limits.h"
+
+#include "core/base/check.h"
+
+#include <algorithm>
+#include <cstring>
+#include <tuple>
+
+namespace mailrace::core {
+namespace {
+
+constexpr auto kPlaceOf = [](const LimitRule& rule) {
+  return std::tuple(!rule.network.address.is_v4, rule.network.bits, rule.network.address.octets);
+};
+
+std::vector<CidrPrefix> networks_of(const std::vector<LimitRule>& rules) {
+  std::vector<CidrPrefix> networks;
+  for (const LimitRule& rule : rules) networks.push_back(rule.network);
+  return networks;
+}
+
+// The first `bits` bits of an address, as two numbers.
+std::array<uint64_t, 2> first_bits(const IpAddress& address, uint8_t bits) noexcept {
+  std::array<uint8_t, 16> octets = address.octets;
+  for (size_t i = 0; i < octets.size(); ++i) {
+    const int keep = std::clamp(int(bits) - int(8 * i), 0, 8);
+    octets[i] = uint8_t(octets[i] & (0xff00 >> keep));
+  }
+  std::array<uint64_t, 2> numbers;
+  std::memcpy(numbers.data(), octets.data(), sizeof numbers);
+  return numbers;
+}
+
+// Both halves of a product, folded: each bit of it hangs on all bits of both.
+uint64_t fold(uint64_t a, uint64_t b) noexcept {
+  const auto product = static_cast<unsigned __int128>(a) * b;
+  return uint64_t(product) ^ uint64_t(product >> 64);
+}
+
+}  // namespace
+
+// --- rules ---------------------------------------------------------------------------------------
+
+LimitRules::LimitRules(std::vector<LimitRule> rules)
+    : rules_(std::move(rules)), networks_(networks_of(rules_)) {
+  MAILRACE_CHECK(rules_.size() <= kLimitRulesMax);
+  std::ranges::stable_sort(rules_, {}, kPlaceOf);
+}
+
+std::span<const LimitRule> LimitRules::of(const IpAddress& address) const noexcept {
+  if (rules_.empty()) return {};
+  const std::optional<CidrPrefix> network = networks_.longest_match(address);
+  if (!network) return {};
+  const auto [first, last] =
+      std::ranges::equal_range(rules_, kPlaceOf(LimitRule{.network = *network}), {}, kPlaceOf);
+  return {first, last};
+}
+
+// --- use -----------------------------------------------------------------------------------------
+
+ClientUse::ClientUse(std::array<uint64_t, 4> secret, size_t sessions)
+    : secret_(secret),
+      rates_(kRateTableEntries),
+      held_(std::min(kHeldEntriesPerSession * sessions, kHeldEntriesMax)) {}
+
+uint64_t ClientUse::key(const LimitRule& rule, const IpAddress& address,
+                        Limited what) const noexcept {
+  const auto [high, low] = first_bits(address, rule.each);
+  const uint64_t kind = uint64_t(what) << 16 | uint64_t{rule.each} << 8 | uint64_t{address.is_v4};
+  return fold(fold(high ^ secret_[0], low ^ secret_[1]) ^ kind ^ secret_[2], secret_[3] | 1);
+}
+
+// --- one client ----------------------------------------------------------------------------------
+
+std::optional<Limited> LimitedClient::open(const LimitRules& rules, ClientUse& use,
+                                           const IpAddress& address, Instant now) noexcept {
+  use_ = &use;
+  all_ = &rules;
+  become(address);
+  for (const Limited what : {Limited::unknown_recipients, Limited::errors, Limited::handshakes}) {
+    if (!may(what, 0, now)) return what;
+  }
+  if (!may(Limited::connections, 1, now)) return Limited::connections;
+  if (hold()) return std::nullopt;
+  close();
+  return Limited::concurrent;
+}
+
+void LimitedClient::become(const IpAddress& address) noexcept {
+  if (use_ == nullptr) return;
+  address_ = unmapped(address);
+  rules_ = all_->of(address_);
+}
+
+bool LimitedClient::hold() noexcept {
+  held_as_ = address_;
+  held_by_ = rules_.first(std::min(rules_.size(), kLimitRulesPerNetworkMax));
+  for (size_t i = 0; i < held_by_.size(); ++i) {
+    const LimitRule& rule = held_by_[i];
+    if (rule.concurrent == 0) continue;
+    const uint64_t key = use_->key(rule, held_as_, Limited::concurrent);
+    const HeldTable::Taken taken = use_->held().take(key, rule.concurrent);
+    if (taken == HeldTable::Taken::refused) return false;
+    if (taken == HeldTable::Taken::yes) held_ |= 1u << i;
+  }
+  return true;
+}
+
+void LimitedClient::close() noexcept {
+  for (size_t i = 0; i < held_by_.size(); ++i) {
+    if ((held_ >> i & 1) == 0) continue;
+    use_->held().give_back(use_->key(held_by_[i], held_as_, Limited::concurrent));
+  }
+  held_ = 0;
+}
+
+// What one rule has counted before the next one refuses stays counted.
+bool LimitedClient::may(Limited what, uint32_t count, Instant now) noexcept {
+  return std::ranges::all_of(rules_, [&](const LimitRule& rule) {
+    const Rate& rate = rule.rates[size_t(what)];
+    if (!rate.is_limit()) return true;
+    const uint64_t key = use_->key(rule, address_, what);
+    return count == 0 ? use_->rates().allows(key, rate, now)
+                      : use_->rates().take(key, rate, count, now);
+  });
+}
+
+bool LimitedClient::has_done(Limited what, uint32_t count, Instant now) noexcept {
+  bool may_go_on = true;
+  for (const LimitRule& rule : rules_) {
+    const Rate& rate = rule.rates[size_t(what)];
+    if (!rate.is_limit()) continue;
+    const uint64_t key = use_->key(rule, address_, what);
+    use_->rates().charge(key, rate, count, now);
+    may_go_on = use_->rates().allows(key, rate, now) && may_go_on;
+  }
+  return may_go_on;
+}
+
+}  // namespace mailrace::core
