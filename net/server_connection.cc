@@ -190,6 +190,7 @@ Verdict ServerConnection::judge(const Step& step) noexcept {
 
 Verdict ServerConnection::judge_mail() noexcept {
   mail_at_ = context_.now;
+  if (beyond_errors_) return refuse_beyond(Limited::errors, ReplyId::too_many_errors);
   const auto ready = context_.sink->ready();
   if (!ready) return refuse_for(ready.error());
   if (client_.may(Limited::messages, 1, context_.now)) return Verdict::accept();
@@ -457,6 +458,8 @@ void ServerConnection::begin_closing() noexcept {
   closing_ = true;
   wait_ = Wait::nothing;
   unread_ = !session_.ended_by_quit() || !input_.empty() || !plaintext_.empty();
+  // Who was not let in and has not spoken is not waited for: he would keep a place of others'.
+  if (refusal_ && input_.empty() && stage_ == Stage::session) unread_ = false;
   drop_mail();
   leave_handshake();
   if (tls_ != nullptr && !tls_->is_open()) tls_->close();  // it counts no longer
@@ -555,7 +558,9 @@ uint32_t ServerConnection::take_early_talk() noexcept {
 void ServerConnection::log_refusals() noexcept {
   const core::Refusals refusals = session_.refusals();
   session_.clear_refusals();
-  if (refusals.errors > 0) client_.has_done(Limited::errors, refusals.errors, context_.now);
+  if (refusals.errors > 0 && !client_.has_done(Limited::errors, refusals.errors, context_.now)) {
+    beyond_errors_ = true;
+  }
   if (refusals.count == 0 || context_.events == nullptr) return;
   context_.events->push({.kind = EventKind::refusal,
                          .time = context_.wall,

@@ -89,7 +89,9 @@ class ServerConnection {
   void read_proxy_header() noexcept;
   void fail_proxy_header(std::string_view reason) noexcept;
   void begin_session() noexcept;
+  core::ClientStanding standing() const noexcept;
   std::optional<core::ReplyId> let_in() noexcept;
+  void become(const core::Endpoint& peer) noexcept;
   void await_greeting() noexcept;
   void greet() noexcept;
   void speak_for(const core::Xclient& client) noexcept;
@@ -159,6 +161,7 @@ class ServerConnection {
   std::unique_ptr<core::ProxyHeader> proxy_header_;  // Stage::proxy_header
   sockaddr_in6 peer_name_{};                         // filled in by the kernel
   core::LimitedClient client_;
+  bool beyond_errors_ = false;  // the client has made too many, all its connections together
   core::MailHandle mail_;
   bool mail_open_ = false;
   bool committing_ = false;     // the sink will report, whatever becomes of the connection

@@ -137,20 +137,44 @@ void ServerConnection::begin_session() noexcept {
   begin_tls();
 }
 
+core::ClientStanding ServerConnection::standing() const noexcept {
+  if (context_.lists == nullptr) return core::ClientStanding::unknown;
+  return context_.lists->of(peer_.address);
+}
+
 // returns  why the client is refused, if it is
 std::optional<ReplyId> ServerConnection::let_in() noexcept {
-  const auto standing =
-      context_.lists != nullptr ? context_.lists->of(peer_.address) : core::ClientStanding::unknown;
+  if (context_.client_use != nullptr) {
+    client_.bind(context_.connection.limits, *context_.client_use);
+  }
+  const core::ClientStanding standing = this->standing();
   if (standing == core::ClientStanding::blocked) {
     note_refused(ClientRefusals::kBlocked);
     return ReplyId::client_blocked;
   }
-  if (standing == core::ClientStanding::allowed) return std::nullopt;
-  if (context_.client_use == nullptr) return std::nullopt;
-  const auto limit =
-      client_.open(context_.connection.limits, *context_.client_use, peer_.address, context_.now);
+  // Whoever may speak for others is trusted, and those others have limits of their own.
+  const bool is_trusted = context_.connection.xclient_from.contains(peer_.address);
+  if (standing == core::ClientStanding::allowed || is_trusted) return std::nullopt;
+  const auto limit = client_.open(peer_.address, context_.now);
   if (!limit) return std::nullopt;
   return refuse_beyond(*limit, reply_to(*limit)).refusal;
+}
+
+// From here on it is somebody else who is spoken for, and who has to answer for it.
+void ServerConnection::become(const Endpoint& peer) noexcept {
+  log_refusals();
+  beyond_errors_ = false;
+  peer_ = peer;
+  switch (standing()) {
+    case core::ClientStanding::unknown:
+      return client_.become(peer_.address);
+    case core::ClientStanding::allowed:
+      return client_.exempt();
+    case core::ClientStanding::blocked:
+      note_refused(ClientRefusals::kBlocked);
+      refusal_ = ReplyId::client_blocked;
+      return;
+  }
 }
 
 void ServerConnection::await_greeting() noexcept {
@@ -182,10 +206,9 @@ void ServerConnection::greet() noexcept {
 // known unless it is said as well.
 void ServerConnection::speak_for(const core::Xclient& client) noexcept {
   if (client.address.said) {
-    peer_ = {chosen(client.address, origin_.address),
-             client.address.value ? uint16_t{0} : origin_.port};
+    become({chosen(client.address, origin_.address),
+            client.address.value ? uint16_t{0} : origin_.port});
   }
-  client_.become(peer_.address);
   if (client.port.said) peer_.port = chosen(client.port, origin_.port);
   const Endpoint destination{chosen(client.dest_address, core::IpAddress{}),
                              chosen(client.dest_port, uint16_t{0})};

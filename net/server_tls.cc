@@ -111,8 +111,8 @@ void ServerConnection::end_handshake() noexcept {
   clock_.has_spoken(context_.now);
   if (listener_.tls == ListenerTls::implicit) return await_greeting();
   // Nothing that was said in the clear holds any more, XCLIENT included.
+  if (peer_.address != origin_.address) become(origin_);
   peer_ = origin_;
-  client_.become(peer_.address);
   stage_ = Stage::session;
   watch_clock();
   go_on();

@@ -49,7 +49,7 @@ Worker::Worker(WorkerOptions options)
                .tls_blocks = tls_blocks_,
                .tls_plaintext = {tls_plaintext_.get(), core::kTlsRecordBytesMax},
                .client_use = options_.client_use,
-               .lists = options_.lists,
+               .lists = std::move(options_.lists),
                .tls = options_.tls,
                .events = options_.events,
                .now = options_.clock->now(),
@@ -414,7 +414,8 @@ void Worker::arm_flush(std::optional<core::Instant> when) noexcept {
 void Worker::arm_timer() noexcept {
   const bool paused = std::any_of(listeners_.begin(), listeners_.end(),
                                   [](const Listener& listener) { return listener.paused(); });
-  const bool needed = !timers_.empty() || context_.draining || paused;
+  const bool has_to_log = std::ranges::any_of(context_.client_refusals.counts, std::identity{});
+  const bool needed = !timers_.empty() || context_.draining || paused || has_to_log;
   if (!needed || timer_armed_) return;
   tick_ = timespec_of(TimerWheel::kTick);
   io_uring_sqe& sqe = ring_.next_sqe();

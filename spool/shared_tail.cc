@@ -2,7 +2,8 @@
 // Two seqlocks. The segments have a version that is odd while they are changed, and no reader takes
 // what he read across a change. The octets have no version, for a reader of many would never be
 // done: before any are written over, `begun` says so, and who has copied some looks at it behind.
-// Every word is an atomic, so that what is thrown away in the end may be read all the same.
+// Every word is an atomic, so that what is thrown away in the end may be read all the same: stored
+// behind what announces it (release), and loaded before what is looked at behind it (acquire).
 #include "spool/shared_tail.h"
 
 #include "core/base/check.h"
@@ -43,7 +44,6 @@ void TailWriter::put(uint64_t number, uint64_t offset, std::span<const iovec> pi
   MAILRACE_CHECK(bytes <= core::kSharedTailBytes);
   MAILRACE_CHECK(offset % kWordBytes == 0);
   tail_.begun.store(end_ + bytes, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_release);
   for (const iovec& piece : pieces) copy(piece);
   note(number, offset, bytes);
 }
@@ -54,7 +54,7 @@ void TailWriter::copy(const iovec& piece) noexcept {
   for (size_t at = 0; at < piece.iov_len; at += kWordBytes) {
     uint64_t word = 0;
     std::memcpy(&word, from + at, kWordBytes);
-    tail_.words[index_of(end_ + at)].store(word, std::memory_order_relaxed);
+    tail_.words[index_of(end_ + at)].store(word, std::memory_order_release);
   }
   end_ += piece.iov_len;
 }
@@ -66,14 +66,13 @@ void TailWriter::note(uint64_t number, uint64_t offset, uint64_t bytes) noexcept
   next_ = offset + bytes;
   const uint64_t version = tail_.version.load(std::memory_order_relaxed);
   tail_.version.store(version + 1, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_release);
   SharedTail::Segment& segment = tail_.segments[segments_ % core::kSharedTailSegments];
   if (!goes_on) {
-    segment.number.store(number, std::memory_order_relaxed);
-    segment.base.store(end_ - bytes - offset, std::memory_order_relaxed);
-    segment.begin.store(offset, std::memory_order_relaxed);
+    segment.number.store(number, std::memory_order_release);
+    segment.base.store(end_ - bytes - offset, std::memory_order_release);
+    segment.begin.store(offset, std::memory_order_release);
   }
-  segment.end.store(next_, std::memory_order_relaxed);
+  segment.end.store(next_, std::memory_order_release);
   tail_.version.store(version + 2, std::memory_order_release);
 }
 
@@ -81,9 +80,8 @@ void TailWriter::withdraw() noexcept {
   number_ = 0;
   const uint64_t version = tail_.version.load(std::memory_order_relaxed);
   tail_.version.store(version + 1, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_release);
   for (SharedTail::Segment& segment : tail_.segments) {
-    segment.number.store(0, std::memory_order_relaxed);
+    segment.number.store(0, std::memory_order_release);
   }
   tail_.version.store(version + 2, std::memory_order_release);
 }
@@ -95,7 +93,6 @@ std::optional<TailReader::Extent> TailReader::find(uint64_t number) const noexce
     const uint64_t version = tail_.version.load(std::memory_order_acquire);
     if (version % 2 != 0) continue;
     const auto extent = look(number);
-    std::atomic_thread_fence(std::memory_order_acquire);
     if (tail_.version.load(std::memory_order_relaxed) == version) return extent;
   }
   return std::nullopt;
@@ -105,12 +102,12 @@ std::optional<TailReader::Extent> TailReader::look(uint64_t number) const noexce
   uint64_t newest = 0;
   std::optional<Extent> found;
   for (const SharedTail::Segment& segment : tail_.segments) {
-    const uint64_t its = segment.number.load(std::memory_order_relaxed);
+    const uint64_t its = segment.number.load(std::memory_order_acquire);
     newest = std::max(newest, its);
     if (its != number) continue;
-    const Extent extent{segment.base.load(std::memory_order_relaxed),
-                        segment.begin.load(std::memory_order_relaxed),
-                        segment.end.load(std::memory_order_relaxed)};
+    const Extent extent{segment.base.load(std::memory_order_acquire),
+                        segment.begin.load(std::memory_order_acquire),
+                        segment.end.load(std::memory_order_acquire)};
     // After a pause of the writer a segment may be here twice; what is between them is on the disk.
     if (!found || extent.end > found->end) found = extent;
   }
@@ -127,11 +124,10 @@ bool TailReader::copy(const Extent& extent, uint64_t offset,
     const uint64_t at = position + filled;
     const size_t skip = size_t(at % kWordBytes);
     const size_t bytes = std::min(kWordBytes - skip, target.size() - filled);
-    const uint64_t word = tail_.words[index_of(at)].load(std::memory_order_relaxed);
+    const uint64_t word = tail_.words[index_of(at)].load(std::memory_order_acquire);
     std::memcpy(target.data() + filled, reinterpret_cast<const std::byte*>(&word) + skip, bytes);
     filled += bytes;
   }
-  std::atomic_thread_fence(std::memory_order_acquire);
   return tail_.begun.load(std::memory_order_relaxed) - position <= core::kSharedTailBytes;
 }
 

@@ -46,7 +46,10 @@ uint64_t fold(uint64_t a, uint64_t b) noexcept {
 LimitRules::LimitRules(std::vector<LimitRule> rules)
     : rules_(std::move(rules)), networks_(networks_of(rules_)) {
   MAILRACE_CHECK(rules_.size() <= kLimitRulesMax);
-  std::ranges::stable_sort(rules_, {}, kPlaceOf);
+  // Of one network the narrow ones first: what they refuse the wide ones need not count.
+  std::ranges::stable_sort(rules_, {}, [](const LimitRule& rule) {
+    return std::tuple_cat(kPlaceOf(rule), std::tuple(-int(rule.each)));
+  });
 }
 
 std::span<const LimitRule> LimitRules::of(const IpAddress& address) const noexcept {
@@ -74,18 +77,22 @@ uint64_t ClientUse::key(const LimitRule& rule, const IpAddress& address,
 
 // --- one client ----------------------------------------------------------------------------------
 
-std::optional<Limited> LimitedClient::open(const LimitRules& rules, ClientUse& use,
-                                           const IpAddress& address, Instant now) noexcept {
+void LimitedClient::bind(const LimitRules& rules, ClientUse& use) noexcept {
   use_ = &use;
   all_ = &rules;
+}
+
+std::optional<Limited> LimitedClient::open(const IpAddress& address, Instant now) noexcept {
+  if (use_ == nullptr) return std::nullopt;
   become(address);
   for (const Limited what : {Limited::unknown_recipients, Limited::errors, Limited::handshakes}) {
     if (!may(what, 0, now)) return what;
   }
-  if (!may(Limited::connections, 1, now)) return Limited::connections;
-  if (hold()) return std::nullopt;
+  // What is refused here must not use up what the neighbours share with it.
+  const bool holds = hold();
+  if (holds && may(Limited::connections, 1, now)) return std::nullopt;
   close();
-  return Limited::concurrent;
+  return holds ? Limited::connections : Limited::concurrent;
 }
 
 void LimitedClient::become(const IpAddress& address) noexcept {
@@ -133,8 +140,8 @@ bool LimitedClient::has_done(Limited what, uint32_t count, Instant now) noexcept
     const Rate& rate = rule.rates[size_t(what)];
     if (!rate.is_limit()) continue;
     const uint64_t key = use_->key(rule, address_, what);
-    use_->rates().charge(key, rate, count, now);
     may_go_on = use_->rates().allows(key, rate, now) && may_go_on;
+    use_->rates().charge(key, rate, count, now);
   }
   return may_go_on;
 }

@@ -86,14 +86,15 @@ class LimitedClient {
   LimitedClient(const LimitedClient&) = delete;
   LimitedClient& operator=(const LimitedClient&) = delete;
 
+  /// Before all else, if there are limits. rules, use   outlive this
+  void bind(const LimitRules& rules, ClientUse& use) noexcept;
   /// A connection begins. Counts it, and asks whether the client has done too much before.
-  ///
-  /// rules, use   outlive this
-  /// returns      what there is too much of, or nothing
-  std::optional<Limited> open(const LimitRules& rules, ClientUse& use, const IpAddress& address,
-                              Instant now) noexcept;
+  /// returns   what there is too much of, or nothing
+  std::optional<Limited> open(const IpAddress& address, Instant now) noexcept;
   /// What comes is another client's: on a connection of somebody who speaks for many.
   void become(const IpAddress& address) noexcept;
+  /// What comes is counted for nobody.
+  void exempt() noexcept { rules_ = {}; }
   /// The connection is over.
   void close() noexcept;
 

@@ -3,6 +3,7 @@
 #include "core/policy/rate_table.h"
 
 #include "core/base/check.h"
+#include "core/base/limits.h"
 
 #include <algorithm>
 #include <bit>
@@ -27,6 +28,8 @@ size_t bucket_mask(size_t entries) {
 
 constexpr int kInstantBits = 40;
 constexpr int kUnitBits = 10;  // 1024 ns
+constexpr int64_t kSkewUnits = seconds(60).ns >> kUnitBits;
+constexpr int64_t kPeriodUnitsMax = seconds(kLimitPeriodMaxS).ns >> kUnitBits;
 constexpr uint64_t kInstantMask = (uint64_t{1} << kInstantBits) - 1;
 
 uint64_t tag_of(uint64_t key) noexcept { return key >> kInstantBits; }
@@ -43,11 +46,12 @@ int64_t ahead(uint64_t entry, uint64_t now) noexcept {
   return int64_t(distance << kShift) >> kShift;
 }
 
-// The same as a debt: what is past is paid, and what no rate could have come to is from a circle
-// before.
+// The same as a debt, of `most` at most. What is past is paid; what lies further ahead than any
+// debt could is from a circle before. A little further it may: the time of another worker's tick
+// may be a little later, and a debt that is taken for none then would be forgiven.
 int64_t debt(uint64_t entry, uint64_t now, int64_t most) noexcept {
   const int64_t units = ahead(entry, now);
-  return units < 0 || units > most ? 0 : units;
+  return units < 0 || units > most + kSkewUnits ? 0 : std::min(units, most);
 }
 
 struct Found {
@@ -58,12 +62,14 @@ struct Found {
 
 Found find(Bucket& bucket, uint64_t tag, uint64_t now) noexcept {
   Found least{nullptr, 0, false};
+  int64_t least_debt = 0;
   for (Entry& entry : bucket.entries) {
     const uint64_t seen = entry.load(std::memory_order_relaxed);
     if (seen >> kInstantBits == tag) return {&entry, seen, true};
-    if (least.entry == nullptr || ahead(seen, now) < ahead(least.seen, now)) {
-      least = {&entry, seen, false};
-    }
+    const int64_t its_debt = seen == 0 ? 0 : debt(seen, now, kPeriodUnitsMax);  // 0: nobody's
+    if (least.entry != nullptr && its_debt >= least_debt) continue;
+    least = {&entry, seen, false};
+    least_debt = its_debt;
   }
   return least;
 }

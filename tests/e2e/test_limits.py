@@ -15,6 +15,16 @@ MAIL = b"Subject: x\r\n\r\nx\r\n"
 CONNECTIONS = "too many connections from your network, try again later"
 
 
+def open_sockets(server):
+    """Connections that the server has open, as the kernel sees them."""
+    _, port = server.address
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        rows = [line.split() for line in list(file)[1:]]
+    established, close_wait = "01", "08"
+    return sum(1 for row in rows if int(row[1].split(":")[1], 16) == port
+               and row[3] in (established, close_wait))
+
+
 class Limits(mailrace.ServerTestCase):
     def limited(self, *limits, flags=(), **options):
         values = [word for limit in limits for word in ("--limit", limit)]
@@ -79,11 +89,11 @@ class Limits(mailrace.ServerTestCase):
         self.expect_log(server, "connections", 3)
 
     def test_rates_come_back(self):
-        server = self.limited("127.0.0.0/8,connections=2/2s")
+        server = self.limited("127.0.0.0/8,connections=2/6s")
         self.accepted(server)
         self.accepted(server)
         self.refused(server, CONNECTIONS)
-        time.sleep(1.1)
+        time.sleep(3.2)
         self.accepted(server)
 
     def test_messages(self):
@@ -123,7 +133,7 @@ class Limits(mailrace.ServerTestCase):
         client = self.accepted(server)
         mailrace.expect(client.command("MAIL FROM:<a@example.org>"), 250)
         mailrace.expect(client.command("RCPT TO:<known@example.com>"), 250)
-        for _ in range(2):
+        for _ in range(3):
             mailrace.expect(client.command("RCPT TO:<x@elsewhere.example>"), 550)
         reply = client.command("RCPT TO:<x@elsewhere.example>")
         self.assertEqual(str(reply).rstrip(), "421 4.7.0 " + text)
@@ -199,11 +209,63 @@ class Limits(mailrace.ServerTestCase):
             mailrace.expect(client.command("MAIL FROM:<a@example.org>"), code)
             mailrace.expect(client.command("RSET"), 250)
 
+    def test_errors_in_one_session(self):
+        """Mails in between do not help."""
+        server = self.limited("127.0.0.0/8,errors=5/1h")
+        client = self.accepted(server)
+        for _ in range(2):
+            for _ in range(4):
+                mailrace.expect(client.command("NONSENSE"), 500)
+            mailrace.accepted_id(client.mail(MAIL))
+        mailrace.expect(client.command("NONSENSE"), 500)
+        mailrace.accepted_id(client.mail(MAIL))
+        reply = client.command("MAIL FROM:<a@example.org>")
+        self.assertEqual(str(reply).rstrip(), "421 4.7.0 too many errors")
+
+    def test_errors_are_those_of_who_made_them(self):
+        server = self.limited("192.0.2.0/24,errors=5/1h", flags=("--xclient-from", "127.0.0.1"))
+        client = self.accepted(server)
+        mailrace.expect(client.command("XCLIENT ADDR=192.0.2.1"), 220)
+        for _ in range(8):
+            mailrace.expect(client.command("NONSENSE"), 500)
+        mailrace.expect(client.command("XCLIENT ADDR=192.0.2.2"), 220)
+        mailrace.expect(client.command("QUIT"), 221)
+        client.rest()
+        self.assertEqual(self.proxied_code(server, "192.0.2.2"), 220)
+
+    def proxied_code(self, server, address):
+        client = self.accepted(server)
+        mailrace.expect(client.command(f"XCLIENT ADDR={address}"), 220)
+        mailrace.expect(client.command("EHLO client.example"), 250)
+        return 220
+
+    def test_who_is_refused_keeps_no_place(self):
+        """Not even if he does not close."""
+        server = self.limited("127.0.0.0/8,concurrent=1")
+        self.accepted(server)
+        client, greeting = self.connect(server)
+        self.assertEqual(greeting.code, 421)
+        client.socket.settimeout(3)  # less than --timeout-linger
+        self.assertEqual(client.rest(), b"")
+        deadline = time.monotonic() + 3
+        while open_sockets(server) > 1:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+
     def test_defaults(self):
-        """Nobody is refused from this machine."""
-        server = self.serve()
+        """From this machine nobody is refused, from elsewhere who has a hundred connections."""
+        server = self.serve("--proxy-protocol-from", "127.0.0.9")
         for _ in range(120):
             self.accepted(server)
+
+        def connect(address):
+            client = self.enterContext(mailrace.Client(server.address, source="127.0.0.9"))
+            client.send(f"PROXY TCP4 {address} 198.51.100.1 1000 25\r\n".encode())
+            return client.reply().code
+
+        self.assertEqual([connect("192.0.2.1") for _ in range(100)], [220] * 100)
+        self.assertEqual(connect("192.0.2.1"), 421)
+        self.assertEqual(connect("192.0.2.2"), 220)
 
     def test_mistakes(self):
         for value, what in {

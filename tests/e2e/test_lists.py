@@ -66,7 +66,27 @@ class Lists(mailrace.ServerTestCase):
     def test_before_tls(self):
         server = self.serve(*self.flags, *mailrace.tls_flags(), "--listen-tls", "127.0.0.1:0")
         with mailrace.Client(server.addresses[1], source="127.0.0.1") as client:
+            began = time.monotonic()
             self.assertEqual(client.rest(), b"")
+        self.assertEqual(server.wait_event("client_limited", limit="block-list")["count"], 1)
+        self.assertLess(time.monotonic() - began, 9, "no handshake was waited for")
+
+    def test_who_is_spoken_for(self):
+        self.write(self.block, "192.0.2.0/24\n")
+        self.write(self.allow, "192.0.2.7\n")
+        server = self.serve(*self.flags, "--xclient-from", "127.0.0.1", "--limit",
+                            "any,messages=1/1h")
+        def mail(address):
+            client = self.enterContext(mailrace.Client(server.address))
+            client.hello()
+            reply = client.command(f"XCLIENT ADDR={address}")
+            if reply.code != 220:
+                return reply.code
+            mailrace.expect(client.command("EHLO client.example"), 250)
+            return client.command("MAIL FROM:<a@example.org>").code
+        self.assertEqual(mail("192.0.2.1"), 554)
+        self.assertEqual([mail("192.0.2.7") for _ in range(3)], [250] * 3)
+        self.assertEqual([mail("198.51.100.1") for _ in range(3)], [250, 450, 450])
 
     def test_lists_are_read_again(self):
         server = self.serve(*self.flags, workers=2)
@@ -115,15 +135,13 @@ class Lists(mailrace.ServerTestCase):
         server = self.serve(*self.flags)
         self.assertEqual(server.events("lists_loaded")[0]["blocked"], 1_000_000)
         stop = threading.Event()
-        slowest = [0.0]
+        mails = []
 
         def deliver():
             with mailrace.Client(server.address, source="127.0.1.1") as client:
                 client.hello()
                 while not stop.is_set():
-                    began = time.monotonic()
-                    mailrace.accepted_id(client.mail(MAIL))
-                    slowest[0] = max(slowest[0], time.monotonic() - began)
+                    mails.append(mailrace.accepted_id(client.mail(MAIL)))
 
         sender = threading.Thread(target=deliver)
         sender.start()
@@ -132,9 +150,13 @@ class Lists(mailrace.ServerTestCase):
             self.assertEqual(self.reload(server, "lists_loaded")["blocked"], 1_000_001)
             self.wait_until(server, "127.0.0.1", "554 ")
         finally:
+            delivered = len(mails)
             stop.set()
             sender.join()
-        self.assertGreater(slowest[0], 0)
+        self.assertGreater(delivered, 0)
+        self.assertGreaterEqual(len(mails), delivered)
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual(len(server.events("message")), len(mails), "the sender came to its end")
 
 
 if __name__ == "__main__":

@@ -60,6 +60,13 @@ std::string_view tls_word(net::ListenerTls tls, bool has_certificate) {
   return "";
 }
 
+// Where a file will be found once it is replaced; but never the root directory.
+std::string place_of(const std::filesystem::path& file) {
+  const std::filesystem::path directory = std::filesystem::absolute(file).parent_path();
+  return (directory == directory.root_path() ? std::filesystem::absolute(file) : directory)
+      .string();
+}
+
 core::CidrSet networks(const std::vector<std::string>& texts) {
   std::vector<core::CidrPrefix> prefixes;
   for (const std::string& text : texts) prefixes.push_back(core::parse_cidr(text).prefix);
@@ -329,7 +336,7 @@ FileAccess Server::file_access() const {
   std::vector<std::string> values = options_.tls.certificates;
   if (!options_.tls.ticket_keys.empty()) values.push_back(options_.tls.ticket_keys);
   for (const auto* const lists : {&options_.allow_lists, &options_.block_lists}) {
-    values.insert(values.end(), lists->begin(), lists->end());
+    for (const std::filesystem::path path : *lists) access.read.push_back(place_of(path));
   }
   for (const std::string& value : values) {
     const auto places = tls_places(value);

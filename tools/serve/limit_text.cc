@@ -84,6 +84,7 @@ class Rules {
 
   Wrong set_each(std::string_view value) {
     const auto bits = core::parse_decimal(value);
+    if (std::exchange(says_each_, true)) return "each is given twice";
     if (rules_.size() != 1) return "each goes with one network: 0.0.0.0/0 or ::/0";
     const core::CidrPrefix& network = rules_.front().network;
     const uint64_t most = network.address.is_v4 ? 32 : 128;
@@ -119,6 +120,7 @@ class Rules {
   }
 
   std::vector<LimitRule> rules_;
+  bool says_each_ = false;
   bool says_none_ = false;
   bool says_limit_ = false;
 };

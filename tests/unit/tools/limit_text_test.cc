@@ -74,6 +74,7 @@ TEST(LimitTextTest, WhatIsWrongIsNamed) {
       {"192.0.2.0/24,each=23,concurrent=1", "each takes 24 to 32 bits there"},
       {"2001:db8::/32,each=129,concurrent=1", "each takes 32 to 128 bits there"},
       {"any,each=24,concurrent=1", "each goes with one network: 0.0.0.0/0 or ::/0"},
+ {"192.0.2.0/24,each=24,each=26,concurrent=1", "each is given twice"},
       {"any,concurrent", "concurrent takes 1 to 1000000"},
       {"any,concurrent=0", "concurrent takes 1 to 1000000"},
       {"any,concurrent=1000001", "concurrent takes 1 to 1000000"},

@@ -46,7 +46,8 @@ class ClientLimitsTest : public testing::Test {
 
   std::optional<Limited> open(Client& client, std::string_view address) {
     client = std::make_unique<LimitedClient>();
-    return client->open(rules_, use_, ip(address), kNow);
+    client->bind(rules_, use_);
+    return client->open(ip(address), kNow);
   }
   std::optional<Limited> open_for_good(std::string_view address) {
     clients_.emplace_back();
@@ -125,8 +126,7 @@ TEST_F(ClientLimitsTest, EachKindIsCountedByItself) {
     EXPECT_FALSE(client->may(what, 1, kNow)) << name_of(what);
   }
   for (const Limited what : {Limited::unknown_recipients, Limited::errors}) {
-    EXPECT_TRUE(client->has_done(what, 1, kNow));
-    EXPECT_TRUE(client->has_done(what, 1, kNow));
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(client->has_done(what, 1, kNow));
     EXPECT_FALSE(client->has_done(what, 1, kNow)) << name_of(what);
   }
 }
@@ -143,7 +143,8 @@ TEST_F(ClientLimitsTest, WhoHasDoneTooMuchIsNotLetInAgain) {
     EXPECT_EQ(open(client, "192.0.2.1"), what);
     const Instant later = kNow + seconds(31);
     Client again = std::make_unique<LimitedClient>();
-    EXPECT_EQ(again->open(rules_, use_, ip("192.0.2.1"), later), std::nullopt);
+    again->bind(rules_, use_);
+    EXPECT_EQ(again->open(ip("192.0.2.1"), later), std::nullopt);
   }
 }
 
@@ -157,6 +158,35 @@ TEST_F(ClientLimitsTest, WhoSpeaksForAnotherIsCountedAsTheOther) {
   EXPECT_FALSE(client->may(Limited::messages, 1, kNow));
   client->become(ip("192.0.2.2"));
   EXPECT_TRUE(client->may(Limited::messages, 1, kNow));
+}
+
+TEST_F(ClientLimitsTest, WhatOneIsRefusedItsNeighboursStillHave) {
+  LimitRule wide = rate_rule("0.0.0.0/0", 24, Limited::connections, 3);
+  rules_ = LimitRules({wide, concurrent_rule("0.0.0.0/0", 32, 1)});
+  EXPECT_EQ(open_for_good("192.0.2.1"), std::nullopt);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(open_for_good("192.0.2.1"), Limited::concurrent);
+  EXPECT_EQ(open_for_good("192.0.2.2"), std::nullopt);
+  EXPECT_EQ(open_for_good("192.0.2.3"), std::nullopt);
+  EXPECT_EQ(open_for_good("192.0.2.4"), Limited::connections);
+  rules_ = LimitRules({rate_rule("0.0.0.0/0", 24, Limited::messages, 3),
+                       rate_rule("0.0.0.0/0", 32, Limited::messages, 1)});
+  Client first, second;
+  EXPECT_EQ(open(first, "198.51.100.1"), std::nullopt);
+  EXPECT_EQ(open(second, "198.51.100.2"), std::nullopt);
+  EXPECT_TRUE(first->may(Limited::messages, 1, kNow));
+  for (int i = 0; i < 10; ++i) EXPECT_FALSE(first->may(Limited::messages, 1, kNow));
+  EXPECT_TRUE(second->may(Limited::messages, 1, kNow));
+}
+
+TEST_F(ClientLimitsTest, WhoIsExemptIsCountedForNobody) {
+  rules_ = LimitRules({rate_rule("0.0.0.0/0", 32, Limited::messages, 1)});
+  Client client;
+  EXPECT_EQ(open(client, "192.0.2.1"), std::nullopt);
+  client->exempt();
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(client->may(Limited::messages, 1, kNow));
+  client->become(ip("192.0.2.1"));
+  EXPECT_TRUE(client->may(Limited::messages, 1, kNow));
+  EXPECT_FALSE(client->may(Limited::messages, 1, kNow));
 }
 
 TEST_F(ClientLimitsTest, KeysAreApart) {
