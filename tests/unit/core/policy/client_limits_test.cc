@@ -168,6 +168,7 @@ TEST_F(ClientLimitsTest, WhatOneIsRefusedItsNeighboursStillHave) {
   EXPECT_EQ(open_for_good("192.0.2.2"), std::nullopt);
   EXPECT_EQ(open_for_good("192.0.2.3"), std::nullopt);
   EXPECT_EQ(open_for_good("192.0.2.4"), Limited::connections);
+  clients_.clear();
   rules_ = LimitRules({rate_rule("0.0.0.0/0", 24, Limited::messages, 3),
                        rate_rule("0.0.0.0/0", 32, Limited::messages, 1)});
   Client first, second;
