@@ -56,8 +56,9 @@ std::span<const LimitRule> LimitRules::of(const IpAddress& address) const noexce
   if (rules_.empty()) return {};
   const std::optional<CidrPrefix> network = networks_.longest_match(address);
   if (!network) return {};
-  const auto [first, last] =
-      std::ranges::equal_range(rules_, kPlaceOf(LimitRule{.network = *network}), {}, kPlaceOf);
+  const auto place = kPlaceOf(LimitRule{.network = *network});
+  const auto first = std::ranges::lower_bound(rules_, place, {}, kPlaceOf);
+  const auto last = std::ranges::upper_bound(rules_, place, {}, kPlaceOf);
   return {first, last};
 }
 

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <initializer_list>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -66,8 +67,8 @@ TEST_F(SharedTailTest, WhatIsAddedCanBeRead) {
   EXPECT_EQ(extent->begin, kHead);
   EXPECT_EQ(extent->end, kHead + 64 + 4096);
   EXPECT_TRUE(has(1, kHead, 64 + 4096));
-  for (const uint64_t from : {0, 1, 7, 8, 9, 63}) {
-    for (const uint64_t bytes : {0, 1, 7, 8, 9, 17, 100}) {
+  for (const uint64_t from : std::initializer_list<uint64_t>{0, 1, 7, 8, 9, 63}) {
+    for (const uint64_t bytes : std::initializer_list<uint64_t>{0, 1, 7, 8, 9, 17, 100}) {
       EXPECT_TRUE(has(1, kHead + from, bytes)) << from << " " << bytes;
     }
   }
