@@ -138,8 +138,13 @@ void ServerConnection::begin_session() noexcept {
 }
 
 core::ClientStanding ServerConnection::standing() const noexcept {
-  if (context_.lists == nullptr) return core::ClientStanding::unknown;
-  return context_.lists->of(peer_.address);
+  using core::ClientStanding;
+  const auto listed =
+      context_.lists != nullptr ? context_.lists->of(peer_.address) : ClientStanding::unknown;
+  if (listed != ClientStanding::unknown) return listed;
+  // Whoever may speak for others is trusted, and those others have limits of their own.
+  const bool may_speak = context_.connection.xclient_from.contains(peer_.address);
+  return may_speak ? ClientStanding::allowed : ClientStanding::unknown;
 }
 
 // returns  why the client is refused, if it is
@@ -152,9 +157,7 @@ std::optional<ReplyId> ServerConnection::let_in() noexcept {
     note_refused(ClientRefusals::kBlocked);
     return ReplyId::client_blocked;
   }
-  // Whoever may speak for others is trusted, and those others have limits of their own.
-  const bool is_trusted = context_.connection.xclient_from.contains(peer_.address);
-  if (standing == core::ClientStanding::allowed || is_trusted) return std::nullopt;
+  if (standing == core::ClientStanding::allowed) return std::nullopt;
   const auto limit = client_.open(peer_.address, context_.now);
   if (!limit) return std::nullopt;
   return refuse_beyond(*limit, reply_to(*limit)).refusal;

@@ -16,7 +16,6 @@ namespace mailrace::spool {
 namespace {
 
 constexpr size_t kWordBytes = sizeof(uint64_t);
-constexpr int kLooksMax = 64;  // at segments that are being changed; a change takes some stores
 
 size_t index_of(uint64_t position) noexcept {
   return size_t(position % core::kSharedTailBytes / kWordBytes);
@@ -89,7 +88,7 @@ void TailWriter::withdraw() noexcept {
 // --- reader --------------------------------------------------------------------------------------
 
 std::optional<TailReader::Extent> TailReader::find(uint64_t number) const noexcept {
-  for (int looks = 0; looks < kLooksMax; ++looks) {
+  for (int looks = 0; looks < core::kSharedTailLooksMax; ++looks) {
     const uint64_t version = tail_.version.load(std::memory_order_acquire);
     if (version % 2 != 0) continue;
     const auto extent = look(number);

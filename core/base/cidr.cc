@@ -12,15 +12,6 @@ constexpr uint8_t kBitsV4 = 32;
 constexpr uint8_t kBitsV6 = 128;
 constexpr uint8_t kBitsMapped = 96;  // of ::ffff:0:0/96
 
-// The address with all bits behind the first `bits` set to 0.
-IpAddress masked(IpAddress address, uint8_t bits) noexcept {
-  for (size_t i = 0; i < address.octets.size(); ++i) {
-    const size_t kept = std::clamp<size_t>(bits, 8 * i, 8 * i + 8) - 8 * i;
-    address.octets[i] &= uint8_t(0xff00u >> kept);
-  }
-  return address;
-}
-
 // Up to three digits, as a length is written.
 std::optional<uint8_t> parse_length(std::string_view digits, uint8_t max) noexcept {
   const bool padded = digits.size() > 1 && digits.front() == '0';
@@ -36,6 +27,14 @@ bool comes_before(const CidrPrefix& a, const CidrPrefix& b) noexcept {
 }
 
 }  // namespace
+
+IpAddress masked(IpAddress address, uint8_t bits) noexcept {
+  for (size_t i = 0; i < address.octets.size(); ++i) {
+    const size_t kept = std::clamp<size_t>(bits, 8 * i, 8 * i + 8) - 8 * i;
+    address.octets[i] &= uint8_t(0xff00u >> kept);
+  }
+  return address;
+}
 
 bool CidrPrefix::contains(const IpAddress& candidate) const noexcept {
   const IpAddress plain = unmapped(candidate);

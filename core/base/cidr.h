@@ -38,6 +38,9 @@ struct ParsedCidr {
   CidrError error = CidrError::none;
 };
 
+/// The address with all bits behind the first `bits` set to 0.
+IpAddress masked(IpAddress address, uint8_t bits) noexcept;
+
 /// Reads `192.0.2.0/24`, `2001:db8::/32`, or an address alone, which is a network of one. Set host
 /// bits are an error: they mean that either the address or the length is not what was meant, and a
 /// list of whom to trust is no place to guess.

@@ -381,6 +381,12 @@ inline constexpr uint64_t kSharedTailBytes = 16ull << 20;
 static_assert(kSharedTailBytes % kBlockBytes == 0);
 /// Segments that these octets may be of.
 inline constexpr size_t kSharedTailSegments = 16;
+/// Looks of a reader at what is being changed, until it asks the disk.
+inline constexpr int kSharedTailLooksMax = 64;
+/// Looks at the socket without a reader, until the memory is given back.
+inline constexpr uint32_t kTailLooksUnreadMax = 3;
+/// Segments of a worker of which a reader remembers how far it has seen them on the disk.
+inline constexpr uint64_t kTailSegmentsSeenMax = 16;
 /// Processes with which they are shared at a time.
 inline constexpr int kTailReadersMax = 32;
 /// Files of which some is kept: the one that is written to, and those before it.
@@ -463,6 +469,10 @@ inline constexpr int64_t kLimitPeriodMaxS = 86'400;
 /// Keys whose rate is remembered, 8 octets each. With more of them at a time the one that owes
 /// least is forgotten.
 inline constexpr size_t kRateTableEntries = 1 << 20;
+/// How far the clocks of two workers, which look once a tick, may be apart.
+inline constexpr int64_t kRateSkewMaxS = 60;
+/// Attempts to change an entry that others change at the same time.
+inline constexpr int kRateAttemptsMax = 64;
 /// Keys whose connections are counted, 8 octets each: a connection has up to
 /// kLimitRulesPerNetworkMax of them, and a table that is half full has few full buckets.
 inline constexpr size_t kHeldEntriesPerSession = 2 * kLimitRulesPerNetworkMax;

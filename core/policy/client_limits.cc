@@ -21,18 +21,6 @@ std::vector<CidrPrefix> networks_of(const std::vector<LimitRule>& rules) {
   return networks;
 }
 
-// The first `bits` bits of an address, as two numbers.
-std::array<uint64_t, 2> first_bits(const IpAddress& address, uint8_t bits) noexcept {
-  std::array<uint8_t, 16> octets = address.octets;
-  for (size_t i = 0; i < octets.size(); ++i) {
-    const int keep = std::clamp(int(bits) - int(8 * i), 0, 8);
-    octets[i] = uint8_t(octets[i] & (0xff00 >> keep));
-  }
-  std::array<uint64_t, 2> numbers;
-  std::memcpy(numbers.data(), octets.data(), sizeof numbers);
-  return numbers;
-}
-
 // Both halves of a product, folded: each bit of it hangs on all bits of both.
 uint64_t fold(uint64_t a, uint64_t b) noexcept {
   const auto product = static_cast<unsigned __int128>(a) * b;
@@ -71,7 +59,11 @@ ClientUse::ClientUse(std::array<uint64_t, 4> secret, size_t sessions)
 
 uint64_t ClientUse::key(const LimitRule& rule, const IpAddress& address,
                         Limited what) const noexcept {
-  const auto [high, low] = first_bits(address, rule.each);
+  const IpAddress network = masked(address, rule.each);
+  uint64_t high = 0;
+  uint64_t low = 0;
+  std::memcpy(&high, network.octets.data(), sizeof high);
+  std::memcpy(&low, network.octets.data() + sizeof high, sizeof low);
   const uint64_t kind = uint64_t(what) << 16 | uint64_t{rule.each} << 8 | uint64_t{address.is_v4};
   return fold(fold(high ^ secret_[0], low ^ secret_[1]) ^ kind ^ secret_[2], secret_[3] | 1);
 }

@@ -16,9 +16,6 @@ using table::Bucket;
 using table::kEntries;
 using Entry = std::atomic<uint64_t>;
 
-// Others on the same bucket make a look-up start anew, but not for ever.
-constexpr int kAttempts = 64;
-
 // Bits of the key choose the bucket from below, and are the tag from above.
 size_t bucket_mask(size_t entries) {
   return std::bit_ceil(std::max<size_t>(entries / kEntries, 1)) - 1;
@@ -28,7 +25,7 @@ size_t bucket_mask(size_t entries) {
 
 constexpr int kInstantBits = 40;
 constexpr int kUnitBits = 10;  // 1024 ns
-constexpr int64_t kSkewUnits = seconds(60).ns >> kUnitBits;
+constexpr int64_t kSkewUnits = seconds(kRateSkewMaxS).ns >> kUnitBits;
 constexpr int64_t kPeriodUnitsMax = seconds(kLimitPeriodMaxS).ns >> kUnitBits;
 constexpr uint64_t kInstantMask = (uint64_t{1} << kInstantBits) - 1;
 
@@ -79,7 +76,7 @@ bool move_on(Bucket& bucket, uint64_t key, const Rate& rate, uint32_t events, In
              bool bounded) noexcept {
   const int64_t most = units_of(rate.period);
   const uint64_t now = units_of(at);
-  for (int i = 0; i < kAttempts; ++i) {
+  for (int i = 0; i < kRateAttemptsMax; ++i) {
     Found found = find(bucket, tag_of(key), now);
     int64_t next = (found.is_own ? debt(found.seen, now, most) : 0) + cost_of(rate) * events;
     if (next > most && !bounded) return false;
@@ -145,7 +142,7 @@ HeldTable::HeldTable(size_t entries)
 
 HeldTable::Taken HeldTable::take(uint64_t key, uint32_t most) noexcept {
   const uint64_t tag = key >> kNumberBits;
-  for (int i = 0; i < kAttempts; ++i) {
+  for (int i = 0; i < kRateAttemptsMax; ++i) {
     uint64_t seen = 0;
     Entry* const entry = find_held(buckets_[key & mask_], tag, seen);
     if (entry == nullptr) return Taken::uncounted;

@@ -5,7 +5,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -20,14 +19,12 @@ net::Fd open_directory(const std::string& path) {
 }
 
 net::Fd connect_to(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return {};
-  std::memcpy(address.sun_path, path.data(), path.size());
+  const auto address = unix_address(path);
+  if (!address) return {};
   net::Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.is_open()) return {};
-  const auto* const at = reinterpret_cast<const sockaddr*>(&address);
-  return ::connect(socket.get(), at, sizeof address) == 0 ? std::move(socket) : net::Fd();
+  const auto* const at = reinterpret_cast<const sockaddr*>(&*address);
+  return ::connect(socket.get(), at, sizeof *address) == 0 ? std::move(socket) : net::Fd();
 }
 
 // returns  nothing: it may still come; a descriptor that is not open: it is none
@@ -62,6 +59,14 @@ bool is_lasting(int fd, uint64_t bytes) {
 }
 
 }  // namespace
+
+std::optional<sockaddr_un> unix_address(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return std::nullopt;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
 
 std::string tail_socket_path(const std::string& spool, const net::Fd& directory) {
   std::string path = spool + "/" + kTailSocketName;

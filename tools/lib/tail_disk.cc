@@ -4,6 +4,7 @@
 // it from the disk.
 #include "tools/lib/tail_disk.h"
 
+#include "core/base/limits.h"
 #include "spool/segment.h"
 
 #include <algorithm>
@@ -11,11 +12,6 @@
 #include <string_view>
 
 namespace mailrace::tools {
-namespace {
-
-constexpr uint64_t kRemembered = 16;  // segments of a worker
-
-}  // namespace
 
 core::Result<core::FileHandle> TailDisk::open(const std::string& path, bool writable) {
   auto file = PosixDisk::open(path, writable);
@@ -65,7 +61,8 @@ core::Result<size_t> TailDisk::read_disk(core::FileHandle file, const Segment& s
   const auto read = PosixDisk::read(file, offset, target);
   if (!read) return read;
   // A reader is in one segment, and looks at the start of some that follow.
-  const Segment before{segment.worker, segment.number - std::min(segment.number, kRemembered)};
+  const Segment before{segment.worker,
+                       segment.number - std::min(segment.number, core::kTailSegmentsSeenMax)};
   seen_.erase(seen_.lower_bound({segment.worker, 0}), seen_.lower_bound(before));
   uint64_t& seen = seen_[segment];
   seen = std::max(seen, offset + *read);

@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -31,17 +30,15 @@ net::Fd make_memory(size_t bytes, SharedMapping& mapping) {
 }
 
 net::Fd listen_at(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return {};
-  std::memcpy(address.sun_path, path.data(), path.size());
+  const auto address = unix_address(path);
+  if (!address) return {};
   net::Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.is_open()) return {};
   ::unlink(path.c_str());
   // Nobody may connect before it is clear who may.
   const mode_t mask = ::umask(0177);
   const int bound =
-      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address);
   const int error = errno;
   ::umask(mask);
   errno = error;
@@ -117,7 +114,8 @@ void TailService::look(bool is_ours) {
   for (const auto& writer : writers_) writer->set_wanted(is_read);
   if (is_read) {
     looks_unread_ = 0;
-  } else if (looks_unread_ < kForgotten && ++looks_unread_ == kForgotten) {
+  } else if (looks_unread_ < core::kTailLooksUnreadMax &&
+             ++looks_unread_ == core::kTailLooksUnreadMax) {
     give_memory_back();
   }
 }

@@ -2,6 +2,7 @@
 // Shares what the workers wrote last with consumers on the same machine.
 #pragma once
 
+#include "core/base/limits.h"
 #include "net/fd.h"
 #include "spool/shared_tail.h"
 #include "tools/lib/shared_tails.h"
@@ -39,9 +40,6 @@ class TailService {
   void close();
 
  private:
-  // Looks without a reader after which the memory is given back: a worker may be about to copy.
-  static constexpr uint32_t kForgotten = 3;
-
   void let_in(net::Fd reader);
   void forget_gone();
   void give_memory_back();
@@ -54,7 +52,7 @@ class TailService {
   std::vector<net::Fd> readers_;
   std::pair<dev_t, ino_t> place_;  // of the socket
   uid_t owner_ = 0;
-  uint32_t looks_unread_ = kForgotten;
+  uint32_t looks_unread_ = core::kTailLooksUnreadMax;
 };
 
 }  // namespace mailrace::tools
