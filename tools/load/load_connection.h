@@ -44,6 +44,7 @@ struct LoadContext {
   uint64_t next_number;     // of a message, in its header section
   core::Instant deadline;   // no message is begun behind it
   core::Instant now{};      // of this tick
+  bool measuring = false;   // the warm-up is over
   bool stopping = false;    // no message is begun any more
   bool timed_out = false;   // somebody waited in vain: the run ends here and now
   uint32_t open_count = 0;  // connections that are not idle
@@ -104,6 +105,8 @@ class LoadConnection {
   void take_encrypted(core::Octets octets) noexcept;
   void on_established() noexcept;
   void on_reply(uint32_t code) noexcept;
+  void count_message() noexcept;
+  void count_handshake() noexcept;
   void next_message() noexcept;
   void give_up(LoadError error, std::string_view what) noexcept;
   void hang_up() noexcept;

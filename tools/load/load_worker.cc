@@ -10,6 +10,8 @@ namespace {
 constexpr uint16_t kBufferGroup = 0;
 // How often counts are handed over, time-outs looked for, and a stop noticed.
 constexpr __kernel_timespec kTick{.tv_sec = 0, .tv_nsec = 100'000'000};
+// While connections are still to be opened: few at a time, because some servers have room for few.
+constexpr __kernel_timespec kOpeningTick{.tv_sec = 0, .tv_nsec = 5'000'000};
 // Messages are numbered by worker, so that no number is given twice.
 constexpr unsigned kNumberBits = 48;
 
@@ -57,12 +59,12 @@ core::Result<void> LoadWorker::open() {
 core::Result<void> LoadWorker::run() {
   if (auto opened = open(); !opened) return opened;
   net::SystemClock clock;
-  context_.now = clock.now();
+  take_time(clock.now());
+  start_due_connections();
   set_tick();
-  for (LoadConnection& connection : connections_) connection.start();
-  while (context_.open_count > 0 && !context_.timed_out) {
+  while ((context_.open_count > 0 || started_ < connections_.size()) && !context_.timed_out) {
     ring_.submit_and_wait();
-    context_.now = clock.now();
+    take_time(clock.now());
     ring_.visit_completions([this](const io_uring_cqe& cqe) { dispatch(cqe); });
   }
   io_uring_submit(&ring_.handle());  // the last closes
@@ -97,14 +99,32 @@ void LoadWorker::receive(LoadConnection& connection, const io_uring_cqe& cqe) {
   buffers_.give_back(id);
 }
 
+void LoadWorker::take_time(core::Instant now) {
+  context_.now = now;
+  context_.measuring = now >= share_.measured_from;
+}
+
+// Evenly over the first half of the warm-up; all at once without one.
+void LoadWorker::start_due_connections() {
+  const int64_t opening_ns = (share_.measured_from - share_.start).ns / 2;
+  const int64_t count = int64_t(connections_.size());
+  while (started_ < connections_.size()) {
+    const core::Duration due{opening_ns / count * int64_t(started_)};
+    if (context_.now - share_.start < due && context_.may_begin()) return;
+    connections_[started_++].start();
+  }
+}
+
 void LoadWorker::set_tick() {
+  const __kernel_timespec& tick = started_ < connections_.size() ? kOpeningTick : kTick;
   io_uring_sqe& sqe = ring_.next_sqe();
-  io_uring_prep_timeout(&sqe, const_cast<__kernel_timespec*>(&kTick), 0, 0);
+  io_uring_prep_timeout(&sqe, const_cast<__kernel_timespec*>(&tick), 0, 0);
   io_uring_sqe_set_data64(&sqe, LoadToken{LoadOp::tick, 0}.pack());
 }
 
 void LoadWorker::on_tick() {
   context_.stopping = stopping_.load(std::memory_order_relaxed);
+  start_due_connections();
   for (LoadConnection& connection : connections_) connection.check_time();
   mailbox_.put(stats_);
   set_tick();

@@ -20,6 +20,8 @@ struct LoadShare {
   uint32_t index = 0;  // of the worker
   uint32_t connections = 0;
   uint64_t messages = 0;
+  core::Instant start{};          // of the run
+  core::Instant measured_from{};  // behind the warm-up
   core::Instant deadline{};
 };
 
@@ -54,6 +56,8 @@ class LoadWorker {
   core::Result<void> open();
   void dispatch(const io_uring_cqe& cqe);
   void receive(LoadConnection& connection, const io_uring_cqe& cqe);
+  void take_time(core::Instant now);
+  void start_due_connections();
   void set_tick();
   void on_tick();
 
@@ -62,6 +66,7 @@ class LoadWorker {
   std::unique_ptr<LoadTls> tls_;
   // The connections' memory outlives the ring, which may be using it.
   std::deque<LoadConnection> connections_;
+  size_t started_ = 0;  // of them
   net::Ring ring_;
   net::BufferRing buffers_;
   LoadStats stats_;

@@ -26,6 +26,7 @@ struct LoadOptions {
   std::string target = "127.0.0.1:2525";
   uint32_t connections = 50;  // all threads together
   uint64_t messages = 0;      // all threads together; 0: no end but `duration`
+  core::Duration warmup{};    // before what is measured; connections are opened in its first half
   core::Duration duration{};  // 0: no end but `messages`, or kLoadDurationDefaultS without either
   uint64_t message_bytes = 4096;
   uint64_t messages_per_connection = 0;  // then QUIT and connect again; 0: never

@@ -87,10 +87,17 @@ double LoadReport::megabytes_per_second() const noexcept {
 }
 
 double LoadReport::cpu_ms_per_message() const noexcept {
-  return stats.messages > 0 ? double(cpu.ns) / 1e6 / double(stats.messages) : 0.0;
+  const uint64_t messages = stats.messages + stats.warmup_messages;
+  return messages > 0 ? double(cpu.ns) / 1e6 / double(messages) : 0.0;
 }
 
 std::string live_line(const LoadStats& recent, core::Duration interval, int64_t second) {
+  if (recent.warmup_messages > 0) {
+    return format("%4lld s  %9.0f messages/s, warming up  errors %llu",
+                  static_cast<long long>(second),
+                  per_second(double(recent.messages + recent.warmup_messages), interval),
+                  static_cast<unsigned long long>(recent.error_count()));
+  }
   return format("%4lld s  %9.0f messages/s  %8.1f MB/s  p50 %.3f ms  p99 %.3f ms  errors %llu",
                 static_cast<long long>(second), per_second(double(recent.messages), interval),
                 per_second(double(recent.bytes) / 1e6, interval),
@@ -104,6 +111,10 @@ std::string report_text(const LoadReport& report) {
       format("messages   %llu in %.3f s over %llu connections\n",
              static_cast<unsigned long long>(stats.messages), double(report.elapsed.ns) / 1e9,
              static_cast<unsigned long long>(stats.connections));
+  if (stats.warmup_messages > 0) {
+    text += format("warm-up    %llu messages more, not measured\n",
+                   static_cast<unsigned long long>(stats.warmup_messages));
+  }
   text += format("rate       %.1f messages/s, %.1f MB/s\n", report.messages_per_second(),
                  report.megabytes_per_second());
   text += "latency   ";
@@ -142,6 +153,7 @@ std::string report_json(const LoadReport& report, const LoadOptions& options) {
   std::string text;
   JsonLine line(text);
   line.number("messages", stats.messages)
+      .number("warmup_messages", stats.warmup_messages)
       .raw("seconds", format("%.6f", double(report.elapsed.ns) / 1e9))
       .raw("messages_per_second", format("%.3f", report.messages_per_second()))
       .raw("megabytes_per_second", format("%.3f", report.megabytes_per_second()))

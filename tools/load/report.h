@@ -12,8 +12,8 @@ namespace mailrace::tools {
 
 struct LoadReport {
   LoadStats stats;
-  core::Duration elapsed;  // from the first connection to the last acknowledgement
-  core::Duration cpu;      // of this process, user and system, in that time
+  core::Duration elapsed;  // from the end of the warm-up to the last acknowledgement
+  core::Duration cpu;      // of this process, user and system, with the warm-up
 
   double messages_per_second() const noexcept;
   double megabytes_per_second() const noexcept;  // of mail data, 10^6 octets

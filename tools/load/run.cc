@@ -61,10 +61,10 @@ uint64_t share_of(uint64_t total, uint32_t parts, uint32_t index) {
   return total / parts + (index < total % parts ? 1 : 0);
 }
 
-core::Instant deadline_of(const LoadOptions& options, core::Instant start) {
-  if (options.duration.ns > 0) return start + options.duration;
+core::Instant deadline_of(const LoadOptions& options, core::Instant measured_from) {
+  if (options.duration.ns > 0) return measured_from + options.duration;
   if (options.messages > 0) return {INT64_MAX};
-  return start + core::seconds(core::kLoadDurationDefaultS);
+  return measured_from + core::seconds(core::kLoadDurationDefaultS);
 }
 
 // The workers of one run and their threads.
@@ -78,7 +78,9 @@ class LoadGroup {
       share.index = index;
       share.connections = uint32_t(share_of(options.connections, count, index));
       share.messages = options.messages > 0 ? share_of(options.messages, count, index) : UINT64_MAX;
-      share.deadline = deadline_of(options, start);
+      share.start = start;
+      share.measured_from = start + options.warmup;
+      share.deadline = deadline_of(options, share.measured_from);
       workers_.push_back(std::make_unique<LoadWorker>(plan, share, stopping));
     }
   }
@@ -158,8 +160,8 @@ core::Result<LoadReport> measure_load(const LoadOptions& options, const std::ato
   if (auto joined = group.join(); !joined) return tl::unexpected(joined.error());
   report.stats.merge(group.take());
   report.cpu = {process_cpu_time().ns - cpu_start.ns};
-  const bool any = report.stats.messages > 0;
-  report.elapsed = (any ? report.stats.last_reply : clock.now()) - start;
+  const core::Instant end = report.stats.messages > 0 ? report.stats.last_reply : clock.now();
+  report.elapsed = std::max(end - (start + options.warmup), core::Duration{});
   return report;
 }
 

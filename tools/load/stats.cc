@@ -8,6 +8,7 @@ namespace mailrace::tools {
 
 void LoadStats::merge(const LoadStats& other) {
   messages += other.messages;
+  warmup_messages += other.warmup_messages;
   bytes += other.bytes;
   connections += other.connections;
   handshakes += other.handshakes;

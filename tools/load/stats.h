@@ -24,11 +24,12 @@ enum class LoadError : uint8_t {
 inline constexpr size_t kLoadErrorCount = 6;
 
 struct LoadStats {
-  uint64_t messages = 0;     // acknowledged with 250
-  uint64_t bytes = 0;        // of mail data of these
-  uint64_t connections = 0;  // that were greeted
-  uint64_t handshakes = 0;   // of TLS
-  uint64_t resumed = 0;      // of these
+  uint64_t messages = 0;         // acknowledged with 250, behind the warm-up
+  uint64_t warmup_messages = 0;  // before that
+  uint64_t bytes = 0;            // of mail data of `messages`
+  uint64_t connections = 0;      // that were greeted
+  uint64_t handshakes = 0;       // of TLS, behind the warm-up
+  uint64_t resumed = 0;          // of these
   core::Instant last_reply{};
   std::array<uint64_t, 600> replies{};  // by code
   std::array<uint64_t, kLoadErrorCount> errors{};

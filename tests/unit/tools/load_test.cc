@@ -309,6 +309,35 @@ TEST_F(LoadTest, EndsAfterTheGivenTime) {
   EXPECT_EQ(server.mails().size(), report.stats.messages);
 }
 
+TEST_F(LoadTest, OpensConnectionsOverTheWarmUpAndDoesNotMeasureIt) {
+  options_.messages = 0;
+  options_.warmup = core::milliseconds(400);
+  options_.duration = core::milliseconds(200);
+  TestServer server({});
+  const LoadReport report = run(server);
+  EXPECT_EQ(report.stats.error_count(), 0u) << report.stats.first_error;
+  EXPECT_EQ(report.stats.connections, 3u);
+  EXPECT_GT(report.stats.messages, 0u);
+  EXPECT_GT(report.stats.warmup_messages, 0u);
+  EXPECT_EQ(server.mails().size(), report.stats.messages + report.stats.warmup_messages);
+  EXPECT_EQ(report.stats.latency_ns.count(), report.stats.messages);
+}
+
+TEST_F(LoadTest, OpensNoMoreConnectionsWhenItIsStopped) {
+  options_.messages = 0;
+  options_.connections = 1000;
+  options_.warmup = core::seconds(600);
+  TestServer server({});
+  options_.target = server.target();
+  std::atomic<bool> stopping = false;
+  const auto report = measure_load(
+      options_, stopping, [&](const LoadStats&, core::Duration, int64_t) { stopping = true; });
+  ASSERT_TRUE(report);
+  EXPECT_LT(report->stats.connections, 1000u);
+  EXPECT_EQ(report->stats.messages, 0u);
+  EXPECT_EQ(report->elapsed, core::Duration{});
+}
+
 TEST_F(LoadTest, FinishesWhatIsUnderWayWhenItIsStopped) {
   options_.messages = 0;
   options_.duration = core::seconds(60);
