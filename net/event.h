@@ -4,6 +4,7 @@
 
 #include "core/base/ip.h"
 #include "core/base/time.h"
+#include "core/policy/overload.h"
 #include "core/smtp/envelope.h"
 #include "core/smtp/replies.h"
 #include "core/smtp/verb.h"
@@ -24,6 +25,7 @@ enum class EventKind : uint8_t {
   spool_failure,   // the spool takes no mail any more: `text` and `sys_errno`
   spool_busy,      // transactions are refused: `text` says what is used up
   spool_ready,     // and no more; `refused`: how many were since the last such event
+  overload,        // `strain` has changed, for `used` thousandths of the budget of `text`
   worker_end,      // `refused`: how many were in all; `busy_spells`: how often spool_busy held
 };
 
@@ -56,6 +58,8 @@ struct Event {
   core::TlsFacts tls = {};  // of a message
   int sys_errno = 0;
   std::string_view text = {};
+  core::Strain strain = core::Strain::none;
+  uint32_t used = 0;
 };
 
 }  // namespace mailrace::net

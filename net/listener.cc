@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -58,31 +59,71 @@ Listener::Listener(ListeningSocket socket) noexcept
   peer_name_bytes_ = int(v6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in));
 }
 
-void Listener::accept(Ring& ring, uint32_t index) noexcept {
-  if (armed_ || paused_ || stopped_) return;
+void Listener::accept(Ring& ring, uint32_t index, AcceptPace pace) noexcept {
+  if (paused_ || stopped_) return;
+  if (pace == AcceptPace::all) {
+    if (!armed_) arm(ring, index, true);
+    return;
+  }
+  if (armed_ && !std::exchange(cancelled_, true)) cancel(ring, index);
+  for (; allowance_ > 0; --allowance_) arm(ring, index, false);
+}
+
+// What is armed for one connection is told by the token's generation.
+void Listener::arm(Ring& ring, uint32_t index, bool multishot) noexcept {
   io_uring_sqe& sqe = ring.next_sqe();
   if (ring.features().socket_commands) {
-    io_uring_prep_multishot_accept_direct(&sqe, socket_.get(), nullptr, nullptr, 0);
+    io_uring_prep_accept_direct(&sqe, socket_.get(), nullptr, nullptr, 0, IORING_FILE_INDEX_ALLOC);
   } else {
-    io_uring_prep_multishot_accept(&sqe, socket_.get(), nullptr, nullptr, SOCK_CLOEXEC);
+    io_uring_prep_accept(&sqe, socket_.get(), nullptr, nullptr, SOCK_CLOEXEC);
   }
-  io_uring_sqe_set_data64(&sqe, Token{Op::accept, 0, index}.pack());
-  armed_ = true;
+  if (multishot) sqe.ioprio |= IORING_ACCEPT_MULTISHOT;
+  io_uring_sqe_set_data64(&sqe, Token{Op::accept, multishot ? 0u : 1u, index}.pack());
+  if (multishot) {
+    armed_ = true;
+  } else {
+    ++singles_;
+  }
 }
 
 void Listener::on_accept(const io_uring_cqe& cqe) noexcept {
-  if ((cqe.flags & IORING_CQE_F_MORE) == 0) armed_ = false;
-  paused_ = cqe.res < 0 && !stopped_;
-  if (stopped_ && !armed_) socket_.reset(-1);
+  const bool is_single = Token::unpack(cqe.user_data).generation != 0;
+  const bool ended = (cqe.flags & IORING_CQE_F_MORE) == 0;
+  if (is_single) {
+    --singles_;
+  } else if (ended) {
+    armed_ = false;
+    cancelled_ = false;
+  }
+  if (cqe.res < 0 && cqe.res != -ECANCELED) paused_ = true;
+  close_if_stopped();
+}
+
+void Listener::go_on() noexcept {
+  paused_ = false;
+  allowance_ = core::kSlowAccepts - std::min(core::kSlowAccepts, singles_);
+}
+
+void Listener::cancel(Ring& ring, uint32_t index) noexcept {
+  io_uring_sqe& sqe = ring.next_sqe();
+  io_uring_prep_cancel64(&sqe, Token{Op::accept, 0, index}.pack(), 0);
+  io_uring_sqe_set_data64(&sqe, Token{}.pack());
 }
 
 void Listener::stop(Ring& ring, uint32_t index) noexcept {
   if (stopped_) return;
   stopped_ = true;
-  if (!armed_) return socket_.reset(-1);
-  io_uring_sqe& sqe = ring.next_sqe();
-  io_uring_prep_cancel64(&sqe, Token{Op::accept, 0, index}.pack(), 0);
-  io_uring_sqe_set_data64(&sqe, Token{}.pack());
+  if (armed_) cancel(ring, index);
+  if (singles_ > 0) {
+    io_uring_sqe& sqe = ring.next_sqe();
+    io_uring_prep_cancel64(&sqe, Token{Op::accept, 1, index}.pack(), IORING_ASYNC_CANCEL_ALL);
+    io_uring_sqe_set_data64(&sqe, Token{}.pack());
+  }
+  close_if_stopped();
+}
+
+void Listener::close_if_stopped() noexcept {
+  if (stopped_ && !armed()) socket_.reset(-1);
 }
 
 }  // namespace mailrace::net

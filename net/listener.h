@@ -47,31 +47,44 @@ core::Result<Fd> open_listener(const core::Endpoint& endpoint, Sharing sharing =
 /// Where a socket is bound.
 core::Result<core::Endpoint> local_endpoint(const Fd& socket);
 
-/// Accepts on one socket, again and again, by multishot accept.
+/// How much a listener accepts.
+enum class AcceptPace : uint8_t {
+  all,
+  few,  // kSlowAccepts for each go_on(); the others wait in the kernel
+};
+
+/// Accepts on one socket, again and again: by multishot accept, or one by one if few are to come.
 class Listener {
  public:
   explicit Listener(ListeningSocket socket) noexcept;
 
   /// Arms the accept unless it is armed, paused or stopped. index   of this listener, for the token
-  void accept(Ring& ring, uint32_t index) noexcept;
+  void accept(Ring& ring, uint32_t index, AcceptPace pace = AcceptPace::all) noexcept;
   /// To be called with each completion of Op::accept. After one that failed the listener pauses:
   /// the next would fail at once as well, and again, as long as descriptors or memory are short.
   void on_accept(const io_uring_cqe& cqe) noexcept;
-  /// Ends a pause.
-  void go_on() noexcept { paused_ = false; }
+  /// Ends a pause, and lets a few more come.
+  void go_on() noexcept;
   /// Stops accepting and closes the socket once the kernel let go of it.
   void stop(Ring& ring, uint32_t index) noexcept;
-  bool armed() const noexcept { return armed_; }
+  bool armed() const noexcept { return armed_ || singles_ > 0; }
   bool paused() const noexcept { return paused_; }
   /// Size of the socket address of a peer that came in here.
   int peer_name_bytes() const noexcept { return peer_name_bytes_; }
   const ListenerOptions& options() const noexcept { return options_; }
 
  private:
+  void arm(Ring& ring, uint32_t index, bool multishot) noexcept;
+  void cancel(Ring& ring, uint32_t index) noexcept;
+  void close_if_stopped() noexcept;
+
   Fd socket_;
   ListenerOptions options_;
   int peer_name_bytes_;
-  bool armed_ = false;
+  bool armed_ = false;      // the multishot accept
+  bool cancelled_ = false;  // it is being ended
+  uint32_t singles_ = 0;    // accepts of one connection that are armed
+  uint32_t allowance_ = 0;  // of such, until the next go_on()
   bool paused_ = false;
   bool stopped_ = false;
 };

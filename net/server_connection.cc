@@ -53,18 +53,24 @@ ReplyId reply_to(const core::Error& error) noexcept {
 
 ServerConnection::ServerConnection(Token self, WorkerContext& context,
                                    const ListenerOptions& listener, int descriptor,
-                                   bool refused) noexcept
+                                   std::optional<ReplyId> refusal) noexcept
     : context_(context),
       listener_(listener),
       self_(self),
       stream_(context.ring, self, descriptor, context.buffers.group()),
       input_(context.held, self.slot),
-      replies_(context.session_blocks),
+      replies_(context.session_blocks, &context.stats->replies),
       session_(context.session, context.session_blocks, context.transaction_blocks),
       plaintext_(context.tls_kept_bytes),
-      refusal_(refused ? std::optional(ReplyId::too_many_sessions) : std::nullopt),
+      refusal_(refusal),
       clock_(context.connection.timeouts, context.now),
-      idle_since_(context.now) {}
+      idle_since_(context.now),
+      phase_at_(context.now) {
+  core::Totals* const totals = context.totals;
+  if (!refusal_ && totals != nullptr && !place_.take(&totals->connections)) {
+    refusal_ = ReplyId::too_many_sessions;
+  }
+}
 
 ServerConnection::~ServerConnection() {
   committing_ = false;
@@ -169,6 +175,7 @@ Verdict ServerConnection::judge(const Step& step) noexcept {
       if (context_.draining) return Verdict::refuse(ReplyId::service_closing);
       return Verdict::accept();
     case Question::helo:
+      enter(MailStage::ehlo, phase_at_);
       return Verdict::accept();
     case Question::mail:
       return judge_mail();
@@ -188,11 +195,22 @@ Verdict ServerConnection::judge(const Step& step) noexcept {
   return {};
 }
 
+// A stage has ended, and the next one begins.
+void ServerConnection::enter(MailStage stage, core::Instant since) noexcept {
+  context_.stats->stages[size_t(stage)].add(context_.now - since);
+  phase_at_ = context_.now;
+}
+
 Verdict ServerConnection::judge_mail() noexcept {
   mail_at_ = context_.now;
+  enter(MailStage::mail, phase_at_);
   if (beyond_errors_) return refuse_beyond(Limited::errors, ReplyId::too_many_errors);
   const auto ready = context_.sink->ready();
   if (!ready) return refuse_for(ready.error());
+  const bool is_full = context_.totals != nullptr && !context_.totals->mails.has_room();
+  if (context_.defers_mail || is_full) {
+    return refuse_for(core::Error{core::Errc::busy, 0, "worker.overload"});
+  }
   if (client_.may(Limited::messages, 1, context_.now)) return Verdict::accept();
   return refuse_beyond(Limited::messages, ReplyId::message_rate);
 }
@@ -219,6 +237,7 @@ Verdict ServerConnection::judge_tls() noexcept {
 // The log is told once in a while: of a flood it need not hear every drop.
 void ServerConnection::note_refused(size_t what) noexcept {
   ++context_.client_refusals.counts[what];
+  (what < core::kLimitedCount ? context_.stats->limited[what] : context_.stats->blocked).add();
   context_.client_refusals.last[what] = peer_;
 }
 
@@ -235,6 +254,9 @@ Verdict ServerConnection::refuse_for(const core::Error& error) noexcept {
 }
 
 Verdict ServerConnection::open_mail() noexcept {
+  if (context_.totals != nullptr && !mail_place_.take(&context_.totals->mails)) {
+    return refuse_for(core::Error{core::Errc::busy, 0, "worker.mails"});
+  }
   const core::Transaction& transaction = session_.transaction();
   const core::TransferProtocol protocol = protocol_of(session_);
   const core::Envelope envelope{
@@ -251,10 +273,15 @@ Verdict ServerConnection::open_mail() noexcept {
       .tls = tls_ != nullptr ? tls_->facts() : core::TlsFacts{},
   };
   const auto mail = context_.sink->begin(envelope, {self_.slot, self_.generation});
-  if (!mail) return refuse_for(mail.error());
+  if (!mail) {
+    mail_place_.reset();
+    return refuse_for(mail.error());
+  }
   mail_ = *mail;
   mail_open_ = true;
+  ++context_.open_mails;
   data_at_ = context_.now;
+  enter(MailStage::rcpt, mail_at_);
   clock_.data_begins(context_.now);
 
   std::string_view only_recipient;
@@ -289,7 +316,10 @@ bool ServerConnection::append(core::Octets octets) noexcept {
     drop_mail();
   } else if (*taken < octets.size()) {
     unappended_ = octets.subspan(*taken);
-    if (std::exchange(wait_, Wait::room) != Wait::room) clock_.hold(context_.now);
+    if (std::exchange(wait_, Wait::room) != Wait::room) {
+      clock_.hold(context_.now);
+      phase_at_ = context_.now;
+    }
     return false;
   }
   unappended_ = {};
@@ -301,12 +331,14 @@ void ServerConnection::on_room() noexcept {
   if (wait_ != Wait::room) return;
   wait_ = Wait::nothing;
   clock_.release(context_.now);
+  enter(MailStage::append, phase_at_);
   if (append(unappended_)) go_on();
 }
 
 // returns whether `next` came of it, without waiting
 bool ServerConnection::end_mail(Step& next) noexcept {
   ended_at_ = context_.now;
+  enter(MailStage::data, data_at_);
   if (session_.mail_refusal()) {
     drop_mail();
     next = finish_mail(Verdict::refuse(*session_.mail_refusal()));
@@ -322,12 +354,16 @@ bool ServerConnection::end_mail(Step& next) noexcept {
 void ServerConnection::on_committed(MailOutcome outcome) noexcept {
   MAILRACE_CHECK(std::exchange(committing_, false));
   wait_ = Wait::nothing;
-  mail_open_ = false;
+  mail_is_over();
+  enter(MailStage::sync, ended_at_);
   Verdict verdict;
   if (outcome == MailOutcome::failed) verdict = Verdict::refuse(ReplyId::spool_failed);
   if (outcome == MailOutcome::no_space) verdict = Verdict::refuse(ReplyId::spool_full);
   // The peer is gone: it will send the mail again, but this one is there, and the log must say so.
-  if (over_) return log_mail(verdict.accepted ? ReplyId::mail_accepted : verdict.refusal);
+  const ReplyId reply = verdict.accepted ? ReplyId::mail_accepted : verdict.refusal;
+  count_mail(reply);
+  if (over_) return log_mail(reply);
+  replied_at_ = context_.now;
   run(finish_mail(verdict));
 }
 
@@ -342,8 +378,21 @@ Step ServerConnection::finish_mail(const Verdict& verdict) noexcept {
 
 void ServerConnection::drop_mail() noexcept {
   // What is being committed cannot be taken back.
-  if (committing_) return;
-  if (std::exchange(mail_open_, false)) context_.sink->abort(mail_);
+  if (committing_ || !mail_open_) return;
+  context_.sink->abort(mail_);
+  mail_is_over();
+}
+
+void ServerConnection::mail_is_over() noexcept {
+  mail_open_ = false;
+  --context_.open_mails;
+  mail_place_.reset();
+}
+
+void ServerConnection::count_mail(ReplyId reply) noexcept {
+  if (reply != ReplyId::mail_accepted) return;
+  context_.stats->mails.add();
+  context_.stats->mail_octets.add(session_.mail_bytes());
 }
 
 // --- the stream ----------------------------------------------------------------------------------
@@ -362,10 +411,12 @@ void ServerConnection::on_receive(const io_uring_cqe& cqe) noexcept {
   }
   if (cqe.res > 0) {
     clock_.heard(context_.now, size_t(cqe.res));
+    context_.stats->received.add(uint64_t(cqe.res));
   } else if (cqe.res == 0) {
     peer_closed_ = true;
   } else if (cqe.res == -ENOBUFS) {
     starved_ = true;
+    context_.stats->starvations.add();
     if (wait_ != Wait::room) clock_.hold(context_.now);
   } else if (cqe.res != -ECANCELED) {
     return end();  // reset, timed out: there is nobody to talk to
@@ -440,12 +491,19 @@ void ServerConnection::on_send(int result) noexcept {
     replies_.consume(size_t(result));
   }
   clock_.has_spoken(context_.now);
+  note_reply_taken();
   if (wait_ == Wait::starttls && replies_.empty()) return begin_tls();
   if (wait_ == Wait::output && replies_.has_room()) {
     wait_ = Wait::nothing;
     return stage_ == Stage::handshake ? go_on_handshake() : go_on();
   }
   flush();
+}
+
+void ServerConnection::note_reply_taken() noexcept {
+  if (replied_at_.ns == 0) return;
+  context_.stats->stages[size_t(MailStage::reply)].add(context_.now - replied_at_);
+  replied_at_ = {};
 }
 
 void ServerConnection::terminate(ReplyId reason) noexcept {
@@ -508,6 +566,7 @@ void ServerConnection::on_timeout() noexcept {
     return context_.timers.set(self_.slot, look_again);
   }
   if (clock_.due(turn()) > context_.now) return watch_clock();
+  context_.stats->timeouts.add();
   log_timeout();
   // Who does not take what we say does not hear of this either.
   if (turn() == Turn::reply) return end();

@@ -32,9 +32,9 @@ class ServerConnection {
   /// context     of the worker; outlives the connection
   /// listener    where it came in
   /// descriptor  as Stream takes it
-  /// refused     too many are here already: say so and close
+  /// refusal     why the session is to end with its first reply, if it is
   ServerConnection(Token self, WorkerContext& context, const ListenerOptions& listener,
-                   int descriptor, bool refused) noexcept;
+                   int descriptor, std::optional<core::ReplyId> refusal) noexcept;
   ServerConnection(const ServerConnection&) = delete;
   ServerConnection& operator=(const ServerConnection&) = delete;
   ~ServerConnection();
@@ -123,6 +123,8 @@ class ServerConnection {
   bool meet(const core::Step& step, core::Step& next) noexcept;
   core::Verdict judge(const core::Step& step) noexcept;
   core::Verdict judge_mail() noexcept;
+  void enter(MailStage stage, core::Instant since) noexcept;
+  void count_mail(core::ReplyId reply) noexcept;
   core::Verdict judge_recipient(std::string_view domain) noexcept;
   core::Verdict judge_tls() noexcept;
   void note_refused(size_t what) noexcept;
@@ -133,6 +135,8 @@ class ServerConnection {
   bool end_mail(core::Step& next) noexcept;
   core::Step finish_mail(const core::Verdict& verdict) noexcept;
   void drop_mail() noexcept;
+  void mail_is_over() noexcept;
+  void note_reply_taken() noexcept;
   void terminate(core::ReplyId reason) noexcept;
   void begin_closing() noexcept;
   void flush() noexcept;
@@ -162,6 +166,8 @@ class ServerConnection {
   sockaddr_in6 peer_name_{};                         // filled in by the kernel
   core::LimitedClient client_;
   bool beyond_errors_ = false;  // the client has made too many, all its connections together
+  core::Place place_;           // of --max-connections
+  core::Place mail_place_;      // of --max-transactions
   core::MailHandle mail_;
   bool mail_open_ = false;
   bool committing_ = false;     // the sink will report, whatever becomes of the connection
@@ -181,6 +187,8 @@ class ServerConnection {
   SessionClock clock_;
   uint32_t early_talk_told_ = 0;
   core::Instant idle_since_;  // accept, or the end of the last mail
+  core::Instant phase_at_;    // likewise, the greeting, a handshake, EHLO, or waiting for room
+  core::Instant replied_at_;  // to a mail; the kernel has not taken it yet
   core::Instant mail_at_;
   core::Instant data_at_;
   core::Instant ended_at_;

@@ -149,6 +149,7 @@ core::ClientStanding ServerConnection::standing() const noexcept {
 
 // returns  why the client is refused, if it is
 std::optional<ReplyId> ServerConnection::let_in() noexcept {
+  context_.stats->networks.add(peer_.address);
   if (context_.client_use != nullptr) {
     client_.bind(context_.connection.limits, *context_.client_use);
   }
@@ -193,6 +194,7 @@ void ServerConnection::greet() noexcept {
   stage_ = Stage::session;
   wait_ = Wait::nothing;
   watch_clock();
+  enter(MailStage::banner, idle_since_);
   const bool may_encrypt = tls_ == nullptr && context_.tls != nullptr;
   run(session_.start({
       .may_xclient = context_.connection.xclient_from.contains(peer_.address),

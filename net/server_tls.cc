@@ -109,6 +109,9 @@ void ServerConnection::end_handshake() noexcept {
   leave_handshake();
   session_.set_encrypted();
   clock_.has_spoken(context_.now);
+  context_.stats->handshakes.add();
+  if (tls_->facts().is_resumed) context_.stats->resumed.add();
+  phase_at_ = context_.now;
   if (listener_.tls == ListenerTls::implicit) return await_greeting();
   // Nothing that was said in the clear holds any more, XCLIENT included.
   if (peer_.address != origin_.address) become(origin_);

@@ -50,11 +50,14 @@ Worker::Worker(WorkerOptions options)
                .tls_blocks = tls_blocks_,
                .tls_plaintext = {tls_plaintext_.get(), core::kTlsRecordBytesMax},
                .client_use = options_.client_use,
+               .totals = options_.totals,
                .lists = std::move(options_.lists),
                .tls = options_.tls,
                .events = options_.events,
+               .stats = options_.stats != nullptr ? options_.stats : &own_stats_,
                .now = options_.clock->now(),
                .wall = options_.clock->wall_now()},
+      overload_(options_.budgets),
       connections_(core::kConnectionsPerWorkerMax) {
   starved_.reserve(core::kConnectionsPerWorkerMax);
   for (ListeningSocket& socket : options_.listeners) listeners_.emplace_back(std::move(socket));
@@ -138,8 +141,11 @@ void Worker::dispatch(const io_uring_cqe& cqe) noexcept {
 void Worker::on_accept(const io_uring_cqe& cqe, uint32_t index) noexcept {
   listeners_[index].on_accept(cqe);
   // Out of descriptors or memory: the accept has ended, and the next timer tries again.
-  if (cqe.res < 0) return;
-  const bool refused = connections_.size() >= core::kSessionsPerWorkerMax;
+  if (cqe.res < 0) {
+    if (cqe.res != -ECANCELED) context_.stats->accept_failures.add();
+    return;
+  }
+  context_.stats->connections.add();
   const bool is_plain = !ring_.features().socket_commands;
   if (connections_.full() || (is_plain && cqe.res >= options_.descriptors_max)) {
     // Even those who are told that we are full are too many, or the spool needs what is left. The
@@ -147,14 +153,22 @@ void Worker::on_accept(const io_uring_cqe& cqe, uint32_t index) noexcept {
     io_uring_sqe& sqe = ring_.next_sqe();
     io_uring_prep_close(&sqe, cqe.res);
     io_uring_sqe_set_data64(&sqe, Token{}.pack());
+    context_.stats->dropped.add();
     return;
   }
   const Listener& listener = listeners_[index];
   ServerConnection& connection =
-      connections_.emplace(context_, listener.options(), cqe.res, refused);
+      connections_.emplace(context_, listener.options(), cqe.res, refusal());
   const uint32_t slot = connection.slot();
   connection.start(listener.peer_name_bytes());
   settle(slot);
+}
+
+// Why a session that begins now is to end at once. Those who are told so are connections as well.
+std::optional<core::ReplyId> Worker::refusal() const noexcept {
+  if (connections_.size() >= options_.sessions_max) return core::ReplyId::too_many_sessions;
+  if (overload_.strain() >= core::Strain::refuse) return core::ReplyId::overloaded;
+  return std::nullopt;
 }
 
 void Worker::on_receive(const io_uring_cqe& cqe, ServerConnection* connection) noexcept {
@@ -321,74 +335,25 @@ void Worker::relieve_starvation() noexcept {
   starved_.clear();
 }
 
-// An operator must hear of a spool that takes no mail: once, not with every mail.
-void Worker::watch_sink() noexcept {
-  const auto ready = sink_->ready();
-  watch_load(ready);
-  const bool failed = !ready && ready.error().code != core::Errc::busy;
-  const int error = failed ? ready.error().sys_errno : 0;
-  if (std::exchange(sink_errno_, error) == error || !failed) return;
-  if (options_.failures == nullptr) return;
-  options_.failures->push({.kind = EventKind::spool_failure,
-                           .time = context_.wall,
-                           .worker = options_.worker,
-                           .sys_errno = error,
-                           .text = ready.error().where});
-}
-
-// A change is logged once, and the log is not filled by a worker that goes to and fro.
-void Worker::watch_load(const core::Result<void>& ready) noexcept {
-  const bool busy = !closing_sink_ && !ready && ready.error().code == core::Errc::busy;
-  if (busy && !std::exchange(busy_, busy)) ++busy_spells_;
-  busy_ = busy;
-  const bool may_log = context_.now >= busy_log_at_ || closing_sink_;
-  if (busy_ == busy_logged_ || !may_log || options_.failures == nullptr) return;
-  busy_logged_ = busy_;
-  busy_log_at_ = context_.now + core::seconds(core::kBusyLogIntervalS);
-  const uint32_t refused = context_.busy_refusals - busy_refusals_logged_;
-  busy_refusals_logged_ = context_.busy_refusals;
-  options_.failures->push({.kind = busy ? EventKind::spool_busy : EventKind::spool_ready,
-                           .time = context_.wall,
-                           .worker = options_.worker,
-                           .refused = refused,
-                           .text = busy ? ready.error().where : ""});
-}
-
-void Worker::log_client_refusals() noexcept {
-  ClientRefusals& refusals = context_.client_refusals;
-  if (context_.now < refusals.log_at && !closing_sink_) return;
-  for (size_t i = 0; i < refusals.counts.size(); ++i) {
-    const uint32_t count = std::exchange(refusals.counts[i], 0);
-    if (count == 0) continue;
-    refusals.log_at = context_.now + core::seconds(core::kLimitLogIntervalS);
-    if (options_.events == nullptr) continue;
-    options_.events->push(
-        {.kind = EventKind::client_limited,
-         .time = context_.wall,
-         .worker = options_.worker,
-         .peer = refusals.last[i],
-         .refused = count,
-         .text = i == ClientRefusals::kBlocked ? "block-list" : core::kLimitedNames[i]});
-  }
-}
-
-void Worker::log_end() noexcept {
-  if (options_.events == nullptr) return;
-  options_.events->push({.kind = EventKind::worker_end,
-                         .time = context_.wall,
-                         .worker = options_.worker,
-                         .refused = context_.busy_refusals,
-                         .busy_spells = busy_spells_});
+void Worker::watch_overload() noexcept {
+  const core::Instant ended = options_.clock->now();
+  overload_.look(context_.now, ended, sink_->load(ended));
+  context_.defers_mail = overload_.strain() == core::Strain::defer;
+  overload_.log(options_.failures, context_.now, context_.wall, options_.worker);
 }
 
 void Worker::end_tick() noexcept {
   const auto next_flush = sink_->flush(context_.now, context_.wall);
   watch_sink();
+  watch_overload();
   log_client_refusals();
   relieve_starvation();
+  const bool strained = overload_.strain() != core::Strain::none;
   for (uint32_t i = 0; i < listeners_.size(); ++i) {
-    if (!connections_.full()) listeners_[i].accept(ring_, i);
+    if (connections_.full()) break;
+    listeners_[i].accept(ring_, i, strained ? AcceptPace::few : AcceptPace::all);
   }
+  show_state();
   if (!context_.handshakes.waiting.empty()) {
     // The next tick comes at once.
     io_uring_sqe& sqe = ring_.next_sqe();
@@ -416,7 +381,9 @@ void Worker::arm_timer() noexcept {
   const bool paused = std::any_of(listeners_.begin(), listeners_.end(),
                                   [](const Listener& listener) { return listener.paused(); });
   const bool has_to_log = std::ranges::any_of(context_.client_refusals.counts, std::identity{});
-  const bool needed = !timers_.empty() || context_.draining || paused || has_to_log;
+  // A strain that nobody feels must be found to be over.
+  const bool strained = overload_.strain() != core::Strain::none;
+  const bool needed = !timers_.empty() || context_.draining || paused || has_to_log || strained;
   if (!needed || timer_armed_) return;
   tick_ = timespec_of(TimerWheel::kTick);
   io_uring_sqe& sqe = ring_.next_sqe();

@@ -10,11 +10,13 @@
 #include "net/connection_table.h"
 #include "net/listener.h"
 #include "net/mailbox.h"
+#include "net/overload_watch.h"
 #include "net/ring.h"
 #include "net/ring_file.h"
 #include "net/server_connection.h"
 #include "net/timer_wheel.h"
 #include "net/worker_context.h"
+#include "net/worker_stats.h"
 
 #include <climits>
 
@@ -33,6 +35,10 @@ struct WorkerOptions {
   const core::RecipientDomains* domains = nullptr;  // outlives the worker
   const ConnectionOptions* connection = nullptr;    // outlives the worker; nullptr: the defaults
   core::ClientUse* client_use = nullptr;  // of all workers; outlives them; nullptr: no limits
+  core::Totals* totals = nullptr;         // likewise
+  uint32_t sessions_max = core::kSessionsPerWorkerMax;  // at most this
+  OverloadBudgets budgets = {};
+  WorkerStats* stats = nullptr;                    // outlives the worker; nullptr: nobody looks
   std::shared_ptr<const core::ClientLists> lists;  // nullptr: there are none
   EventRing* events = nullptr;    // messages and refusals; outlives the worker; nullptr: no log
   EventRing* failures = nullptr;  // what goes wrong with us; outlives the worker; nullptr: no log
@@ -94,6 +100,9 @@ class Worker {
   void settle(uint32_t slot) noexcept;
   void relieve_starvation() noexcept;
   void drain(bool now) noexcept;
+  std::optional<core::ReplyId> refusal() const noexcept;
+  void watch_overload() noexcept;
+  void show_state() noexcept;
   void watch_sink() noexcept;
   void watch_load(const core::Result<void>& ready) noexcept;
   void log_client_refusals() noexcept;
@@ -118,9 +127,11 @@ class Worker {
   std::atomic<std::shared_ptr<const core::ClientLists>*> new_lists_{nullptr};  // likewise
   std::atomic<uint32_t> questions_{0};
   std::atomic<uint32_t> answers_{0};
+  WorkerStats own_stats_;
   WorkerContext context_;
   std::unique_ptr<core::MailSink> sink_;
   std::vector<Listener> listeners_;
+  OverloadWatch overload_;
   ConnectionTable<ServerConnection> connections_;
 
   std::vector<uint32_t> starved_;  // slots that wait for receive buffers
@@ -134,6 +145,7 @@ class Worker {
   bool busy_logged_ = false;
   uint32_t busy_spells_ = 0;
   uint32_t busy_refusals_logged_ = 0;
+  core::Instant fade_at_{};      // BusyNetworks
   core::Instant busy_log_at_{};  // not before
   __kernel_timespec tick_{};
   __kernel_timespec flush_at_{};

@@ -7,6 +7,7 @@
 #include "core/policy/client_limits.h"
 #include "core/policy/client_lists.h"
 #include "core/policy/recipient_domains.h"
+#include "core/policy/totals.h"
 #include "core/port/mail_sink.h"
 #include "core/smtp/server_session.h"
 #include "net/buffer_ring.h"
@@ -17,6 +18,7 @@
 #include "net/timer_wheel.h"
 #include "net/tls_context.h"
 #include "net/token.h"
+#include "net/worker_stats.h"
 
 #include <array>
 #include <cstdint>
@@ -57,15 +59,19 @@ struct WorkerContext {
   core::MutableOctets tls_plaintext;  // of kTlsRecordBytesMax octets; see TlsPlaintext
   core::MailSink* sink = nullptr;
   core::ClientUse* client_use = nullptr;  // of all workers; nullptr: there are no limits
+  core::Totals* totals = nullptr;         // of all workers; nullptr: there is no end to them
   std::shared_ptr<const core::ClientLists> lists = nullptr;  // nullptr: there are none
   ClientRefusals client_refusals = {};
   std::shared_ptr<TlsContext> tls = nullptr;  // of sessions that begin now; nullptr: no TLS
   TlsHandshakes handshakes = {};
   size_t tls_kept_bytes = 0;    // by TlsStash and TlsPlaintext
   EventRing* events = nullptr;  // nullptr: nobody listens
+  WorkerStats* stats;           // of this worker
   core::Instant now;            // of this tick
   core::WallTime wall;
   bool draining = false;
+  bool defers_mail = false;  // core::Strain::defer
+  uint32_t open_mails = 0;
   uint32_t busy_refusals = 0;  // transactions that the sink was too busy for
 };
 

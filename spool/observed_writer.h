@@ -74,6 +74,7 @@ class ObservedWriter final : public core::MailSink {
                  const core::MailSinkEvents& events, WriterWatch& watch);
 
   core::Result<void> ready() const override;
+  core::SinkLoad load(core::Instant now) const override { return writer_.load(now); }
   core::Result<core::MailHandle> begin(const core::Envelope& envelope,
                                        core::MailOwner owner) override;
   core::Result<size_t> append(const core::MailHandle& mail, core::Octets octets) override {

@@ -65,6 +65,12 @@ core::Result<void> Writer::can_begin() const noexcept {
   return {};
 }
 
+core::SinkLoad Writer::load(core::Instant now) const {
+  const size_t used = chunk_count_ - chunks_.free_count();
+  return {.memory_used = uint32_t(used * 1000 / chunk_count_),
+          .waiting = nobody_waits() ? core::Duration{} : now - progress_at_};
+}
+
 // Microseconds and the worker's number: sorts by time, unique without asking anybody. If the clock
 // stands or goes back, the number counts on by itself.
 uint64_t Writer::next_mail_id(core::WallTime wall) noexcept {
@@ -201,6 +207,7 @@ void Writer::commit(const MailHandle& handle) {
 }
 
 void Writer::wait_in_line(uint32_t slot) noexcept {
+  if (nobody_waits()) progress_ = true;  // the wait begins
   mails_[slot].next = kNone;
   mails_[slot].in_line = true;
   Line& line = mails_[slot].durability == Durability::disk ? for_disk_ : for_page_cache_;
@@ -249,6 +256,7 @@ void Writer::report_ended(Line& line, uint64_t offset) noexcept {
     const bool forgotten = mail.forgotten;
     const MailOutcome outcome = lost ? mail.outcome : MailOutcome::durable;
     release(slot);
+    progress_ = true;
     if (!forgotten) events_.committed(events_.context, owner, outcome);
   }
 }
@@ -291,6 +299,7 @@ void Writer::watch_memory() noexcept {
 std::optional<core::Instant> Writer::flush(core::Instant now, core::WallTime wall) {
   wall_ = wall;
   report_ended();
+  if (std::exchange(progress_, false) || nobody_waits()) progress_at_ = now;
   if (wants_room_ && chunks_.free_count() > 0) {
     wants_room_ = false;
     events_.has_room(events_.context);

@@ -21,6 +21,7 @@ class Writer final : public core::MailSink {
 
   /// Also fails while memory is low, which begin() does not: what was promised room goes on.
   core::Result<void> ready() const override;
+  core::SinkLoad load(core::Instant now) const override;
   core::Result<core::MailHandle> begin(const core::Envelope& envelope,
                                        core::MailOwner owner) override;
   core::Result<size_t> append(const core::MailHandle& mail, core::Octets octets) override;
@@ -29,9 +30,7 @@ class Writer final : public core::MailSink {
 
   std::optional<core::Instant> flush(core::Instant now, core::WallTime wall) override;
   void close() override { log_.close(); }
-  bool closed() const override {
-    return log_.closed() && for_disk_.first == kNone && for_page_cache_.first == kNone;
-  }
+  bool closed() const override { return log_.closed() && nobody_waits(); }
 
   /// Gives a segment to use again. returns   false if enough of them wait already
   /// source   SegmentMaker::recycle()
@@ -89,6 +88,9 @@ class Writer final : public core::MailSink {
   void lose(Mail& mail, const core::Error& error) noexcept;
   void release(uint32_t slot) noexcept;
   void wait_in_line(uint32_t slot) noexcept;
+  bool nobody_waits() const noexcept {
+    return for_disk_.first == kNone && for_page_cache_.first == kNone;
+  }
   void report_ended() noexcept;
   void report_ended(Line& line, uint64_t offset) noexcept;
   uint64_t next_mail_id(core::WallTime wall) noexcept;
@@ -108,6 +110,8 @@ class Writer final : public core::MailSink {
   Line for_disk_;
   Line for_page_cache_;
   bool wants_room_ = false;
+  bool progress_ = false;  // somebody was told since the last flush(), or is the first to wait
+  core::Instant progress_at_{};
   bool memory_low_ = false;  // from chunks_low() on, until chunks_back()
 };
 

@@ -5,6 +5,7 @@
 #include "tools/load/run.h"
 #include "tools/serve/serve.h"
 #include "tools/spool/spool.h"
+#include "tools/status/status.h"
 
 #include <cstdio>
 #include <string_view>
@@ -20,6 +21,8 @@ struct Subcommand {
 constexpr Subcommand kSubcommands[] = {
     {"serve", "receives mail by SMTP and keeps it in the spool", mailrace::tools::main_serve},
     {"spool", "looks at a spool: list, show, export, verify, stats", mailrace::tools::main_spool},
+    {"status", "says how a running server is", mailrace::tools::main_status},
+    {"top", "shows what a running server does, live", mailrace::tools::main_top},
     {"load", "sends mail to an SMTP server and measures", mailrace::tools::main_load},
 };
 

@@ -483,4 +483,32 @@ inline constexpr uint64_t kListFileBytesMax = 256ull << 20;
 /// How often a worker logs whom it refused for limits, for each kind.
 inline constexpr int64_t kLimitLogIntervalS = 1;
 
+// --- overload ------------------------------------------------------------------------------------
+
+/// Thousandths of a budget from which on few connections are accepted, new sessions are refused,
+/// and open ones are told to come later.
+inline constexpr uint32_t kStrainMarks[] = {700, 850, 1000};
+/// Over how long what is used of spool memory is averaged.
+inline constexpr uint32_t kStrainSpanMs = 1000;
+/// Ticks over which the lag of a worker is averaged.
+inline constexpr int64_t kLagTicks = 8;
+/// Connections that a listening socket accepts in a tick of the timer wheel under strain.
+inline constexpr uint32_t kSlowAccepts = 8;
+/// Time between two lines of the log about a worker's strain.
+inline constexpr int64_t kStrainLogIntervalS = 10;
+/// How often what is known of busy networks counts half.
+inline constexpr int64_t kBusyNetworksFadeS = 30;
+/// Clients of the status socket and of the metrics at a time, octets that they may ask in, and time
+/// for all of it.
+inline constexpr size_t kStatusClientsMax = 16;
+inline constexpr size_t kStatusRequestBytesMax = 8192;
+inline constexpr int64_t kStatusTimeoutS = 5;
+inline constexpr size_t kStatusAnswerBytesMax = 16 << 20;
+/// What --max-connections and --max-transactions may be.
+inline constexpr uint32_t kConnectionsTotalMax = kWorkersMax * kSessionsPerWorkerMax;
+inline constexpr uint64_t kMemoryMaxCeiling = 1ull << 44;
+/// What a worker may lag, and wait for a commit.
+inline constexpr int64_t kLagMaxDefaultMs = 1000;
+inline constexpr int64_t kCommitWaitMaxDefaultS = 10;
+
 }  // namespace mailrace::core

@@ -41,6 +41,12 @@ struct MailSinkEvents {
   void (*has_room)(void* context) = nullptr;
 };
 
+/// How hard a sink is pressed.
+struct SinkLoad {
+  uint32_t memory_used = 0;  // thousandths of what it may hold on its way to the disk
+  Duration waiting{};        // since a commit has ended, while there is one to wait for
+};
+
 /// Implemented by spool/writer. Belongs to one worker.
 class MailSink {
  public:
@@ -49,6 +55,9 @@ class MailSink {
   /// Whether a mail could be opened now, and a further one is welcome; asked when a transaction
   /// begins. fails as begin(), and with busy while memory is kept for mails that are under way
   virtual Result<void> ready() const = 0;
+
+  /// now   as at the last flush(), or later
+  virtual SinkLoad load(Instant now) const = 0;
 
   /// Opens a mail. The first append() of up to kReceivedFieldBytesMax octets is taken whole. The
   /// handle is good until commit() has reported or abort(). envelope  borrowed for the call

@@ -57,8 +57,9 @@ static_assert(std::all_of(std::begin(kReplies), std::end(kReplies), [](const Rep
 }  // namespace
 
 // returns where the next line goes
-char* ReplyBuffer::make_room() noexcept {
+char* ReplyBuffer::make_room(ReplyId id) noexcept {
   MAILRACE_CHECK(has_room());
+  if (counts_ != nullptr) (*counts_)[size_t(id)].add();
   if (memory_ == nullptr) memory_ = reinterpret_cast<char*>(blocks_.take());
   MAILRACE_CHECK(memory_ != nullptr);
   return memory_ + end_;
@@ -67,7 +68,7 @@ char* ReplyBuffer::make_room() noexcept {
 void ReplyBuffer::add(ReplyId id, std::string_view argument) noexcept {
   const std::string_view text = reply_row(id).text;
   const Head& head = kHeads[size_t(id)];
-  char* const begin = make_room();
+  char* const begin = make_room(id);
   std::memcpy(begin, head.octets.data(), head.octets.size());
   // The last two octets of the line are kept for CRLF, even if the text is cut.
   TextBuilder line(begin + head.size, kReplyLineBytesMax - 2 - head.size);
@@ -78,9 +79,9 @@ void ReplyBuffer::add(ReplyId id, std::string_view argument) noexcept {
   memory_[end_++] = '\n';
 }
 
-void ReplyBuffer::add_lines(std::string_view lines) noexcept {
+void ReplyBuffer::add_lines(ReplyId id, std::string_view lines) noexcept {
   MAILRACE_CHECK(lines.size() <= kReplyBytesMax);
-  std::memcpy(make_room(), lines.data(), lines.size());
+  std::memcpy(make_room(id), lines.data(), lines.size());
   end_ += lines.size();
 }
 

@@ -6,6 +6,7 @@
 #include "core/base/bytes.h"
 #include "core/base/limits.h"
 #include "core/smtp/replies.h"
+#include "core/smtp/reply_counts.h"
 
 #include <cstddef>
 #include <string_view>
@@ -17,7 +18,9 @@ namespace mailrace::core {
 class ReplyBuffer {
  public:
   /// blocks   of at least kReplyBufferBytes octets, one for each buffer; outlives this
-  explicit ReplyBuffer(BlockPool& blocks) noexcept : blocks_(blocks) {}
+  /// counts   of all buffers of a thread; outlives this; nullptr: nobody counts
+  explicit ReplyBuffer(BlockPool& blocks, ReplyCounts* counts = nullptr) noexcept
+      : blocks_(blocks), counts_(counts) {}
   ReplyBuffer(const ReplyBuffer&) = delete;
   ReplyBuffer& operator=(const ReplyBuffer&) = delete;
   ~ReplyBuffer() { consume(end_ - begin_); }
@@ -31,8 +34,8 @@ class ReplyBuffer {
   ///            line would exceed kReplyLineBytesMax
   void add(ReplyId id, std::string_view argument = {}) noexcept;
 
-  /// Appends a reply that was put together before, line ends included.
-  void add_lines(std::string_view lines) noexcept;
+  /// Appends a reply that was put together before, line ends included. id   as which it counts
+  void add_lines(ReplyId id, std::string_view lines) noexcept;
 
   bool empty() const noexcept { return begin_ == end_; }
   /// What is to be sent; valid until the next add() or consume().
@@ -41,9 +44,10 @@ class ReplyBuffer {
   void consume(size_t size) noexcept;
 
  private:
-  char* make_room() noexcept;
+  char* make_room(ReplyId id) noexcept;
 
   BlockPool& blocks_;
+  ReplyCounts* counts_;
   char* memory_ = nullptr;
   size_t begin_ = 0;
   size_t end_ = 0;

@@ -29,6 +29,7 @@ NOT_IN_DIALOGS = {
     "message_rate": "needs a limit: tests/e2e/test_limits.py",
     "recipient_rate": "needs a limit: tests/e2e/test_limits.py",
     "too_many_sessions": "needs 16384 connections: tests/e2e/test_slow_peer.py",
+    "overloaded": "needs an overload: tests/e2e/test_overload.py",
     "timed_out": "needs time to pass: tests/e2e/test_timeouts.py",
     "spool_failed": "needs a disk that fails: tests/sim",
     "spool_full": "needs a disk that is full: tests/e2e/test_disk_full.py",

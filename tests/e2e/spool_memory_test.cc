@@ -94,6 +94,7 @@ class StallingSink final : public core::MailSink {
       : files_(files, stalled), writer_(files_, options, events), free_chunks_(free_chunks) {}
 
   core::Result<void> ready() const override { return writer_.ready(); }
+  core::SinkLoad load(core::Instant now) const override { return writer_.load(now); }
   core::Result<core::MailHandle> begin(const core::Envelope& envelope,
                                        core::MailOwner owner) override {
     return writer_.begin(envelope, owner);

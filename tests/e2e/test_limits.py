@@ -41,6 +41,17 @@ class Limits(mailrace.ServerTestCase):
         mailrace.expect(client.command("EHLO client.example"), 250)
         return client
 
+    def accepted_in_time(self, server, source):
+        """As accepted(), once the end of others was seen."""
+        deadline = time.monotonic() + mailrace.PATIENCE_S
+        while True:
+            client, greeting = self.connect(server, source)
+            if greeting.code == 220:
+                mailrace.expect(client.command("EHLO client.example"), 250)
+                return client
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+
     def refused(self, server, text, source="127.0.0.1", code="421 4.7.0"):
         client, greeting = self.connect(server, source)
         self.assertEqual(str(greeting).rstrip(), f"{code} {text}")
@@ -69,11 +80,8 @@ class Limits(mailrace.ServerTestCase):
         mailrace.expect(clients[0].command("QUIT"), 221)
         clients[0].close()
         others[0].reset()
-        deadline = time.monotonic() + mailrace.PATIENCE_S
-        while self.connect(server)[1].code != 220:  # until the end was seen
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.01)
-        mailrace.accepted_id(self.accepted(server, "127.0.0.2").mail(MAIL))
+        self.accepted_in_time(server, "127.0.0.1")
+        mailrace.accepted_id(self.accepted_in_time(server, "127.0.0.2").mail(MAIL))
         self.assertEqual(server.stop(), 0)
         # Each worker counts its own.
         count = sum(line["count"] for line in server.events("client_limited"))

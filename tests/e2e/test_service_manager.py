@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a service manager is told, and when: sd_notify(3)."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ class ServiceManager(mailrace.ServerTestCase):
     def setUp(self):
         super().setUp()
         self.place = os.path.join(self.directory, "notify")
+        self.status = None  # as said last
         self.socket = self.enterContext(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         self.socket.settimeout(mailrace.PATIENCE_S)
 
@@ -26,11 +28,13 @@ class ServiceManager(mailrace.ServerTestCase):
                           env={"NOTIFY_SOCKET": place or self.place, **environment})
 
     def hear(self, *unless):
-        """The next message, as a dictionary."""
+        """The next message, as a dictionary; not one that only says how the server is."""
         while True:
             lines = self.socket.recv(4096).decode().splitlines()
             told = dict(line.split("=", 1) for line in lines)
-            if not told.keys() & set(unless):
+            if set(told) == {"STATUS"}:
+                self.status = told["STATUS"]
+            elif not told.keys() & set(unless):
                 return told
 
     def test_the_life_of_a_server(self):
@@ -94,6 +98,18 @@ class ServiceManager(mailrace.ServerTestCase):
         self.socket.setblocking(False)
         with self.assertRaises(BlockingIOError):
             self.hear()
+
+    def test_says_how_it_is(self):
+        server = self.manage()
+        self.assertEqual(self.hear()["READY"], "1")
+        with server.connect() as client:
+            client.hello()
+            self.socket.settimeout(0.1)
+            deadline = time.monotonic() + mailrace.PATIENCE_S
+            while self.status != "taking mail: 1 connections, 0 mails so far":
+                self.assertLess(time.monotonic(), deadline, self.status)
+                with contextlib.suppress(TimeoutError):
+                    self.hear()
 
     def test_nobody_listens(self):
         server = self.serve(env={"NOTIFY_SOCKET": self.place, "WATCHDOG_USEC": "100000"})

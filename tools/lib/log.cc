@@ -193,6 +193,15 @@ void add_spool_load(std::string& target, const net::Event& event, LogFormat form
   line.end();
 }
 
+void add_overload(std::string& target, const net::Event& event, LogFormat format) {
+  const bool is_over = event.strain == core::Strain::none;
+  Line line(target, format, event.time, is_over ? "info" : "warning", "overload");
+  line.text("strain", core::kStrainNames[size_t(event.strain)]);
+  line.text("resource", event.text).number("used_percent", uint64_t{event.used / 10});
+  line.number("worker", uint64_t{event.worker});
+  line.end();
+}
+
 void add_worker_end(std::string& target, const net::Event& event, LogFormat format) {
   Line line(target, format, event.time, "info", "worker_end");
   line.number("busy_spells", uint64_t{event.busy_spells});
@@ -206,6 +215,7 @@ LogLevel level_of(net::EventKind kind) {
       return LogLevel::error;
     case net::EventKind::spool_busy:
     case net::EventKind::spool_ready:
+    case net::EventKind::overload:
       return LogLevel::warning;
     case net::EventKind::message:
     case net::EventKind::refusal:
@@ -243,6 +253,8 @@ void add_event_line(std::string& target, const net::Event& event, LogFormat form
     case net::EventKind::spool_busy:
     case net::EventKind::spool_ready:
       return add_spool_load(target, event, format);
+    case net::EventKind::overload:
+      return add_overload(target, event, format);
     case net::EventKind::worker_end:
       return add_worker_end(target, event, format);
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/lib/shared_tails.h"
 
+#include "tools/lib/spool_socket.h"
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -13,19 +15,6 @@
 
 namespace mailrace::tools {
 namespace {
-
-net::Fd open_directory(const std::string& path) {
-  return net::Fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-}
-
-net::Fd connect_to(const std::string& path) {
-  const auto address = unix_address(path);
-  if (!address) return {};
-  net::Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket.is_open()) return {};
-  const auto* const at = reinterpret_cast<const sockaddr*>(&*address);
-  return ::connect(socket.get(), at, sizeof *address) == 0 ? std::move(socket) : net::Fd();
-}
 
 // returns  nothing: it may still come; a descriptor that is not open: it is none
 std::optional<net::Fd> receive_greeting(int socket, TailGreeting& greeting) {
@@ -60,20 +49,6 @@ bool is_lasting(int fd, uint64_t bytes) {
 
 }  // namespace
 
-std::optional<sockaddr_un> unix_address(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return std::nullopt;
-  std::memcpy(address.sun_path, path.data(), path.size());
-  return address;
-}
-
-std::string tail_socket_path(const std::string& spool, const net::Fd& directory) {
-  std::string path = spool + "/" + kTailSocketName;
-  if (path.size() < sizeof(sockaddr_un::sun_path)) return path;
-  return "/proc/self/fd/" + std::to_string(directory.get()) + "/" + kTailSocketName;
-}
-
 // --- mapping -------------------------------------------------------------------------------------
 
 SharedMapping::SharedMapping(int fd, size_t bytes, bool writable) noexcept {
@@ -104,8 +79,7 @@ void SharedMapping::unmap() noexcept {
 void SharedTails::connect() {
   if (mapping_.is_mapped() && is_alive()) return;
   if (!socket_.is_open()) {
-    const net::Fd directory = open_directory(spool_);
-    if (directory.is_open()) socket_ = connect_to(tail_socket_path(spool_, directory));
+    socket_ = connect_spool_socket(spool_, kTailSocketName, SOCK_SEQPACKET);
     if (!socket_.is_open()) return;
   }
   TailGreeting greeting;

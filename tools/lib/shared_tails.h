@@ -5,9 +5,6 @@
 #include "net/fd.h"
 #include "spool/shared_tail.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -71,12 +68,5 @@ class SharedTails {
   net::Fd socket_;
   SharedMapping mapping_;
 };
-
-/// The address of a socket that has a name. returns   nothing: the name is too long
-std::optional<sockaddr_un> unix_address(const std::string& path);
-
-/// A path of the socket that fits into an address, however long the spool's is: then it leads
-/// through /proc/self/fd. directory   open on the spool, and as long as the path is used
-std::string tail_socket_path(const std::string& spool, const net::Fd& directory);
 
 }  // namespace mailrace::tools

@@ -13,6 +13,8 @@
 
 namespace mailrace::tools {
 
+std::string_view version_number() { return MAILRACE_VERSION; }
+
 std::string version_text() {
   std::string text = "mailrace " MAILRACE_VERSION "\n";
   text += "compiler: " __VERSION__ "\n";

@@ -4,8 +4,12 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace mailrace::tools {
+
+/// Of the program, as in "1.2.3".
+std::string_view version_number();
 
 /// A few lines: version, compiler, libraries, chosen kernels.
 std::string version_text();

@@ -80,6 +80,8 @@ Server::Server(const ServeOptions& options, Log& log)
       log_(log),
       directories_(options.spool),
       session_(session_options(options)),
+      totals_{core::Places(options.connections_max), core::Places(options.transactions_max)},
+      memory_(options.memory_max),
       tls_(options.tls, log) {
   for (const std::string& domain : options.domains) domains_.add(domain);
   if (options.accept_any_domain) domains_.accept_any();
@@ -113,6 +115,10 @@ std::optional<std::string> Server::open_spool() {
   if (salt_ == 0) return "cannot get a random number: " + errno_text(errno);
   for (uint32_t worker = 0; worker < worker_count(); ++worker) {
     if (auto failed = directories_.make_worker(worker)) return failed;
+  }
+  if (const auto failed = status_.open_socket(options_.spool)) {
+    log_.line(LogLevel::warning, "status_not_shown",
+              {{"what", "mailrace status and top cannot ask: " + *failed}});
   }
   if (const auto failed = tails_.open(options_.spool, worker_count())) {
     log_.line(LogLevel::warning, "tail_not_shared",
@@ -231,7 +237,8 @@ std::optional<std::string> Server::open_listeners() {
   for (const std::string& text : options_.listen_tls) {
     if (auto failed = open_listener("--listen-tls", text)) return failed;
   }
-  return std::nullopt;
+  if (options_.metrics_listen.empty()) return std::nullopt;
+  return status_.open_metrics(options_.metrics_listen);
 }
 
 std::optional<std::string> Server::open_listener(const std::string& flag, const std::string& text) {
@@ -307,6 +314,13 @@ net::WorkerOptions Server::worker_options(uint32_t worker) {
   result.domains = &domains_;
   result.connection = &connection_;
   result.client_use = client_use_.get();
+  result.totals = &totals_;
+  result.sessions_max = options_.worker_connections_max;
+  result.budgets = {.lag = options_.lag_max,
+                    .commit_wait = options_.commit_wait_max,
+                    .memory_used = &memory_.used()};
+  stats_.push_back(std::make_unique<net::WorkerStats>());
+  result.stats = stats_.back().get();
   result.lists = lists_;
   result.failures = log_.make_ring();
   result.events = options_.log_level == LogLevel::info ? result.failures : nullptr;
@@ -365,7 +379,8 @@ void Server::reload() {
   if (!tls_.reload()) reloaded_();
 }
 
-std::optional<std::string> Server::start(std::function<void()> reloaded) {
+std::optional<std::string> Server::start(std::function<void()> reloaded,
+                                         std::function<void(const std::string&)> say_status) {
   reloaded_ = std::move(reloaded);
   std::vector<net::WorkerOptions> all;
   for (uint32_t worker = 0; worker < worker_count(); ++worker)
@@ -379,8 +394,31 @@ std::optional<std::string> Server::start(std::function<void()> reloaded) {
   const auto started = workers_.start(std::move(all));
   if (!started) return net::explain_ring_failure(started.error(), net::ring_host());
   start_housekeeping();
+  start_status(std::move(say_status));
   tls_.start([this] { workers_.replace_tls([this] { return tls_.make_context(); }); }, reloaded_);
   return std::nullopt;
+}
+
+void Server::start_status(std::function<void(const std::string&)> say_status) {
+  StatusSources sources{.workers = {},
+                        .memory = &memory_,
+                        .draining = &draining_,
+                        .started = clock_.now(),
+                        .pid = ::getpid()};
+  for (const auto& stats : stats_) sources.workers.push_back(stats.get());
+  const auto say_changes = [say_status = std::move(say_status),
+                            said = std::string()](const StatusSources& from) mutable {
+    std::string line = status_line(from);
+    if (line == said) return;
+    said = std::move(line);
+    say_status(said);
+  };
+  status_.start(std::move(sources), say_changes);
+}
+
+void Server::drain() noexcept {
+  draining_ = true;
+  workers_.drain();
 }
 
 void Server::start_housekeeping() {
@@ -402,7 +440,9 @@ void Server::start_housekeeping() {
   restoration_.emplace(options_.spool, directories_, watches, log_);
   space_.emplace(options_.spool, options_.space, watches, log_);
   space_->look();
+  memory_.look();
   options.before_look = [this] {
+    memory_.look();
     space_->look();
     const bool is_ours = !restoration_->look();
     tails_.look(is_ours);
@@ -415,6 +455,7 @@ void Server::start_housekeeping() {
 void Server::join() {
   tls_.stop();
   workers_.join();
+  status_.stop();
   if (housekeeping_) housekeeping_->stop();
   tails_.close();
 }

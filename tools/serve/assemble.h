@@ -5,22 +5,27 @@
 #include "core/policy/client_limits.h"
 #include "core/policy/client_lists.h"
 #include "core/policy/recipient_domains.h"
+#include "core/policy/totals.h"
 #include "core/smtp/server_session.h"
 #include "net/system_clock.h"
 #include "net/worker_group.h"
+#include "net/worker_stats.h"
 #include "spool/observed_writer.h"
 #include "spool/recovery.h"
 #include "tools/lib/log.h"
 #include "tools/serve/file_access.h"
 #include "tools/serve/housekeeping.h"
 #include "tools/serve/listen_address.h"
+#include "tools/serve/memory_watch.h"
 #include "tools/serve/options.h"
 #include "tools/serve/restoration.h"
 #include "tools/serve/space_watch.h"
 #include "tools/serve/spool_directories.h"
+#include "tools/serve/status_service.h"
 #include "tools/serve/tail_service.h"
 #include "tools/serve/tls_keeper.h"
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -52,10 +57,12 @@ class Server {
   FileAccess file_access() const;
 
   /// Starts the workers; they accept when this returns.
-  /// reloaded   is called, on any thread, when what reload() asked for was done
-  std::optional<std::string> start(std::function<void()> reloaded);
+  /// reloaded     is called, on any thread, when what reload() asked for was done
+  /// say_status   is called once in a while, on one thread, with a line on how the server is
+  std::optional<std::string> start(std::function<void()> reloaded,
+                                   std::function<void(const std::string&)> say_status);
 
-  void drain() noexcept { workers_.drain(); }
+  void drain() noexcept;
   /// Reads lists, certificates and keys anew; with a mistake in a list all stays as it is. One
   /// thread.
   void reload();
@@ -76,6 +83,7 @@ class Server {
   void log_recovery(const spool::Recovery& recovery);
   std::optional<std::string> settle_unused_directories();
   void start_housekeeping();
+  void start_status(std::function<void(const std::string&)> say_status);
 
   const ServeOptions& options_;
   Log& log_;
@@ -85,6 +93,9 @@ class Server {
   core::RecipientDomains domains_;
   net::ConnectionOptions connection_;
   std::unique_ptr<core::ClientUse> client_use_;  // if there are limits
+  core::Totals totals_;
+  MemoryWatch memory_;
+  std::vector<std::unique_ptr<net::WorkerStats>> stats_;  // by worker
   std::shared_ptr<const core::ClientLists> lists_;
   std::shared_ptr<const core::ClientLists> lists_before_;  // so that no worker has to free them
   std::vector<spool::WorkerRecovery> recovered_;
@@ -93,6 +104,8 @@ class Server {
   std::vector<std::vector<net::ListeningSocket>> listeners_;  // by worker
   std::vector<std::unique_ptr<spool::WriterWatch>> watches_;  // by worker
   TailService tails_;
+  std::atomic<bool> draining_{false};
+  StatusService status_;
   TlsKeeper tls_;
   std::function<void()> reloaded_;
   net::WorkerGroup workers_;

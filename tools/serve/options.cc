@@ -3,6 +3,7 @@
 #include "tools/serve/options.h"
 
 #include "core/base/cidr.h"
+#include "core/base/ip.h"
 #include "core/policy/recipient_domains.h"
 #include "core/smtp/path.h"
 #include "tools/lib/flag_values.h"
@@ -160,7 +161,35 @@ std::vector<Flag> session_flags(core::SessionOptions& session) {
   };
 }
 
+// What becomes of those who are too many. source   net/README.md, "Overload"
+std::vector<Flag> overload_flags(ServeOptions& options) {
+  const core::Duration longest = core::seconds(core::kTimeoutCeilingS);
+  return {
+      number_flag("max-connections", &options.connections_max, "COUNT",
+                  {0, core::kConnectionsTotalMax, "0 means as many as the workers hold"},
+                  "connections at a time, all workers together; the next one gets 421"),
+      number_flag("max-worker-connections", &options.worker_connections_max, "COUNT",
+                  {1, core::kSessionsPerWorkerMax}, "the same of each worker"),
+      number_flag("max-transactions", &options.transactions_max, "COUNT",
+                  {0, core::kConnectionsTotalMax, "0 means as --spool-memory allows"},
+                  "mails that are received at a time, all workers together; then MAIL gets 452"),
+      bytes_flag("max-memory", &options.memory_max,
+                 {0, core::kMemoryMaxCeiling, "0 means three quarters of what there is"},
+                 "memory of the process, without the page cache, that is all of its budget: from "
+                 "seven tenths on few connections are accepted at a time, from 85 hundredths on "
+                 "new ones get 421, past it MAIL gets 452"),
+      duration_flag("max-lag", &options.lag_max, {core::Duration{}, longest, "0 means any"},
+                    "likewise, how long a worker may take for all that happened at once"),
+      duration_flag("max-commit-wait", &options.commit_wait_max,
+                    {core::Duration{}, longest, "0 means any"},
+                    "likewise, how long the disk may take for a commit"),
+  };
+}
+
 std::vector<Flag> process_flags(ServeOptions& options) {
+  const TextRule endpoint{"ADDRESS:PORT or [ADDRESS]:PORT, numeric", [](std::string_view text) {
+                            return core::parse_endpoint(text).has_value();
+                          }};
   return {
       choice_flag(
           "durability", &options.durability, "LEVEL",
@@ -198,6 +227,8 @@ std::vector<Flag> process_flags(ServeOptions& options) {
       duration_flag("drain-timeout", &options.drain_timeout,
                     {core::Duration{}, core::seconds(3600)},
                     "how long open transactions may go on after SIGTERM"),
+      text_flag("metrics-listen", &options.metrics_listen, "ADDR:PORT",
+                "where Prometheus may have numbers, by HTTP, without TLS or password", endpoint),
       choice_flag("log-format", &options.log_format, "FORMAT",
                   {{"json", LogFormat::json}, {"text", LogFormat::text}}, "lines on stdout"),
       choice_flag(
@@ -228,8 +259,9 @@ std::vector<Flag> process_flags(ServeOptions& options) {
 
 std::vector<Flag> serve_flags(ServeOptions& options) {
   std::vector<Flag> flags = place_flags(options);
-  for (const auto& more : {tls_flags(options.tls), session_flags(options.session),
-                           process_flags(options), connection_flags(options)}) {
+  for (const auto& more :
+       {tls_flags(options.tls), session_flags(options.session), process_flags(options),
+        overload_flags(options), connection_flags(options)}) {
     flags.insert(flags.end(), more.begin(), more.end());
   }
   return flags;

@@ -37,8 +37,15 @@ struct ServeOptions {
   uint64_t spool_memory_bytes = core::kSpoolMemoryDefault;
   uint64_t segment_bytes = core::kSegmentBytesDefault;
   SpaceRules space{.free_bytes = 64 << 20, .free_inodes = 256};
-  core::Duration retain_for{};  // 0: for ever
-  uint64_t retain_bytes = 0;    // 0: any number
+  uint32_t connections_max = 0;  // of the process; 0: as many as the workers hold
+  uint32_t worker_connections_max = core::kSessionsPerWorkerMax;
+  uint32_t transactions_max = 0;                                        // likewise
+  uint64_t memory_max = 0;                                              // octets; see MemoryWatch
+  core::Duration lag_max = core::milliseconds(core::kLagMaxDefaultMs);  // 0: any
+  core::Duration commit_wait_max = core::seconds(core::kCommitWaitMaxDefaultS);  // 0: any
+  std::string metrics_listen;                                                    // empty: nowhere
+  core::Duration retain_for{};                                                   // 0: for ever
+  uint64_t retain_bytes = 0;                                                     // 0: any number
   core::Duration drain_timeout = core::seconds(core::kDrainTimeoutDefaultS);
   std::vector<std::string> proxy_protocol_from;
   std::vector<std::string> xclient_from;

@@ -144,7 +144,8 @@ int serve(const ServeOptions& options, const Privileges& privileges) {
   std::vector<LogField> held = lockdown_fields(options.lockdown);  // cannot be asked later
   held.emplace_back("user", privileges.who());
   const bool is_root = ::geteuid() == 0;
-  if (const auto failed = server.start([&manager] { manager.tell_ready(); })) {
+  const auto say_status = [&manager](const std::string& line) { manager.tell("STATUS=" + line); };
+  if (const auto failed = server.start([&manager] { manager.tell_ready(); }, say_status)) {
     return complain(*failed, kExitUsage);
   }
   Watchdog watchdog(
@@ -164,7 +165,7 @@ int serve(const ServeOptions& options, const Privileges& privileges) {
 
   const int signal = wait_for_end(signals, server, manager);
   end_at_second_signal();
-  manager.tell("STOPPING=1\nSTATUS=finishing open transactions");
+  manager.tell("STOPPING=1");
   watchdog.stop();
   server.drain();
   log.line(LogLevel::info, "draining", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});

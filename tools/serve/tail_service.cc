@@ -29,30 +29,6 @@ net::Fd make_memory(size_t bytes, SharedMapping& mapping) {
   return ::fcntl(memory.get(), F_ADD_SEALS, seals) == 0 ? std::move(memory) : net::Fd();
 }
 
-net::Fd listen_at(const std::string& path) {
-  const auto address = unix_address(path);
-  if (!address) return {};
-  net::Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket.is_open()) return {};
-  ::unlink(path.c_str());
-  // Nobody may connect before it is clear who may.
-  const mode_t mask = ::umask(0177);
-  const int bound =
-      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address);
-  const int error = errno;
-  ::umask(mask);
-  errno = error;
-  if (bound != 0 || ::listen(socket.get(), core::kTailReadersMax) != 0) return {};
-  return socket;
-}
-
-bool may_read(const net::Fd& reader, uid_t owner) {
-  ucred credentials{};
-  socklen_t bytes = sizeof credentials;
-  if (::getsockopt(reader.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &bytes) != 0) return false;
-  return credentials.uid == 0 || credentials.uid == owner;
-}
-
 bool greet(const net::Fd& reader, const net::Fd& memory, uint64_t workers) {
   TailGreeting greeting{.workers = workers};
   iovec piece{&greeting, sizeof greeting};
@@ -77,15 +53,10 @@ std::optional<std::string> TailService::open(const std::string& spool, uint32_t 
   SharedMapping mapping;
   net::Fd memory = make_memory(workers * sizeof(spool::SharedTail), mapping);
   if (!memory.is_open()) return failed("cannot share memory");
-  directory_.reset(::open(spool.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  socket_ = listen_at(tail_socket_path(spool, directory_));
-  struct stat status {};
-  if (!socket_.is_open() ||
-      ::fstatat(directory_.get(), kTailSocketName, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-    return failed(kTailSocketName);
+  if (const char* what =
+          socket_.listen(spool, kTailSocketName, SOCK_SEQPACKET, core::kTailReadersMax)) {
+    return failed(what);
   }
-  place_ = {status.st_dev, status.st_ino};
-  owner_ = ::geteuid();  // cannot be asked later
   memory_ = std::move(memory);
   mapping_ = std::move(mapping);
   for (uint32_t worker = 0; worker < workers; ++worker) {
@@ -106,9 +77,10 @@ void TailService::look(bool is_ours) {
     readers_.clear();
   }
   for (size_t turns = 0; turns < core::kTailReadersMax; ++turns) {
-    net::Fd reader(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!reader.is_open()) break;
-    if (is_ours) let_in(std::move(reader));
+    bool nobody = false;
+    net::Fd reader = socket_.accept(nobody);
+    if (nobody) break;
+    if (is_ours && reader.is_open()) let_in(std::move(reader));
   }
   const bool is_read = !readers_.empty();
   for (const auto& writer : writers_) writer->set_wanted(is_read);
@@ -129,7 +101,7 @@ void TailService::give_memory_back() {
 }
 
 void TailService::let_in(net::Fd reader) {
-  if (readers_.size() >= core::kTailReadersMax || !may_read(reader, owner_)) return;
+  if (readers_.size() >= core::kTailReadersMax) return;
   // Pages that are not there when they are touched would be the end of the process.
   const auto bytes = off_t(writers_.size() * sizeof(spool::SharedTail));
   if (readers_.empty() && ::fallocate(memory_.get(), 0, 0, bytes) != 0) return;
@@ -148,13 +120,7 @@ void TailService::forget_gone() {
 
 void TailService::close() {
   readers_.clear();
-  if (!socket_.is_open()) return;
-  socket_.reset(-1);
-  struct stat status {};
-  const bool is_there =
-      ::fstatat(directory_.get(), kTailSocketName, &status, AT_SYMLINK_NOFOLLOW) == 0;
-  const bool is_ours = is_there && place_ == std::pair(status.st_dev, status.st_ino);
-  if (is_ours) ::unlinkat(directory_.get(), kTailSocketName, 0);
+  socket_.close();
 }
 
 }  // namespace mailrace::tools

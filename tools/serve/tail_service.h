@@ -6,14 +6,12 @@
 #include "net/fd.h"
 #include "spool/shared_tail.h"
 #include "tools/lib/shared_tails.h"
-
-#include <sys/types.h>
+#include "tools/lib/spool_socket.h"
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace mailrace::tools {
@@ -44,14 +42,11 @@ class TailService {
   void forget_gone();
   void give_memory_back();
 
-  net::Fd directory_;
   net::Fd memory_;
-  net::Fd socket_;
+  SpoolSocket socket_;
   SharedMapping mapping_;
   std::vector<std::unique_ptr<spool::TailWriter>> writers_;
   std::vector<net::Fd> readers_;
-  std::pair<dev_t, ino_t> place_;  // of the socket
-  uid_t owner_ = 0;
   uint32_t looks_unread_ = core::kTailLooksUnreadMax;
 };
 

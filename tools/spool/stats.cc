@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `mailrace spool stats`: a row for each worker and one for all, one for each durability that a 250
-// promised, then one for each consumer.
+// promised, one for each consumer, then how the server is that runs on it.
 #include "tools/lib/exit_codes.h"
 #include "tools/lib/flag_values.h"
 #include "tools/lib/flags.h"
@@ -8,6 +8,7 @@
 #include "tools/spool/consumer_lag.h"
 #include "tools/spool/output.h"
 #include "tools/spool/walk.h"
+#include "tools/status/status_client.h"
 
 #include <algorithm>
 #include <cinttypes>
@@ -121,7 +122,7 @@ void add_row(JsonLine& line, const Row& row) {
 }
 
 std::string json(const std::map<uint32_t, Row>& workers, const Row& total, const Promises& promises,
-                 const ConsumerLags& consumers) {
+                 const ConsumerLags& consumers, const std::string& server) {
   std::string array;
   for (const auto& [worker, row] : workers) {
     std::string text;
@@ -137,8 +138,21 @@ std::string json(const std::map<uint32_t, Row>& workers, const Row& total, const
   add_row(line, total);
   line.raw("workers", "[" + array + "]").raw("durability", promise_json(promises));
   line.raw("consumers", consumers.json());
+  line.raw("server", server);
   line.end();
   return text;
+}
+
+// null: none runs, or it does not let us ask.
+std::string server_json(const std::string& spool) {
+  auto status = ask_server(spool, "json");
+  if (!status) return "null";
+  status->pop_back();  // the line end
+  return *status;
+}
+
+std::string server_line(const std::string& spool) {
+  return "\nserver      " + ask_server(spool, "line").value_or("none that may be asked") + "\n";
 }
 
 }  // namespace
@@ -183,11 +197,11 @@ int spool_stats(int argc, char** argv) {
   for (const auto& [worker, row] : workers) total.add(row);
   Output out = Output::standard();
   if (as_json) {
-    out.write(json(workers, total, promises, consumers));
+    out.write(json(workers, total, promises, consumers, server_json(directory)));
   } else {
     const std::string lags = consumers.table();
     out.write(table(workers, total) + "\n" + promise_table(promises) +
-              (lags.empty() ? "" : "\n" + lags));
+              (lags.empty() ? "" : "\n" + lags) + server_line(directory));
   }
   out.flush();
   walk.mention_faults();

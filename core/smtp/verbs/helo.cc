@@ -30,13 +30,13 @@ Step ServerSession::proceed_helo(const Verdict& verdict, ReplyBuffer& out) noexc
                               : client_.offers_tls ? config_.ehlo_reply_before_tls
                                                    : config_.ehlo_reply;
   if (!client_.may_xclient) {
-    out.add_lines(offers);
+    out.add_lines(ReplyId::ehlo_ok, offers);
     return {.need = need};
   }
   std::array<char, kReplyBytesMax> memory;
   TextBuilder reply(memory.data(), memory.size());
   add_ehlo_reply_with_xclient(reply, offers);
-  out.add_lines(reply.text());
+  out.add_lines(ReplyId::ehlo_ok, reply.text());
   return {.need = need};
 }
 

@@ -2,13 +2,19 @@
 // A listener accepts again after an error, but not at once.
 #include "net/listener.h"
 
+#include "core/base/limits.h"
 #include "net/ring_failure.h"
+#include "net/socket_address.h"
+#include "net/token.h"
 
 #include <gtest/gtest.h>
 
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <optional>
+#include <utility>
+#include <vector>
 
 namespace mailrace::net {
 namespace {
@@ -23,6 +29,7 @@ TEST(ListenerTest, PausesAfterAnAcceptThatFailed) {
   EXPECT_TRUE(listener.armed());
 
   io_uring_cqe one{};
+  one.user_data = Token{Op::accept, 0, 0}.pack();
   one.res = 7;
   one.flags = IORING_CQE_F_MORE;
   listener.on_accept(one);
@@ -39,6 +46,92 @@ TEST(ListenerTest, PausesAfterAnAcceptThatFailed) {
   listener.go_on();
   listener.accept(ring, 0);
   EXPECT_TRUE(listener.armed());
+}
+
+class PacedListenerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(ring_.open(64).has_value()) << ring_unavailable(0);
+    auto socket = open_listener(*core::parse_endpoint("127.0.0.1:0"));
+    ASSERT_TRUE(socket.has_value());
+    address_size_ = to_socket_address(*local_endpoint(*socket), address_);
+    listener_.emplace(ListeningSocket{std::move(*socket), {}});
+  }
+
+  void connect(size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      ASSERT_EQ(::connect(client.get(), reinterpret_cast<sockaddr*>(&address_), address_size_), 0);
+      clients_.push_back(std::move(client));
+    }
+  }
+
+  // returns   how many were accepted until nothing happens any more
+  size_t accepted() {
+    size_t count = 0;
+    __kernel_timespec moment{.tv_sec = 0, .tv_nsec = 50'000'000};
+    io_uring_submit(&ring_.handle());
+    io_uring_cqe* cqe = nullptr;
+    while (io_uring_wait_cqe_timeout(&ring_.handle(), &cqe, &moment) == 0) {
+      if (Token::unpack(cqe->user_data).op == Op::accept) {
+        listener_->on_accept(*cqe);
+        if (cqe->res >= 0) ++count;
+      }
+      io_uring_cqe_seen(&ring_.handle(), cqe);
+      io_uring_submit(&ring_.handle());
+    }
+    return count;
+  }
+
+  Ring ring_;
+  sockaddr_storage address_{};
+  socklen_t address_size_ = 0;
+  std::optional<Listener> listener_;
+  std::vector<Fd> clients_;
+};
+
+TEST_F(PacedListenerTest, AcceptsAFewAtATimeAndThenAllAgain) {
+  connect(3);
+  listener_->accept(ring_, 0);
+  EXPECT_EQ(accepted(), 3u);
+
+  // The multishot accept that is armed ends; whoever comes meanwhile may still come in by it.
+  listener_->accept(ring_, 0, AcceptPace::few);
+  EXPECT_EQ(accepted(), 0u);
+  EXPECT_FALSE(listener_->armed());
+  EXPECT_FALSE(listener_->paused()) << "it was not the kernel that ended it";
+  connect(3 * core::kSlowAccepts);
+  listener_->accept(ring_, 0, AcceptPace::few);
+  EXPECT_EQ(accepted(), 0u) << "none is due before go_on()";
+  for (int round = 0; round < 2; ++round) {
+    listener_->go_on();
+    listener_->accept(ring_, 0, AcceptPace::few);
+    EXPECT_EQ(accepted(), core::kSlowAccepts);
+  }
+  listener_->accept(ring_, 0);
+  EXPECT_EQ(accepted(), core::kSlowAccepts);
+}
+
+TEST_F(PacedListenerTest, WhatIsArmedIsNotArmedAgain) {
+  for (int round = 0; round < 3; ++round) {
+    listener_->go_on();
+    listener_->accept(ring_, 0, AcceptPace::few);
+  }
+  connect(3 * core::kSlowAccepts);
+  EXPECT_EQ(accepted(), core::kSlowAccepts);
+}
+
+TEST_F(PacedListenerTest, StopsWhateverIsArmed) {
+  listener_->accept(ring_, 0);
+  listener_->go_on();
+  listener_->accept(ring_, 0, AcceptPace::few);
+  listener_->stop(ring_, 0);
+  EXPECT_TRUE(listener_->armed());
+  EXPECT_EQ(accepted(), 0u);
+  EXPECT_FALSE(listener_->armed());
+  Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_NE(::connect(client.get(), reinterpret_cast<sockaddr*>(&address_), address_size_), 0)
+      << "the socket is closed";
 }
 
 }  // namespace

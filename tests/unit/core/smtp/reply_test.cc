@@ -47,6 +47,7 @@ constexpr Codes kCodes[] = {
     {ReplyId::cannot_verify, "252/2.5.0"},
     {ReplyId::service_closing, "421/4.3.2"},
     {ReplyId::too_many_sessions, "421/4.3.2"},
+    {ReplyId::overloaded, "421/4.3.2"},
     {ReplyId::too_many_handshakes, "421/4.7.0"},
     {ReplyId::too_many_connections, "421/4.7.0"},
     {ReplyId::timed_out, "421/4.4.2"},
@@ -144,7 +145,8 @@ TEST(ReplyBufferTest, CutsALineAtItsLimit) {
 TEST(ReplyBufferTest, TakesRepliesWhileTheLongestWouldFit) {
   Buffer buffer;
   size_t replies = 0;
-  for (; buffer.out.has_room(); ++replies) buffer.out.add_lines(std::string(kReplyBytesMax, 'x'));
+  for (; buffer.out.has_room(); ++replies)
+    buffer.out.add_lines(ReplyId::ehlo_ok, std::string(kReplyBytesMax, 'x'));
   EXPECT_EQ(replies, kReplyBufferBytes / kReplyBytesMax);
   EXPECT_EQ(buffer.out.pending().size(), kReplyBufferBytes);
 }
@@ -180,7 +182,7 @@ TEST(ReplyBufferTest, HoldsABlockOnlyWhileThereIsSomethingToSend) {
       out.consume(1);
       EXPECT_EQ(blocks.free_count(), 1u);
     }
-    out.add_lines("250 x\r\n");
+    out.add_lines(ReplyId::ehlo_ok, "250 x\r\n");
     EXPECT_EQ(blocks.free_count(), 0u);
   }
   EXPECT_EQ(blocks.free_count(), 1u);
@@ -188,9 +190,10 @@ TEST(ReplyBufferTest, HoldsABlockOnlyWhileThereIsSomethingToSend) {
 
 TEST(ReplyBufferDeathTest, RefusesWhatDoesNotFit) {
   Buffer buffer;
-  while (buffer.out.has_room()) buffer.out.add_lines(std::string(kReplyBytesMax, 'x'));
+  while (buffer.out.has_room())
+    buffer.out.add_lines(ReplyId::ehlo_ok, std::string(kReplyBytesMax, 'x'));
   EXPECT_DEATH(buffer.out.add(ReplyId::noop_ok), "check failed");
-  EXPECT_DEATH(buffer.out.add_lines("x"), "check failed");
+  EXPECT_DEATH(buffer.out.add_lines(ReplyId::ehlo_ok, "x"), "check failed");
   EXPECT_DEATH(buffer.out.consume(kReplyBufferBytes + 1), "check failed");
 }
 

@@ -537,8 +537,8 @@ void add_verdicts(Coverage& coverage) {
     driver.send(".\r\n");
     coverage.add(driver.transcript().replies);
   }
-  for (const ReplyId reply :
-       {ReplyId::service_closing, ReplyId::too_many_sessions, ReplyId::timed_out}) {
+  for (const ReplyId reply : {ReplyId::service_closing, ReplyId::too_many_sessions,
+                              ReplyId::overloaded, ReplyId::timed_out}) {
     SessionDriver driver;
     driver.terminate(reply);
     coverage.add(driver.transcript().replies);

@@ -352,9 +352,10 @@ TEST_F(SpoolCommandTest, StatsAddUp) {
       "\"segments\":1,\"mails\":2,\"octets\":100027,\"used_bytes\":" + bytes +
       ",\"allocated_bytes\":" + bytes +
       ",\"oldest\":\"1970-01-01T00:00:01.000000Z\",\"newest\":\"1970-01-01T00:00:02.000000Z\"";
-  EXPECT_EQ(result.out, "{" + numbers + ",\"workers\":[{\"worker\":0," + numbers +
-                            "}],\"durability\":{\"disk\":{\"mails\":2,\"octets\":100027},"
-                            "\"page-cache\":{\"mails\":0,\"octets\":0}},\"consumers\":[]}\n");
+  EXPECT_EQ(result.out,
+            "{" + numbers + ",\"workers\":[{\"worker\":0," + numbers +
+                "}],\"durability\":{\"disk\":{\"mails\":2,\"octets\":100027},"
+                "\"page-cache\":{\"mails\":0,\"octets\":0}},\"consumers\":[],\"server\":null}\n");
   const Outcome table = run({"stats", spool_});
   EXPECT_EQ(table.exit_code, kExitOk);
   EXPECT_NE(table.out.find("\ndisk                 2           100027\n"), std::string::npos);
