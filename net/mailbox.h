@@ -19,6 +19,7 @@ enum class Message : uint32_t {
   tls_context = 2,   // there is a new one: Worker::replace_tls()
   question = 4,      // Worker::ask()
   client_lists = 8,  // Worker::replace_lists()
+  leave = 16,        // stop accepting, let sessions end by themselves for a while, then drain
 };
 
 /// A set of messages and an eventfd that wakes the worker's ring.

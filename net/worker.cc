@@ -219,6 +219,7 @@ void Worker::on_mailbox() noexcept {
   answers_.store(questions_.load(std::memory_order_relaxed), std::memory_order_relaxed);
   if ((messages & uint32_t(Message::tls_context)) != 0) take_tls();
   if ((messages & uint32_t(Message::client_lists)) != 0) take_lists();
+  if ((messages & uint32_t(Message::leave)) != 0 && !leaving_) begin_leave();
   if ((messages & uint32_t(Message::drain)) != 0 && !context_.draining) begin_drain();
 }
 
@@ -292,6 +293,13 @@ void Worker::give_handshake_turns() noexcept {
   });
 }
 
+// Somebody else accepts at the same sockets, so nobody has to be sent away.
+void Worker::begin_leave() noexcept {
+  leaving_ = true;
+  leave_deadline_ = context_.now + options_.drain_timeout;
+  for (uint32_t i = 0; i < listeners_.size(); ++i) listeners_[i].stop(ring_, i);
+}
+
 void Worker::begin_drain() noexcept {
   context_.draining = true;
   drain_deadline_ = context_.now + options_.drain_timeout;
@@ -314,6 +322,7 @@ void Worker::on_timer() noexcept {
     settle(slot);
   });
   for (Listener& listener : listeners_) listener.go_on();  // the next end_tick() arms it
+  if (leaving_ && !context_.draining && context_.now >= leave_deadline_) begin_drain();
   if (context_.draining && context_.now >= drain_deadline_) drain(true);
 }
 
@@ -383,7 +392,8 @@ void Worker::arm_timer() noexcept {
   const bool has_to_log = std::ranges::any_of(context_.client_refusals.counts, std::identity{});
   // A strain that nobody feels must be found to be over.
   const bool strained = overload_.strain() != core::Strain::none;
-  const bool needed = !timers_.empty() || context_.draining || paused || has_to_log || strained;
+  const bool needed =
+      !timers_.empty() || context_.draining || leaving_ || paused || has_to_log || strained;
   if (!needed || timer_armed_) return;
   tick_ = timespec_of(TimerWheel::kTick);
   io_uring_sqe& sqe = ring_.next_sqe();
@@ -393,7 +403,9 @@ void Worker::arm_timer() noexcept {
 }
 
 bool Worker::done() noexcept {
-  if (!context_.draining || connections_.size() > 0) return false;
+  if ((!context_.draining && !leaving_) || connections_.size() > 0) return false;
+  // Whoever comes by an accept that is not ended yet is served as before.
+  if (leaving_ && std::ranges::any_of(listeners_, &Listener::armed)) return false;
   if (!std::exchange(closing_sink_, true)) {
     sink_->close();
     end_tick();

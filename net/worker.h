@@ -93,6 +93,7 @@ class Worker {
   void on_mailbox() noexcept;
   void take_tls() noexcept;
   void take_lists() noexcept;
+  void begin_leave() noexcept;
   void begin_drain() noexcept;
   void make_handshake_room() noexcept;
   void give_handshake_turns() noexcept;
@@ -150,6 +151,8 @@ class Worker {
   __kernel_timespec tick_{};
   __kernel_timespec flush_at_{};
   core::Instant drain_deadline_{};
+  bool leaving_ = false;
+  core::Instant leave_deadline_{};
 };
 
 }  // namespace mailrace::net

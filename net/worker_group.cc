@@ -111,6 +111,12 @@ void WorkerGroup::drain() noexcept {
   }
 }
 
+void WorkerGroup::leave() noexcept {
+  for (Thread& thread : threads_) {
+    if (thread.worker) thread.worker->post(Message::leave);
+  }
+}
+
 bool WorkerGroup::ask_all() noexcept {
   bool all = true;
   for (Thread& thread : threads_) {

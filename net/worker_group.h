@@ -29,6 +29,10 @@ class WorkerGroup {
   /// Tells all workers to drain. Any thread.
   void drain() noexcept;
 
+  /// Tells all workers to accept nobody any more, and to end when their sessions have ended; after
+  /// their drain timeout they drain. Any thread.
+  void leave() noexcept;
+
   /// Asks each worker for a sign of life. For one thread; not before start() nor behind join().
   /// returns   whether all have answered what they were asked before
   bool ask_all() noexcept;

@@ -21,6 +21,12 @@ class FileLock {
 
   /// returns   0; EWOULDBLOCK: another process has it (try_exclusive); or another errno
   int acquire(const std::string& path, Kind kind);
+  /// Holds a lock that another process has, by a descriptor of its: until both have closed it.
+  void adopt(int fd) {
+    release();
+    fd_ = fd;
+  }
+  int descriptor() const { return fd_; }
   void release();
   bool held() const { return fd_ >= 0; }
   /// Whether the lock is held, and whoever opens `path` now finds the file that is locked.

@@ -87,8 +87,9 @@ void SharedTails::connect() {
   if (!memory) return;
   const bool fits =
       memory->is_open() && greeting.workers > 0 && greeting.workers <= core::kWorkersMax;
-  const uint64_t bytes = fits ? greeting.workers * sizeof(spool::SharedTail) : 0;
+  const uint64_t bytes = fits ? uint64_t{greeting.workers} * sizeof(spool::SharedTail) : 0;
   if (fits && is_lasting(memory->get(), bytes)) mapping_ = {memory->get(), bytes, false};
+  first_worker_ = greeting.first_worker;
   if (!mapping_.is_mapped()) socket_.reset(-1);
 }
 
@@ -103,8 +104,8 @@ bool SharedTails::is_alive() {
 }
 
 std::optional<spool::TailReader> SharedTails::of(uint32_t worker) const {
-  if (worker >= mapping_.count()) return std::nullopt;
-  return spool::TailReader(mapping_.tail(worker));
+  if (worker < first_worker_ || worker - first_worker_ >= mapping_.count()) return std::nullopt;
+  return spool::TailReader(mapping_.tail(worker - first_worker_));
 }
 
 }  // namespace mailrace::tools

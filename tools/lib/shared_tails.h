@@ -18,9 +18,10 @@ namespace mailrace::tools {
 inline constexpr const char* kTailSocketName = "tail.socket";
 
 struct TailGreeting {
-  static constexpr uint64_t kMagic = 0x314c494154524c4d;  // "MLRTAIL1"
+  static constexpr uint64_t kMagic = 0x324c494154524c4d;  // "MLRTAIL2"
   uint64_t magic = kMagic;
-  uint64_t workers = 0;
+  uint32_t workers = 0;
+  uint32_t first_worker = 0;  // the number of the first; the others follow
 };
 
 /// Memory mapped from a descriptor. Moves, never copies.
@@ -67,6 +68,7 @@ class SharedTails {
   std::string spool_;
   net::Fd socket_;
   SharedMapping mapping_;
+  uint32_t first_worker_ = 0;
 };
 
 }  // namespace mailrace::tools

@@ -35,13 +35,14 @@ net::Fd make_socket(int type) {
 }  // namespace
 
 const char* SpoolSocket::listen(const std::string& spool, const char* name, int type, int backlog) {
-  name_ = name;
+  shown_name_ = name;
+  name_ = shown_name_ + ".new";
   owner_ = ::geteuid();  // cannot be asked later
   directory_ = open_directory(spool);
   net::Fd socket = make_socket(type);
   if (!directory_.is_open() || !socket.is_open()) return "socket";
-  ::unlinkat(directory_.get(), name, 0);
-  const sockaddr_un address = address_in(spool, directory_, name);
+  ::unlinkat(directory_.get(), name_.c_str(), 0);
+  const sockaddr_un address = address_in(spool, directory_, name_.c_str());
   // Nobody may connect before it is clear who may.
   const mode_t mask = ::umask(0177);
   const int bound =
@@ -51,12 +52,19 @@ const char* SpoolSocket::listen(const std::string& spool, const char* name, int 
   errno = error;
   struct stat status {};
   if (bound != 0 || ::listen(socket.get(), backlog) != 0 ||
-      ::fstatat(directory_.get(), name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+      ::fstatat(directory_.get(), name_.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
     return name;
   }
   place_ = {status.st_dev, status.st_ino};
   socket_ = std::move(socket);
   return nullptr;
+}
+
+bool SpoolSocket::show() {
+  const int in = directory_.get();
+  if (!is_open() || ::renameat(in, name_.c_str(), in, shown_name_.c_str()) != 0) return false;
+  name_ = shown_name_;
+  return true;
 }
 
 net::Fd SpoolSocket::accept(bool& nobody) const {
@@ -74,9 +82,10 @@ void SpoolSocket::close() {
   if (!socket_.is_open()) return;
   socket_.reset(-1);
   struct stat status {};
-  const bool is_there = ::fstatat(directory_.get(), name_, &status, AT_SYMLINK_NOFOLLOW) == 0;
+  const bool is_there =
+      ::fstatat(directory_.get(), name_.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
   const bool is_ours = is_there && place_ == std::pair(status.st_dev, status.st_ino);
-  if (is_ours) ::unlinkat(directory_.get(), name_, 0);
+  if (is_ours) ::unlinkat(directory_.get(), name_.c_str(), 0);
 }
 
 net::Fd connect_spool_socket(const std::string& spool, const char* name, int type) {

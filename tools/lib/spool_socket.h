@@ -13,7 +13,8 @@
 
 namespace mailrace::tools {
 
-/// Listens as SPOOL/NAME, for the server's own user and for root, nobody else.
+/// Listens as SPOOL/NAME, for the server's own user and for root, nobody else; as NAME.new until
+/// show() is called, so that one that may still fail takes nobody's place.
 class SpoolSocket {
  public:
   SpoolSocket() = default;
@@ -28,6 +29,9 @@ class SpoolSocket {
   /// returns   what failed, with errno set
   const char* listen(const std::string& spool, const char* name, int type, int backlog);
 
+  /// Takes the name, whoever has it. returns   false, with errno: it has not got it
+  bool show();
+
   bool is_open() const noexcept { return socket_.is_open(); }
   int descriptor() const noexcept { return socket_.get(); }
 
@@ -41,7 +45,8 @@ class SpoolSocket {
  private:
   net::Fd directory_;
   net::Fd socket_;
-  const char* name_ = "";
+  std::string shown_name_;
+  std::string name_;  // as of now
   std::pair<dev_t, ino_t> place_;
   uid_t owner_ = 0;
 };

@@ -8,12 +8,19 @@ set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)
 
 install(TARGETS mailrace RUNTIME DESTINATION usr/sbin)
 install(FILES ${package}/mailrace.service DESTINATION lib/systemd/system)
+# mailrace@a and mailrace@b take the place of each other.
+file(READ ${package}/mailrace.service unit)
+string(REPLACE "mailrace.toml\n" "mailrace.toml --take-over\n" unit "${unit}")
+file(WRITE ${PROJECT_BINARY_DIR}/mailrace@.service "${unit}")
+install(FILES ${PROJECT_BINARY_DIR}/mailrace@.service DESTINATION lib/systemd/system)
 install(FILES ${package}/mailrace.sysusers DESTINATION usr/lib/sysusers.d RENAME mailrace.conf)
 install(FILES ${package}/mailrace.tmpfiles DESTINATION usr/lib/tmpfiles.d RENAME mailrace.conf)
 install(FILES ${package}/mailrace.toml DESTINATION etc/mailrace)
 install(FILES ${package}/mailrace.sysctl DESTINATION ${doc}/examples RENAME 90-mailrace.conf)
 install(FILES ${package}/seccomp.json DESTINATION ${doc}/examples)
-install(FILES ${package}/copyright README.md spool/FORMAT.md net/TLS.md DESTINATION ${doc})
+install(FILES ${package}/grafana.json DESTINATION ${doc}/examples)
+install(FILES ${package}/copyright README.md spool/FORMAT.md net/TLS.md net/METRICS.md
+        DESTINATION ${doc})
 
 # Policy wants a changelog, compressed and without a time of its own.
 set(changelog ${PROJECT_BINARY_DIR}/changelog)

@@ -96,11 +96,35 @@ uint32_t Server::worker_count() const {
   return std::clamp<uint32_t>(uint32_t(net::allowed_cpus().size()), 1, core::kWorkersMax - 1);
 }
 
+WorkerRange Server::predecessors_workers() const {
+  if (!predecessor_) return {};
+  return {predecessor_->offer().first_worker, predecessor_->offer().workers};
+}
+
+// Both write for a while, so each has directories of its own; in turn the lowest there are.
+std::optional<std::string> Server::find_predecessor() {
+  if (!options_.take_over) return std::nullopt;
+  auto found = Predecessor::find(options_.spool);
+  if (!found) return found.error();
+  predecessor_ = std::move(*found);
+  if (!predecessor_) return std::nullopt;
+  const WorkerRange theirs = predecessors_workers();
+  first_worker_ = worker_count() <= theirs.first ? 0 : theirs.end();
+  if (workers().end() < core::kWorkersMax) return std::nullopt;
+  return "--workers: " + std::to_string(worker_count()) + " beside the " +
+         std::to_string(theirs.count) + " of the server that runs (allowed: up to " +
+         std::to_string(core::kWorkersMax - 1) + " together)";
+}
+
 std::optional<std::string> Server::open_spool() {
-  if (auto failed = directories_.take_at_start()) return failed;
+  if (predecessor_) {
+    directories_.share(predecessor_->take_lock().release());
+  } else if (auto failed = directories_.take_at_start()) {
+    return failed;
+  }
   if (auto failed = check_spool_io()) return failed;
 
-  const auto recovery = recover_spool(options_.spool);
+  const auto recovery = recover_spool(options_.spool, predecessors_workers());
   if (!recovery) return "cannot read the spool: " + error_text(recovery.error());
   log_recovery(*recovery);
   recovered_ = recovery->workers;
@@ -113,14 +137,18 @@ std::optional<std::string> Server::open_spool() {
   if (auto failed = settle_unused_directories()) return failed;
   salt_ = choose_salt();
   if (salt_ == 0) return "cannot get a random number: " + errno_text(errno);
-  for (uint32_t worker = 0; worker < worker_count(); ++worker) {
+  for (uint32_t worker = workers().first; worker < workers().end(); ++worker) {
     if (auto failed = directories_.make_worker(worker)) return failed;
   }
   if (const auto failed = status_.open_socket(options_.spool)) {
     log_.line(LogLevel::warning, "status_not_shown",
               {{"what", "mailrace status and top cannot ask: " + *failed}});
   }
-  if (const auto failed = tails_.open(options_.spool, worker_count())) {
+  if (const auto failed = takeover_.open(options_.spool)) {
+    log_.line(LogLevel::warning, "no_takeover",
+              {{"what", "no server can take the place of this one: " + *failed}});
+  }
+  if (const auto failed = tails_.open(options_.spool, workers())) {
     log_.line(LogLevel::warning, "tail_not_shared",
               {{"what", "consumers have to read from the disk: " + *failed}});
   }
@@ -130,23 +158,47 @@ std::optional<std::string> Server::open_spool() {
 // Directories that have no worker now. When retention takes their segments away, nobody knows any
 // more which ids a later worker must not give out again.
 std::optional<std::string> Server::settle_unused_directories() {
-  PosixDisk disk;
   for (const spool::WorkerRecovery& worker : recovered_) {
-    if (worker.worker < worker_count()) continue;
-    keep_usable(worker);
-    if (worker.last_mail_id == worker.mail_id_floor) continue;
-    const auto kept =
-        spool::write_mail_id_floor(disk, options_.spool, worker.worker, worker.last_mail_id);
-    if (kept) continue;
-    return "cannot write " + spool::mail_id_floor_path(options_.spool, worker.worker) + ": " +
-           error_text(kept.error());
+    if (workers().contains(worker.worker)) continue;
+    if (auto failed = settle_unused(worker)) return failed;
   }
   return std::nullopt;
+}
+
+std::optional<std::string> Server::settle_unused(const spool::WorkerRecovery& worker) const {
+  PosixDisk disk;
+  keep_usable(worker);
+  if (worker.last_mail_id == worker.mail_id_floor) return std::nullopt;
+  const auto kept =
+      spool::write_mail_id_floor(disk, options_.spool, worker.worker, worker.last_mail_id);
+  if (kept) return std::nullopt;
+  return "cannot write " + spool::mail_id_floor_path(options_.spool, worker.worker) + ": " +
+         error_text(kept.error());
+}
+
+// Once the predecessor has ended, its directories are like those of workers that are no more. It
+// may have been killed, so they are recovered first. On the housekeeping thread.
+// returns   whether nobody but us writes to the spool
+bool Server::settle_predecessor() {
+  if (!predecessor_) return true;
+  if (!place_taken_ || !predecessor_->is_gone()) return false;
+  PosixDisk disk;
+  const WorkerRange theirs = predecessors_workers();
+  for (uint32_t worker = theirs.first; worker < theirs.end(); ++worker) {
+    const auto recovery = spool::recover_worker(disk, options_.spool, worker);
+    const auto failed =
+        recovery ? settle_unused(recovery->workers.front()) : error_text(recovery.error());
+    if (failed) log_.line(LogLevel::warning, "housekeeping", {{"what", *failed}});
+  }
+  log_.line(LogLevel::info, "predecessor_gone");
+  predecessor_.reset();
+  return true;
 }
 
 // One salt for the whole life of a spool, so that every old record in a segment that is used again
 // can be told for what it is.
 uint64_t Server::choose_salt() const {
+  if (predecessor_) return predecessor_->offer().salt;
   for (const spool::WorkerRecovery& worker : recovered_) {
     if (worker.salt != 0) return worker.salt;
   }
@@ -230,6 +282,7 @@ std::optional<std::string> Server::make_client_use() {
 
 std::optional<std::string> Server::open_listeners() {
   if (auto failed = make_client_use()) return failed;
+  if (auto failed = find_predecessor()) return failed;
   listeners_.resize(worker_count());
   for (const std::string& text : options_.listen) {
     if (auto failed = open_listener("--listen", text)) return failed;
@@ -237,8 +290,21 @@ std::optional<std::string> Server::open_listeners() {
   for (const std::string& text : options_.listen_tls) {
     if (auto failed = open_listener("--listen-tls", text)) return failed;
   }
+  if (predecessor_) predecessor_->listeners().clear();  // of addresses that we are not to have
   if (options_.metrics_listen.empty()) return std::nullopt;
-  return status_.open_metrics(options_.metrics_listen);
+  return status_.open_metrics(options_.metrics_listen, predecessor_.has_value());
+}
+
+// The sockets of the predecessor at an address: whoever waits at one of them must not be lost.
+std::vector<net::Fd> Server::inherited(const core::Endpoint& endpoint) {
+  std::vector<net::Fd> sockets;
+  if (!predecessor_) return sockets;
+  for (net::Fd& socket : predecessor_->listeners()) {
+    const auto bound = net::local_endpoint(socket);
+    if (bound && *bound == endpoint) sockets.push_back(std::move(socket));
+  }
+  std::erase_if(predecessor_->listeners(), [](const net::Fd& socket) { return !socket.is_open(); });
+  return sockets;
 }
 
 std::optional<std::string> Server::open_listener(const std::string& flag, const std::string& text) {
@@ -246,8 +312,14 @@ std::optional<std::string> Server::open_listener(const std::string& flag, const 
   core::Endpoint endpoint = wanted.endpoint;
   net::ListenerOptions rules = listener_options(wanted);
   if (flag == "--listen-tls") rules.tls = net::ListenerTls::implicit;
-  auto sharing = net::Sharing::first;
-  for (std::vector<net::ListeningSocket>& of_worker : listeners_) {
+  std::vector<net::Fd> sockets = inherited(endpoint);
+  auto sharing = sockets.empty() ? net::Sharing::first : net::Sharing::joined;
+  const size_t taken = sockets.size();
+  for (size_t i = 0; i < taken; ++i) {
+    listeners_[i % listeners_.size()].push_back({std::move(sockets[i]), rules});
+  }
+  for (size_t i = taken; i < listeners_.size(); ++i) {
+    std::vector<net::ListeningSocket>& of_worker = listeners_[i];
     auto listener = net::open_listener(endpoint, sharing);
     if (!listener) return flag + " " + text + ": " + error_text(listener.error());
     // Port 0 is a free port for the first worker, and the same one for the others.
@@ -272,7 +344,7 @@ std::optional<std::string> Server::open_listener(const std::string& flag, const 
 // worker are given back to the disk.
 std::vector<uint64_t> Server::keep_usable(const spool::WorkerRecovery& worker) const {
   std::vector<uint64_t> numbers;
-  const size_t wanted = worker.worker < worker_count() ? core::kFreeSegmentsMax : 0;
+  const size_t wanted = workers().contains(worker.worker) ? core::kFreeSegmentsMax : 0;
   for (const spool::FreeSegment& segment : worker.free_segments) {
     if (segment.bytes == options_.segment_bytes && numbers.size() < wanted) {
       numbers.push_back(segment.number);
@@ -285,7 +357,8 @@ std::vector<uint64_t> Server::keep_usable(const spool::WorkerRecovery& worker) c
   return numbers;
 }
 
-net::WorkerOptions Server::worker_options(uint32_t worker) {
+net::WorkerOptions Server::worker_options(uint32_t index) {
+  const uint32_t worker = first_worker_ + index;
   spool::SpoolOptions spool_options;
   spool_options.directory = options_.spool + "/" + spool::worker_directory_name(worker);
   spool_options.worker = worker;
@@ -309,7 +382,10 @@ net::WorkerOptions Server::worker_options(uint32_t worker) {
   }
   net::WorkerOptions result;
   result.worker = worker;
-  result.listeners = std::move(listeners_[worker]);
+  result.listeners = std::move(listeners_[index]);
+  for (const net::ListeningSocket& listener : result.listeners) {
+    listener_descriptors_.push_back(listener.socket.get());
+  }
   result.session = &session_;
   result.domains = &domains_;
   result.connection = &connection_;
@@ -380,11 +456,11 @@ void Server::reload() {
 }
 
 std::optional<std::string> Server::start(std::function<void()> reloaded,
-                                         std::function<void(const std::string&)> say_status) {
+                                         std::function<void(const std::string&)> say_status,
+                                         std::function<void()> successor_came) {
   reloaded_ = std::move(reloaded);
   std::vector<net::WorkerOptions> all;
-  for (uint32_t worker = 0; worker < worker_count(); ++worker)
-    all.push_back(worker_options(worker));
+  for (uint32_t i = 0; i < worker_count(); ++i) all.push_back(worker_options(i));
   // Without it tls-required would take mail in the clear.
   const bool wants_tls = !options_.tls.certificates.empty();
   if (wants_tls && std::ranges::any_of(all, [](const auto& one) { return one.tls == nullptr; })) {
@@ -395,12 +471,20 @@ std::optional<std::string> Server::start(std::function<void()> reloaded,
   if (!started) return net::explain_ring_failure(started.error(), net::ring_host());
   start_housekeeping();
   start_status(std::move(say_status));
+  takeover_.start({.offer = [this] { return offer(); },
+                   .withdrawn =
+                       [this] {
+                         log_.line(LogLevel::warning, "takeover_withdrawn");
+                         housekeeping_->resume();
+                       },
+                   .taken = std::move(successor_came)});
   tls_.start([this] { workers_.replace_tls([this] { return tls_.make_context(); }); }, reloaded_);
   return std::nullopt;
 }
 
 void Server::start_status(std::function<void(const std::string&)> say_status) {
   StatusSources sources{.workers = {},
+                        .first_worker = first_worker_,
                         .memory = &memory_,
                         .draining = &draining_,
                         .started = clock_.now(),
@@ -416,8 +500,37 @@ void Server::start_status(std::function<void(const std::string&)> say_status) {
   status_.start(std::move(sources), say_changes);
 }
 
+// From here on somebody else may make segments, which must not be taken away as nobody's.
+TakeoverService::Giving Server::offer() {
+  housekeeping_->pause();
+  log_.line(LogLevel::info, "takeover_offered");
+  return {.offer = {.salt = salt_, .first_worker = first_worker_, .workers = worker_count()},
+          .lock = directories_.lock(),
+          .listeners = listener_descriptors_};
+}
+
+std::optional<std::string> Server::take_place() {
+  if (predecessor_) {
+    if (auto failed = directories_.sign()) return failed;
+    if (!predecessor_->say_taken()) {
+      return "the server that runs on " + options_.spool + " does not leave";
+    }
+    log_.line(LogLevel::info, "place_taken");
+  }
+  const bool all_shown = tails_.show() & status_.show() & takeover_.show();
+  if (!all_shown) log_.line(LogLevel::warning, "sockets_not_shown", {{"spool", options_.spool}});
+  place_taken_ = true;
+  return std::nullopt;
+}
+
+void Server::leave() noexcept {
+  draining_ = true;
+  workers_.leave();
+}
+
 void Server::drain() noexcept {
   draining_ = true;
+  takeover_.stop();  // what it offers is about to be closed
   workers_.drain();
 }
 
@@ -435,15 +548,18 @@ void Server::start_housekeeping() {
                {"retain_bytes", options_.retain_bytes},
                {"two_segments_each", least}});
   }
-  std::vector<spool::WriterWatch*> watches;
-  for (const auto& watch : watches_) watches.push_back(watch.get());
+  std::vector<spool::WriterWatch*> ours;
+  for (const auto& watch : watches_) ours.push_back(watch.get());
+  std::vector<spool::WriterWatch*> watches(first_worker_, nullptr);  // by number
+  watches.insert(watches.end(), ours.begin(), ours.end());
   restoration_.emplace(options_.spool, directories_, watches, log_);
-  space_.emplace(options_.spool, options_.space, watches, log_);
+  space_.emplace(options_.spool, options_.space, ours, log_);
   space_->look();
   memory_.look();
   options.before_look = [this] {
     memory_.look();
     space_->look();
+    if (!settle_predecessor()) return false;
     const bool is_ours = !restoration_->look();
     tails_.look(is_ours);
     return is_ours;
@@ -455,6 +571,7 @@ void Server::start_housekeeping() {
 void Server::join() {
   tls_.stop();
   workers_.join();
+  takeover_.stop();
   status_.stop();
   if (housekeeping_) housekeeping_->stop();
   tails_.close();

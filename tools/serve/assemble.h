@@ -18,11 +18,13 @@
 #include "tools/serve/listen_address.h"
 #include "tools/serve/memory_watch.h"
 #include "tools/serve/options.h"
+#include "tools/serve/recover_spool.h"
 #include "tools/serve/restoration.h"
 #include "tools/serve/space_watch.h"
 #include "tools/serve/spool_directories.h"
 #include "tools/serve/status_service.h"
 #include "tools/serve/tail_service.h"
+#include "tools/serve/takeover.h"
 #include "tools/serve/tls_keeper.h"
 
 #include <atomic>
@@ -59,9 +61,17 @@ class Server {
   /// Starts the workers; they accept when this returns.
   /// reloaded     is called, on any thread, when what reload() asked for was done
   /// say_status   is called once in a while, on one thread, with a line on how the server is
+  /// successor_came   is called on a thread when another server takes mail in our place: leave()
   std::optional<std::string> start(std::function<void()> reloaded,
-                                   std::function<void(const std::string&)> say_status);
+                                   std::function<void(const std::string&)> say_status,
+                                   std::function<void()> successor_came);
 
+  /// When all is ready: consumers and operators find this server now, and one whose place it takes
+  /// may leave.
+  std::optional<std::string> take_place();
+
+  /// A successor takes mail: accepts nobody any more, and ends when all sessions have ended.
+  void leave() noexcept;
   void drain() noexcept;
   /// Reads lists, certificates and keys anew; with a mistake in a list all stays as it is. One
   /// thread.
@@ -72,6 +82,13 @@ class Server {
 
  private:
   uint32_t worker_count() const;
+  WorkerRange workers() const { return {first_worker_, worker_count()}; }
+  WorkerRange predecessors_workers() const;
+  std::optional<std::string> find_predecessor();
+  std::vector<net::Fd> inherited(const core::Endpoint& endpoint);
+  bool settle_predecessor();
+  std::optional<std::string> settle_unused(const spool::WorkerRecovery& worker) const;
+  TakeoverService::Giving offer();
   std::optional<std::string> check_spool_io() const;
   std::optional<std::string> make_client_use();
   uint64_t choose_salt() const;
@@ -79,7 +96,7 @@ class Server {
   net::ListenerOptions listener_options(const ListenAddress& address) const;
   std::optional<std::string> open_listener(const std::string& flag, const std::string& text);
   spool::SyncPolicy sync_policy() const;
-  net::WorkerOptions worker_options(uint32_t worker);
+  net::WorkerOptions worker_options(uint32_t index);
   void log_recovery(const spool::Recovery& recovery);
   std::optional<std::string> settle_unused_directories();
   void start_housekeeping();
@@ -106,6 +123,11 @@ class Server {
   TailService tails_;
   std::atomic<bool> draining_{false};
   StatusService status_;
+  uint32_t first_worker_ = 0;
+  std::optional<Predecessor> predecessor_;  // once the place is taken, of the housekeeping thread
+  std::atomic<bool> place_taken_{false};
+  std::vector<int> listener_descriptors_;  // of all workers, as long as they accept
+  TakeoverService takeover_;
   TlsKeeper tls_;
   std::function<void()> reloaded_;
   net::WorkerGroup workers_;

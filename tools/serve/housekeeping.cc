@@ -42,12 +42,28 @@ void Housekeeping::run() {
   std::unique_lock lock(mutex_);
   LookPace pace;
   while (!stop_asked_.wait_for(lock, pace.interval(), [this] { return stopping_; })) {
+    if (paused_) continue;
+    looking_ = true;
     lock.unlock();
     const bool is_ours = !options_.before_look || options_.before_look();
     if (!is_ours) segments_.forget();
     pace.note_look(is_ours ? look() : 0);
     lock.lock();
+    looking_ = false;
+    look_ended_.notify_all();
   }
+}
+
+void Housekeeping::pause() {
+  std::unique_lock lock(mutex_);
+  paused_ = true;
+  look_ended_.wait(lock, [this] { return !looking_; });
+  segments_.forget();
+}
+
+void Housekeeping::resume() {
+  const std::lock_guard lock(mutex_);
+  paused_ = false;
 }
 
 void Housekeeping::complain(const std::string& file, const core::Error& error) {

@@ -49,6 +49,11 @@ class Housekeeping {
   void start();
   void stop();
 
+  /// Somebody else may make segments until resume(): when this returns, no look is under way, and
+  /// none begins.
+  void pause();
+  void resume();
+
   /// One look, as the thread takes it.
   /// returns   how many segments were taken away
   size_t look();
@@ -69,7 +74,10 @@ class Housekeeping {
 
   std::mutex mutex_;
   std::condition_variable stop_asked_;
-  bool stopping_ = false;  // under mutex_
+  std::condition_variable look_ended_;
+  bool stopping_ = false;  // under mutex_, like the next two
+  bool paused_ = false;
+  bool looking_ = false;
   std::thread thread_;
 };
 

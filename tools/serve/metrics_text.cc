@@ -119,7 +119,7 @@ void add_gauges(Metrics& metrics, const StatusSources& sources, core::Instant no
   for (const Gauge& gauge : kGauges) {
     metrics.head(gauge.row.name, "gauge", gauge.row.help);
     for (size_t worker = 0; worker < sources.workers.size(); ++worker) {
-      metrics.add("%s{worker=\"%zu\"} %.6g\n", gauge.row.name, worker,
+      metrics.add("%s{worker=\"%zu\"} %.6g\n", gauge.row.name, sources.first_worker + worker,
                   double(gauge.row.of(*sources.workers[worker])) * gauge.scale);
     }
   }

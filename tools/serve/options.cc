@@ -108,6 +108,9 @@ std::vector<Flag> place_flags(ServeOptions& options) {
       switch_flag("accept-any-domain", &options.accept_any_domain,
                   "take mail for every domain: a sink for load tests, never for the Internet"),
       text_flag("spool", &options.spool, "DIR", "where accepted mail is kept; made if missing"),
+      switch_flag("take-over", &options.take_over,
+                  "if a server runs on the spool, take its place: its listening sockets first, and "
+                  "when we take mail, it finishes its sessions and ends"),
   };
 }
 

@@ -44,8 +44,9 @@ struct ServeOptions {
   core::Duration lag_max = core::milliseconds(core::kLagMaxDefaultMs);  // 0: any
   core::Duration commit_wait_max = core::seconds(core::kCommitWaitMaxDefaultS);  // 0: any
   std::string metrics_listen;                                                    // empty: nowhere
-  core::Duration retain_for{};                                                   // 0: for ever
-  uint64_t retain_bytes = 0;                                                     // 0: any number
+  bool take_over = false;
+  core::Duration retain_for{};  // 0: for ever
+  uint64_t retain_bytes = 0;    // 0: any number
   core::Duration drain_timeout = core::seconds(core::kDrainTimeoutDefaultS);
   std::vector<std::string> proxy_protocol_from;
   std::vector<std::string> xclient_from;

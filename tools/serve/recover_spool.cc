@@ -15,9 +15,10 @@
 
 namespace mailrace::tools {
 
-core::Result<spool::Recovery> recover_spool(const std::string& spool_path) {
+core::Result<spool::Recovery> recover_spool(const std::string& spool_path, WorkerRange in_use) {
   PosixDisk disk;
-  MAILRACE_TRY(const std::vector<uint32_t> workers, spool::SpoolReader(disk, spool_path).workers());
+  MAILRACE_TRY(std::vector<uint32_t> workers, spool::SpoolReader(disk, spool_path).workers());
+  std::erase_if(workers, [in_use](uint32_t worker) { return in_use.contains(worker); });
   std::vector<core::Result<spool::Recovery>> recoveries(workers.size());
   std::atomic<size_t> next{0};
   const auto run = [&] {

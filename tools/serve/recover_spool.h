@@ -5,15 +5,30 @@
 #include "core/base/result.h"
 #include "spool/recovery.h"
 
+#include <cstdint>
 #include <string>
 
 namespace mailrace::tools {
 
+/// Workers by number, one behind the other.
+struct WorkerRange {
+  uint32_t first = 0;
+  uint32_t count = 0;
+
+  constexpr uint32_t end() const noexcept { return first + count; }
+  constexpr bool contains(uint32_t worker) const noexcept {
+    return worker >= first && worker < end();
+  }
+};
+
 /// spool::recover() with up to kRecoveryThreadsMax threads: what it waits for is the disk, which is
 /// faster when it is asked for several things.
 ///
-/// spool_path   exists; may be empty. Requires: no server writes to it
+/// spool_path   exists; may be empty
+/// in_use       workers that another server writes for: they are left alone. Requires: nobody
+///              writes for the others
 /// fails        io: the spool directory cannot be listed
-core::Result<spool::Recovery> recover_spool(const std::string& spool_path);
+core::Result<spool::Recovery> recover_spool(const std::string& spool_path,
+                                            WorkerRange in_use = {});
 
 }  // namespace mailrace::tools

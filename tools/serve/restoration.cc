@@ -22,8 +22,12 @@ Restoration::Restoration(std::string spool, SpoolDirectories& directories,
 
 bool Restoration::look() {
   std::vector<uint64_t> losses;
-  for (const spool::WriterWatch* watch : watches_) losses.push_back(watch->losses());
-  const bool is_whole = std::ranges::none_of(watches_, &spool::WriterWatch::is_lost);
+  for (const spool::WriterWatch* watch : watches_) {
+    losses.push_back(watch != nullptr ? watch->losses() : 0);
+  }
+  const bool is_whole = std::ranges::none_of(watches_, [](const spool::WriterWatch* watch) {
+    return watch != nullptr && watch->is_lost();
+  });
   if (is_whole && directories_.is_taken()) {
     complained_.clear();
     return false;
@@ -41,11 +45,14 @@ bool Restoration::look() {
 std::optional<std::string> Restoration::restore(const std::vector<uint64_t>& losses) {
   if (!directories_.is_taken()) {
     if (auto failed = directories_.take()) {
-      for (spool::WriterWatch* watch : watches_) watch->revoke();
+      for (spool::WriterWatch* watch : watches_) {
+        if (watch != nullptr) watch->revoke();
+      }
       return failed;
     }
   }
   for (uint32_t worker = 0; worker < watches_.size(); ++worker) {
+    if (watches_[worker] == nullptr) continue;
     if (auto failed = directories_.make_worker(worker)) return failed;
     if (!watches_[worker]->is_lost()) continue;
     const auto first = first_segment(worker);

@@ -22,7 +22,7 @@ namespace mailrace::tools {
 class Restoration {
  public:
   /// directories, log   outlive this
-  /// watches            of the workers, by number; outlive this
+  /// watches            of the workers, by number; nullptr: not ours; outlive this
   Restoration(std::string spool, SpoolDirectories& directories,
               std::vector<spool::WriterWatch*> watches, Log& log);
 

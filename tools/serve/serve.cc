@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -88,12 +89,22 @@ sigset_t stop_signals() {
   return signals;
 }
 
+int wait_for_stop_signal() {
+  const sigset_t signals = stop_signals();
+  int signal = 0;
+  sigwait(&signals, &signal);
+  return signal;
+}
+
 // The second signal ends the process where it stands: what was not durable was not acknowledged.
-void end_at_second_signal() {
-  std::thread([] {
-    const sigset_t signals = stop_signals();
-    int signal = 0;
-    sigwait(&signals, &signal);
+// One that leaves its place to another server has had none yet.
+void obey_further_signals(Server& server, bool leaves) {
+  std::thread([&server, leaves] {
+    if (leaves) {
+      wait_for_stop_signal();
+      server.drain();
+    }
+    wait_for_stop_signal();
     ::_exit(kExitFailure);
   }).detach();
 }
@@ -115,14 +126,37 @@ std::optional<std::string> prepare(const ServeOptions& options, const Privileges
   return forbid_other_files(options.lockdown, access);
 }
 
-// Until a signal comes that ends it. returns that
-int wait_for_end(const sigset_t& signals, Server& server, const ServiceManager& manager) {
+// By which the thread that hears of a successor wakes the main one.
+constexpr int kSuccessorSignal = SIGUSR1;
+
+// Until a signal comes that ends it. returns that, or kSuccessorSignal
+int wait_for_end(const sigset_t& signals, Server& server, const ServiceManager& manager,
+                 const std::atomic<bool>& has_successor) {
   int signal = 0;
-  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) {
-    manager.tell_reloading(net::SystemClock().now());
-    server.reload();
+  while (sigwait(&signals, &signal) == 0) {
+    if (signal == SIGHUP) {
+      manager.tell_reloading(net::SystemClock().now());
+      server.reload();
+    } else if (signal != kSuccessorSignal || has_successor) {
+      break;
+    }
   }
   return signal;
+}
+
+// Takes nothing new, and finishes what there is.
+void finish(Server& server, Log& log, int signal) {
+  const bool leaves = signal == kSuccessorSignal;
+  obey_further_signals(server, leaves);
+  if (leaves) {
+    log.line(LogLevel::info, "leaving");
+    server.leave();
+  } else {
+    server.drain();
+    log.line(LogLevel::info, "draining", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+  }
+  server.join();
+  if (leaves) log.line(LogLevel::info, "taken_over");
 }
 
 int serve(const ServeOptions& options, const Privileges& privileges) {
@@ -130,6 +164,7 @@ int serve(const ServeOptions& options, const Privileges& privileges) {
   // them.
   sigset_t signals = stop_signals();
   sigaddset(&signals, SIGHUP);
+  sigaddset(&signals, kSuccessorSignal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);  // a file that RLIMIT_FSIZE keeps from growing is a failed write
@@ -145,31 +180,36 @@ int serve(const ServeOptions& options, const Privileges& privileges) {
   held.emplace_back("user", privileges.who());
   const bool is_root = ::geteuid() == 0;
   const auto say_status = [&manager](const std::string& line) { manager.tell("STATUS=" + line); };
-  if (const auto failed = server.start([&manager] { manager.tell_ready(); }, say_status)) {
+  std::atomic<bool> has_successor{false};
+  const auto successor_came = [&has_successor, main_thread = ::pthread_self()] {
+    has_successor = true;
+    ::pthread_kill(main_thread, kSuccessorSignal);
+  };
+  if (const auto failed =
+          server.start([&manager] { manager.tell_ready(); }, say_status, successor_came)) {
     return complain(*failed, kExitUsage);
   }
   Watchdog watchdog(
       manager, [&server] { return server.is_alive(); }, log);
-  if (const auto failed = forbid_system_calls(options.lockdown)) {
+  const auto give_up = [&](const std::string& failed) {
     watchdog.stop();
     server.drain();
     server.join();
-    return complain(*failed, kExitUsage);
-  }
+    return complain(failed, kExitUsage);
+  };
+  if (const auto failed = forbid_system_calls(options.lockdown)) return give_up(*failed);
   log.line(LogLevel::info, "lockdown", held);
   if (is_root) {
     log.line(LogLevel::warning, "runs_as_root", {{"what", "--user NAME would have it be another"}});
   }
-  log.line(LogLevel::info, "ready", {{"pid", uint64_t(::getpid())}});
   manager.tell_ready("STATUS=taking mail");
+  if (const auto failed = server.take_place()) return give_up(*failed);
+  log.line(LogLevel::info, "ready", {{"pid", uint64_t(::getpid())}});
 
-  const int signal = wait_for_end(signals, server, manager);
-  end_at_second_signal();
+  const int signal = wait_for_end(signals, server, manager, has_successor);
   manager.tell("STOPPING=1");
   watchdog.stop();
-  server.drain();
-  log.line(LogLevel::info, "draining", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
-  server.join();
+  finish(server, log, signal);
   log.stop();
   log.line(LogLevel::info, "stopped");
   return kExitOk;

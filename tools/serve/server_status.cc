@@ -56,9 +56,10 @@ void add_element(std::string& array, const std::string& element) {
   array += element;
 }
 
-std::string worker_json(const WorkerStats& stats) {
-  return json_object([&stats](JsonLine& line) {
-    line.number("connections", stats.open.get())
+std::string worker_json(uint64_t number, const WorkerStats& stats) {
+  return json_object([&](JsonLine& line) {
+    line.number("worker", number)
+        .number("connections", stats.open.get())
         .number("transactions", stats.open_mails.get())
         .number("receive_buffers_lent", stats.receive_buffers_lent.get())
         .raw("spool_memory_used", format("%.3f", double(stats.spool_memory.get()) / 1e3))
@@ -118,7 +119,9 @@ std::string status_json(const StatusSources& sources, core::Instant now) {
     return sum_of(sources, [member](const WorkerStats& stats) { return (stats.*member).get(); });
   };
   std::string workers;
-  for (const WorkerStats* const stats : sources.workers) add_element(workers, worker_json(*stats));
+  for (size_t i = 0; i < sources.workers.size(); ++i) {
+    add_element(workers, worker_json(sources.first_worker + i, *sources.workers[i]));
+  }
   std::string text;
   JsonLine line(text);
   line.text("version", version_number())
@@ -191,8 +194,9 @@ std::string status_text(const StatusSources& sources, core::Instant now) {
   for (size_t i = 0; i < sources.workers.size(); ++i) {
     const WorkerStats& stats = *sources.workers[i];
     text += format("worker %-4zu  %llu connections, spool memory %.0f %%, lag %.2f ms, strain %s\n",
-                   i, Count{stats.open.get()}, double(stats.spool_memory.get()) / 10,
-                   double(stats.lag_us.get()) / 1e3, std::string(strain_name(stats)).c_str());
+                   i + sources.first_worker, Count{stats.open.get()},
+                   double(stats.spool_memory.get()) / 10, double(stats.lag_us.get()) / 1e3,
+                   std::string(strain_name(stats)).c_str());
   }
   return text;
 }

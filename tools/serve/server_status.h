@@ -15,6 +15,7 @@ namespace mailrace::tools {
 /// Where the numbers are. All of it outlives whoever asks.
 struct StatusSources {
   std::vector<const net::WorkerStats*> workers;
+  uint32_t first_worker = 0;  // the number of the first; the others follow
   const MemoryWatch* memory = nullptr;
   const std::atomic<bool>* draining = nullptr;
   core::Instant started;

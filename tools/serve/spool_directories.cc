@@ -61,10 +61,12 @@ std::optional<std::string> SpoolDirectories::take() {
   const int error = lock_.acquire(lock_path(), FileLock::Kind::try_exclusive);
   if (error == EWOULDBLOCK) return "the spool is in use by process " + read_pid(lock_path());
   if (error != 0) return "cannot open " + lock_path() + ": " + std::strerror(error);
-  if (!lock_.write(std::to_string(::getpid()) + "\n")) {
-    return "cannot write " + lock_path() + ": " + std::strerror(errno);
-  }
-  return std::nullopt;
+  return sign();
+}
+
+std::optional<std::string> SpoolDirectories::sign() const {
+  if (lock_.write(std::to_string(::getpid()) + "\n")) return std::nullopt;
+  return "cannot write " + lock_path() + ": " + std::strerror(errno);
 }
 
 bool SpoolDirectories::lacks_lock() const {

@@ -22,6 +22,11 @@ class SpoolDirectories {
   /// The same, for a server that starts. If the spool has been in use, but its lock is gone, waits
   /// until a server that runs there all the same has noticed, and writes no more.
   std::optional<std::string> take_at_start();
+  /// Instead: with the lock of a server that still has it, see takeover.h. fd   becomes ours
+  void share(int fd) { lock_.adopt(fd); }
+  /// Says in the lock who has it.
+  std::optional<std::string> sign() const;
+  int lock() const { return lock_.descriptor(); }
   /// Whether the lock is held, and is the one that another server would find.
   bool is_taken() const { return lock_.is_named(lock_path()); }
   /// Makes the directory of a worker if it is missing. Requires: is_taken().

@@ -17,23 +17,26 @@
 namespace mailrace::tools {
 namespace {
 
-net::Fd listen_at(const core::Endpoint& endpoint) {
+// Bound alone; from then on it may be joined, by a server that takes our place.
+net::Fd listen_at(const core::Endpoint& endpoint, bool joins) {
   sockaddr_storage address{};
   const socklen_t size = net::to_socket_address(endpoint, address);
   net::Fd socket(::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int on = 1;
-  const bool bound = socket.is_open() &&
-                     ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+  const auto set = [&](int option) {
+    return ::setsockopt(socket.get(), SOL_SOCKET, option, &on, sizeof on) == 0;
+  };
+  const bool bound = socket.is_open() && set(SO_REUSEADDR) && (!joins || set(SO_REUSEPORT)) &&
                      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0 &&
-                     ::listen(socket.get(), int{core::kStatusClientsMax}) == 0;
+                     set(SO_REUSEPORT) && ::listen(socket.get(), int{core::kStatusClientsMax}) == 0;
   return bound ? std::move(socket) : net::Fd();
 }
 
 }  // namespace
 
-std::optional<std::string> StatusService::open_metrics(const std::string& address) {
+std::optional<std::string> StatusService::open_metrics(const std::string& address, bool joins) {
   const auto endpoint = core::parse_endpoint(address);
-  metrics_ = endpoint ? listen_at(*endpoint) : net::Fd();
+  metrics_ = endpoint ? listen_at(*endpoint, joins) : net::Fd();
   if (!metrics_.is_open()) return "--metrics-listen " + address + ": " + std::strerror(errno);
   server_.listen(
       metrics_.get(),

@@ -27,13 +27,17 @@ class StatusService {
 
   /// Opens the listener of --metrics-listen. While the process may still bind any port.
   /// returns   what is wrong, in one line
-  std::optional<std::string> open_metrics(const std::string& address);
+  /// joins   another server has it as well, and will leave
+  std::optional<std::string> open_metrics(const std::string& address, bool joins);
   /// Opens the spool's socket. spool   locked. returns   why it cannot be had
   std::optional<std::string> open_socket(const std::string& spool);
 
   /// sources   what they lead to outlives the thread
   /// every_second   is called on the thread about once a second; may be empty
   void start(StatusSources sources, std::function<void(const StatusSources&)> every_second);
+  /// From now on it is this server that is asked.
+  /// returns   false: it cannot be
+  bool show() { return socket_.show(); }
   void stop();
 
  private:

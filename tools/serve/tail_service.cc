@@ -29,8 +29,8 @@ net::Fd make_memory(size_t bytes, SharedMapping& mapping) {
   return ::fcntl(memory.get(), F_ADD_SEALS, seals) == 0 ? std::move(memory) : net::Fd();
 }
 
-bool greet(const net::Fd& reader, const net::Fd& memory, uint64_t workers) {
-  TailGreeting greeting{.workers = workers};
+bool greet(const net::Fd& reader, const net::Fd& memory, const TailGreeting& greeting_sent) {
+  TailGreeting greeting = greeting_sent;
   iovec piece{&greeting, sizeof greeting};
   alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof(int))] = {};
   msghdr message{};
@@ -49,9 +49,9 @@ bool greet(const net::Fd& reader, const net::Fd& memory, uint64_t workers) {
 
 }  // namespace
 
-std::optional<std::string> TailService::open(const std::string& spool, uint32_t workers) {
+std::optional<std::string> TailService::open(const std::string& spool, WorkerRange workers) {
   SharedMapping mapping;
-  net::Fd memory = make_memory(workers * sizeof(spool::SharedTail), mapping);
+  net::Fd memory = make_memory(workers.count * sizeof(spool::SharedTail), mapping);
   if (!memory.is_open()) return failed("cannot share memory");
   if (const char* what =
           socket_.listen(spool, kTailSocketName, SOCK_SEQPACKET, core::kTailReadersMax)) {
@@ -59,14 +59,16 @@ std::optional<std::string> TailService::open(const std::string& spool, uint32_t 
   }
   memory_ = std::move(memory);
   mapping_ = std::move(mapping);
-  for (uint32_t worker = 0; worker < workers; ++worker) {
+  first_worker_ = workers.first;
+  for (uint32_t worker = 0; worker < workers.count; ++worker) {
     writers_.push_back(std::make_unique<spool::TailWriter>(mapping_.tail(worker)));
   }
   return std::nullopt;
 }
 
 spool::TailWriter* TailService::writer(uint32_t worker) noexcept {
-  return worker < writers_.size() ? writers_[worker].get() : nullptr;
+  const bool is_ours = worker >= first_worker_ && worker - first_worker_ < writers_.size();
+  return is_ours ? writers_[worker - first_worker_].get() : nullptr;
 }
 
 void TailService::look(bool is_ours) {
@@ -107,7 +109,8 @@ void TailService::let_in(net::Fd reader) {
   if (readers_.empty() && ::fallocate(memory_.get(), 0, 0, bytes) != 0) return;
   // What is written from now on has to be there when he looks.
   for (const auto& writer : writers_) writer->set_wanted(true);
-  if (greet(reader, memory_, writers_.size())) readers_.push_back(std::move(reader));
+  const TailGreeting greeting{.workers = uint32_t(writers_.size()), .first_worker = first_worker_};
+  if (greet(reader, memory_, greeting)) readers_.push_back(std::move(reader));
 }
 
 void TailService::forget_gone() {

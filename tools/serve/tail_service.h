@@ -7,6 +7,7 @@
 #include "spool/shared_tail.h"
 #include "tools/lib/shared_tails.h"
 #include "tools/lib/spool_socket.h"
+#include "tools/serve/recover_spool.h"
 
 #include <cstdint>
 #include <memory>
@@ -21,10 +22,14 @@ namespace mailrace::tools {
 /// consumers ask the disk.
 class TailService {
  public:
-  /// spool     as given; must be locked: a socket that is there is another server's, which is gone
+  /// spool     as given; must be locked
   /// returns   why there will be none, in one line
-  std::optional<std::string> open(const std::string& spool, uint32_t workers);
+  std::optional<std::string> open(const std::string& spool, WorkerRange workers);
+  /// From now on consumers come.
+  /// returns   false: it cannot be
+  bool show() { return socket_.show(); }
 
+  /// worker    its number
   /// returns   nothing if it is not open
   spool::TailWriter* writer(uint32_t worker) noexcept;
 
@@ -46,6 +51,7 @@ class TailService {
   SpoolSocket socket_;
   SharedMapping mapping_;
   std::vector<std::unique_ptr<spool::TailWriter>> writers_;
+  uint32_t first_worker_ = 0;
   std::vector<net::Fd> readers_;
   uint32_t looks_unread_ = core::kTailLooksUnreadMax;
 };

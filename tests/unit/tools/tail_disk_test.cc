@@ -31,7 +31,8 @@ class TailDiskTest : public testing::Test {
   TailDiskTest() : disk_(directory_.path()) {
     std::filesystem::create_directory(directory_.path() + "/" + spool::worker_directory_name(1));
     service_.emplace();
-    EXPECT_EQ(service_->open(directory_.path(), 2), std::nullopt);
+    EXPECT_EQ(service_->open(directory_.path(), {0, 2}), std::nullopt);
+    EXPECT_TRUE(service_->show());
   }
 
   void connect() {
@@ -90,7 +91,8 @@ TEST_F(TailDiskTest, WithoutAServerTheDiskIsAsked) {
   EXPECT_EQ(read(file, kHead, 100), std::string(64, '-'));
   // And the next one is found.
   service_.emplace();
-  EXPECT_EQ(service_->open(directory_.path(), 2), std::nullopt);
+  EXPECT_EQ(service_->open(directory_.path(), {0, 2}), std::nullopt);
+  EXPECT_TRUE(service_->show());
   connect();
   share(3, kHead, "ABCDEFGH");
   share(3, kHead + 8, std::string(64, 'x'));
@@ -163,7 +165,8 @@ TEST_F(TailDiskTest, AServerThatLostTheSpoolIsLeft) {
 
 TEST_F(TailDiskTest, AnothersSocketIsLeftAlone) {
   TailService second;
-  ASSERT_EQ(second.open(directory_.path(), 2), std::nullopt);
+  ASSERT_EQ(second.open(directory_.path(), {0, 2}), std::nullopt);
+  ASSERT_TRUE(second.show());
   const std::string socket = directory_.path() + "/" + kTailSocketName;
   service_->close();
   EXPECT_TRUE(std::filesystem::exists(socket));
@@ -237,7 +240,7 @@ TEST_F(TailDiskTest, AGreetingThatIsNoneIsNotBelieved) {
   EXPECT_FALSE(is_believed({.workers = 2}, good.get(), kWhole - 1));
   EXPECT_FALSE(is_believed({.magic = 1, .workers = 2}, good.get(), kWhole));
   EXPECT_FALSE(is_believed({.workers = 3}, good.get(), kWhole));
-  EXPECT_FALSE(is_believed({.workers = UINT64_MAX}, good.get(), kWhole));
+  EXPECT_FALSE(is_believed({.workers = UINT32_MAX}, good.get(), kWhole));
   EXPECT_FALSE(is_believed({.workers = 2}, may_shrink.get(), kWhole));
   EXPECT_FALSE(is_believed({.workers = 2}, is_short.get(), kWhole));
 }
