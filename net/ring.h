@@ -65,6 +65,10 @@ class Ring {
     return count;
   }
 
+  /// Whether more has completed than the completion queue holds. The kernel keeps it, and the next
+  /// submit_and_wait() fetches more.
+  bool has_overflowed() const noexcept { return io_uring_cq_has_overflow(&ring_); }
+
   const RingFeatures& features() const noexcept { return features_; }
   io_uring& handle() noexcept { return ring_; }
 

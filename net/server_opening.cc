@@ -126,6 +126,7 @@ void ServerConnection::fail_proxy_header(std::string_view reason) noexcept {
 // --- the greeting --------------------------------------------------------------------------------
 
 void ServerConnection::begin_session() noexcept {
+  context_.stats->networks.add(peer_.address);
   if (!refusal_) refusal_ = let_in();
   if (listener_.tls != ListenerTls::implicit) return await_greeting();
   // A handshake only to say no costs more than it is worth.
@@ -149,7 +150,6 @@ core::ClientStanding ServerConnection::standing() const noexcept {
 
 // returns  why the client is refused, if it is
 std::optional<ReplyId> ServerConnection::let_in() noexcept {
-  context_.stats->networks.add(peer_.address);
   if (context_.client_use != nullptr) {
     client_.bind(context_.connection.limits, *context_.client_use);
   }

@@ -96,6 +96,7 @@ void Worker::run() {
     ring_.submit_and_wait();
     context_.now = options_.clock->now();
     context_.wall = options_.clock->wall_now();
+    if (ring_.has_overflowed()) context_.stats->overflows.add();
     make_handshake_room();
     give_handshake_turns();
     ring_.visit_completions([this](const io_uring_cqe& cqe) { dispatch(cqe); });
@@ -322,7 +323,10 @@ void Worker::on_timer() noexcept {
     settle(slot);
   });
   for (Listener& listener : listeners_) listener.go_on();  // the next end_tick() arms it
-  if (leaving_ && !context_.draining && context_.now >= leave_deadline_) begin_drain();
+  if (leaving_ && !context_.draining && context_.now >= leave_deadline_) {
+    begin_drain();
+    drain_deadline_ = context_.now;  // one timeout in all
+  }
   if (context_.draining && context_.now >= drain_deadline_) drain(true);
 }
 
@@ -346,7 +350,8 @@ void Worker::relieve_starvation() noexcept {
 
 void Worker::watch_overload() noexcept {
   const core::Instant ended = options_.clock->now();
-  overload_.look(context_.now, ended, sink_->load(ended));
+  sink_load_ = sink_->load(ended);
+  overload_.look(context_.now, ended, sink_load_);
   context_.defers_mail = overload_.strain() == core::Strain::defer;
   overload_.log(options_.failures, context_.now, context_.wall, options_.worker);
 }

@@ -133,6 +133,7 @@ class Worker {
   std::unique_ptr<core::MailSink> sink_;
   std::vector<Listener> listeners_;
   OverloadWatch overload_;
+  core::SinkLoad sink_load_;
   ConnectionTable<ServerConnection> connections_;
 
   std::vector<uint32_t> starved_;  // slots that wait for receive buffers

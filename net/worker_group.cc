@@ -140,10 +140,14 @@ void WorkerGroup::replace_lists(const std::shared_ptr<const core::ClientLists>& 
   }
 }
 
-void WorkerGroup::join() {
+void WorkerGroup::wait() {
   for (Thread& thread : threads_) {
     if (thread.thread.joinable()) thread.thread.join();
   }
+}
+
+void WorkerGroup::join() {
+  wait();
   threads_.clear();
 }
 

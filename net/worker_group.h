@@ -43,7 +43,8 @@ class WorkerGroup {
   /// Gives each worker, by its number, what make_context() makes for it. Any thread.
   void replace_tls(const std::function<std::shared_ptr<TlsContext>()>& make_context);
 
-  /// Waits until all workers have ended.
+  /// Waits until all workers have ended; until join() they may still be told something.
+  void wait();
   void join();
 
  private:

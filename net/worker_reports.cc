@@ -75,6 +75,8 @@ void Worker::show_state() noexcept {
   stats.open_mails.set(context_.open_mails);
   stats.receive_buffers_lent.set(buffers_.lent());
   stats.spool_memory.set(overload.used(core::Resource::spool_memory));
+  stats.reusable_bytes.set(sink_load_.reusable_bytes + session_blocks_.reusable_bytes() +
+                           transaction_blocks_.reusable_bytes() + tls_blocks_.reusable_bytes());
   stats.lag_us.set(uint64_t(overload_.lag().us()));
   stats.strain.set(uint64_t(overload.strain()));
   stats.strain_cause.set(uint64_t(overload.cause()));

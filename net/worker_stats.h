@@ -41,8 +41,9 @@ struct alignas(64) WorkerStats {
   core::Counter handshakes;   // of TLS that came to their end
   core::Counter resumed;      // of these
   core::Counter timeouts;
-  core::Counter starvations;                               // a receive ended for want of buffers
-  core::Counter accept_failures;                           // out of descriptors, or of memory
+  core::Counter starvations;      // a receive ended for want of buffers
+  core::Counter overflows;        // ticks in which more had completed than the queue holds
+  core::Counter accept_failures;  // out of descriptors, or of memory
   std::array<core::Counter, core::kLimitedCount> limited;  // refusals, by --limit
   core::ReplyCounts replies;
   std::array<core::TimeCounter, kMailStageCount> stages;
@@ -52,7 +53,8 @@ struct alignas(64) WorkerStats {
   core::Counter open;        // connections
   core::Counter open_mails;  // from 354, or the first BDAT, to the reply
   core::Counter receive_buffers_lent;
-  core::Counter spool_memory;  // thousandths
+  core::Counter spool_memory;    // thousandths
+  core::Counter reusable_bytes;  // of pools: memory that is taken, and not used now
   core::Counter lag_us;
   core::Counter strain;  // core::Strain
   core::Counter strain_cause;

@@ -46,6 +46,7 @@ class ChunkPool {
   Chunk* take() noexcept;
   void give(Chunk& chunk) noexcept;
   size_t free_count() const noexcept { return memory_.free_count(); }
+  size_t reusable_bytes() const noexcept { return memory_.reusable_bytes(); }
 
  private:
   core::BlockPool memory_;

@@ -67,8 +67,16 @@ core::Result<void> Writer::can_begin() const noexcept {
 
 core::SinkLoad Writer::load(core::Instant now) const {
   const size_t used = chunk_count_ - chunks_.free_count();
+  const auto waiting = [now](const Line& line) {
+    return line.first == kNone ? core::Duration{} : now - line.progress_at;
+  };
   return {.memory_used = uint32_t(used * 1000 / chunk_count_),
-          .waiting = nobody_waits() ? core::Duration{} : now - progress_at_};
+          .waiting = std::max(waiting(for_disk_), waiting(for_page_cache_)),
+          .reusable_bytes = chunks_.reusable_bytes()};
+}
+
+void Writer::note_progress(Line& line, core::Instant now) noexcept {
+  if (std::exchange(line.progress, false)) line.progress_at = now;
 }
 
 // Microseconds and the worker's number: sorts by time, unique without asking anybody. If the clock
@@ -207,10 +215,10 @@ void Writer::commit(const MailHandle& handle) {
 }
 
 void Writer::wait_in_line(uint32_t slot) noexcept {
-  if (nobody_waits()) progress_ = true;  // the wait begins
   mails_[slot].next = kNone;
   mails_[slot].in_line = true;
   Line& line = mails_[slot].durability == Durability::disk ? for_disk_ : for_page_cache_;
+  if (line.first == kNone) line.progress = true;
   (line.first == kNone ? line.first : mails_[line.last].next) = slot;
   line.last = slot;
 }
@@ -256,7 +264,7 @@ void Writer::report_ended(Line& line, uint64_t offset) noexcept {
     const bool forgotten = mail.forgotten;
     const MailOutcome outcome = lost ? mail.outcome : MailOutcome::durable;
     release(slot);
-    progress_ = true;
+    line.progress = true;
     if (!forgotten) events_.committed(events_.context, owner, outcome);
   }
 }
@@ -299,7 +307,8 @@ void Writer::watch_memory() noexcept {
 std::optional<core::Instant> Writer::flush(core::Instant now, core::WallTime wall) {
   wall_ = wall;
   report_ended();
-  if (std::exchange(progress_, false) || nobody_waits()) progress_at_ = now;
+  note_progress(for_disk_, now);
+  note_progress(for_page_cache_, now);
   if (wants_room_ && chunks_.free_count() > 0) {
     wants_room_ = false;
     events_.has_room(events_.context);

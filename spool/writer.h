@@ -71,6 +71,8 @@ class Writer final : public core::MailSink {
   struct Line {
     uint32_t first = kNone;
     uint32_t last = kNone;
+    bool progress = false;        // somebody was told since the last flush(), or begins to wait
+    core::Instant progress_at{};  // as of that
   };
 
   static void on_moved(void* self);
@@ -91,6 +93,7 @@ class Writer final : public core::MailSink {
   bool nobody_waits() const noexcept {
     return for_disk_.first == kNone && for_page_cache_.first == kNone;
   }
+  static void note_progress(Line& line, core::Instant now) noexcept;
   void report_ended() noexcept;
   void report_ended(Line& line, uint64_t offset) noexcept;
   uint64_t next_mail_id(core::WallTime wall) noexcept;
@@ -110,8 +113,6 @@ class Writer final : public core::MailSink {
   Line for_disk_;
   Line for_page_cache_;
   bool wants_room_ = false;
-  bool progress_ = false;  // somebody was told since the last flush(), or is the first to wait
-  core::Instant progress_at_{};
   bool memory_low_ = false;  // from chunks_low() on, until chunks_back()
 };
 

@@ -39,6 +39,8 @@ class BlockPool {
   size_t block_bytes() const noexcept { return block_bytes_; }
   size_t block_count() const noexcept { return block_count_; }
   size_t free_count() const noexcept { return block_count_ - fresh_ + free_count_; }
+  /// Memory of blocks that were handed out once and are not now: the next ones take none.
+  size_t reusable_bytes() const noexcept { return free_count_ * block_bytes_; }
 
  private:
   std::align_val_t alignment_;

@@ -43,8 +43,9 @@ struct MailSinkEvents {
 
 /// How hard a sink is pressed.
 struct SinkLoad {
-  uint32_t memory_used = 0;  // thousandths of what it may hold on its way to the disk
-  Duration waiting{};        // since a commit has ended, while there is one to wait for
+  uint32_t memory_used = 0;     // thousandths of what it may hold on its way to the disk
+  Duration waiting{};           // since a commit has ended, while there is one to wait for
+  uint64_t reusable_bytes = 0;  // memory that it has and does not use now
 };
 
 /// Implemented by spool/writer. Belongs to one worker.

@@ -58,11 +58,11 @@ void TextServer::listen(int listener, Accept accept, TextProtocol protocol, Answ
 }
 
 bool TextServer::serve(int wake, core::Duration time, core::Instant now) {
-  std::erase_if(clients_, [now](const Client& client) { return now >= client.deadline; });
+  forget_if([now](const Client& client) { return now >= client.deadline; });
   std::vector<pollfd> all = {{wake, POLLIN, 0}};
-  const bool has_room = clients_.size() < core::kStatusClientsMax;
   for (const Listener& listener : listeners_) {
-    all.push_back({listener.descriptor, short(has_room ? POLLIN : 0), 0});
+    const bool takes = listener.clients < core::kStatusClientsMax && now >= listener.rests_until;
+    all.push_back({listener.descriptor, short(takes ? POLLIN : 0), 0});
   }
   for (const Client& client : clients_) {
     all.push_back({client.socket.get(), short(client.answers ? POLLOUT : POLLIN), 0});
@@ -72,18 +72,20 @@ bool TextServer::serve(int wake, core::Duration time, core::Instant now) {
     if (all[1 + listeners_.size() + i].revents == 0) continue;
     clients_[i].answers ? write_to(clients_[i]) : read_from(clients_[i]);
   }
-  std::erase_if(clients_, [](const Client& client) { return client.over; });
+  forget_if([](const Client& client) { return client.over; });
   for (size_t i = 0; i < listeners_.size(); ++i) {
     if ((all[1 + i].revents & POLLIN) != 0) accept_from(listeners_[i], now);
   }
   return (all[0].revents & POLLIN) != 0;
 }
 
-void TextServer::accept_from(const Listener& listener, core::Instant now) {
-  bool nobody = false;
+void TextServer::accept_from(Listener& listener, core::Instant now) {
   for (size_t turns = 0; turns < core::kStatusClientsMax; ++turns) {
-    if (clients_.size() >= core::kStatusClientsMax) return;
+    if (listener.clients >= core::kStatusClientsMax) return;
+    bool nobody = false;
+    errno = 0;
     net::Fd socket = listener.accept(nobody);
+    if (nobody && turns == 0 && errno != EAGAIN) listener.rests_until = now + core::seconds(1);
     if (nobody) return;
     if (!socket.is_open()) continue;
     Client client;
@@ -91,7 +93,17 @@ void TextServer::accept_from(const Listener& listener, core::Instant now) {
     client.from = &listener;
     client.deadline = now + core::seconds(core::kStatusTimeoutS);
     clients_.push_back(std::move(client));
+    ++listener.clients;
   }
+}
+
+template <class Pick>
+void TextServer::forget_if(Pick&& pick) {
+  std::erase_if(clients_, [&](const Client& client) {
+    const bool picked = pick(client);
+    if (picked) --client.from->clients;
+    return picked;
+  });
 }
 
 void TextServer::read_from(Client& client) {

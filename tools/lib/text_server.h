@@ -21,8 +21,8 @@ enum class TextProtocol : uint8_t {
   http,  // HTTP/1.1, one request
 };
 
-/// Serves a few clients at a time on the caller's thread, none of which can keep the others waiting
-/// for longer than kStatusTimeoutS.
+/// Serves kStatusClientsMax clients of each listener at a time on the caller's thread, none of
+/// which can keep the others waiting for longer than kStatusTimeoutS.
 class TextServer {
  public:
   /// Answers a line without its end, or what was asked for by GET, like "/metrics". An empty answer
@@ -44,10 +44,12 @@ class TextServer {
     Accept accept;
     TextProtocol protocol;
     Answer answer;
+    size_t clients = 0;
+    core::Instant rests_until{};  // after an accept that failed, which would fail again at once
   };
   struct Client {
     net::Fd socket;
-    const Listener* from;
+    Listener* from;
     core::Instant deadline;
     std::string request;
     std::string answer;  // what is left of it
@@ -55,7 +57,9 @@ class TextServer {
     bool over = false;
   };
 
-  void accept_from(const Listener& listener, core::Instant now);
+  void accept_from(Listener& listener, core::Instant now);
+  template <class Pick>
+  void forget_if(Pick&& pick);
   static void read_from(Client& client);
   static void write_to(Client& client);
 

@@ -107,6 +107,7 @@ std::optional<std::string> Server::find_predecessor() {
   auto found = Predecessor::find(options_.spool);
   if (!found) return found.error();
   predecessor_ = std::move(*found);
+  is_settled_ = !predecessor_;
   if (!predecessor_) return std::nullopt;
   const WorkerRange theirs = predecessors_workers();
   first_worker_ = worker_count() <= theirs.first ? 0 : theirs.end();
@@ -119,12 +120,14 @@ std::optional<std::string> Server::find_predecessor() {
 std::optional<std::string> Server::open_spool() {
   if (predecessor_) {
     directories_.share(predecessor_->take_lock().release());
+    if (!directories_.is_taken()) return "the lock of " + options_.spool + " is another one by now";
   } else if (auto failed = directories_.take_at_start()) {
     return failed;
   }
   if (auto failed = check_spool_io()) return failed;
 
-  const auto recovery = recover_spool(options_.spool, predecessors_workers());
+  const auto recovery = recover_spool(
+      options_.spool, [this](uint32_t worker) { return directories_.borrow_worker(worker); });
   if (!recovery) return "cannot read the spool: " + error_text(recovery.error());
   log_recovery(*recovery);
   recovered_ = recovery->workers;
@@ -177,22 +180,34 @@ std::optional<std::string> Server::settle_unused(const spool::WorkerRecovery& wo
 }
 
 // Once the predecessor has ended, its directories are like those of workers that are no more. It
-// may have been killed, so they are recovered first. On the housekeeping thread.
-// returns   whether nobody but us writes to the spool
-bool Server::settle_predecessor() {
-  if (!predecessor_) return true;
-  if (!place_taken_ || !predecessor_->is_gone()) return false;
+// may have been killed, so they are recovered first. On the housekeeping thread, which tries again.
+void Server::settle_predecessor() {
+  if (is_settled_ || !place_taken_) return;
   PosixDisk disk;
   const WorkerRange theirs = predecessors_workers();
+  std::vector<net::Fd> borrowed;
+  for (uint32_t worker = theirs.first; worker < theirs.end(); ++worker) {
+    borrowed.push_back(directories_.borrow_worker(worker));
+    if (!borrowed.back().is_open()) return;  // it still writes there
+  }
   for (uint32_t worker = theirs.first; worker < theirs.end(); ++worker) {
     const auto recovery = spool::recover_worker(disk, options_.spool, worker);
+    if (recovery) log_findings(*recovery);
     const auto failed =
         recovery ? settle_unused(recovery->workers.front()) : error_text(recovery.error());
-    if (failed) log_.line(LogLevel::warning, "housekeeping", {{"what", *failed}});
+    if (!failed) continue;
+    if (std::exchange(unsettled_, *failed) == *failed) return;
+    return void(log_.line(LogLevel::warning, "housekeeping", {{"what", *failed}}));
   }
   log_.line(LogLevel::info, "predecessor_gone");
-  predecessor_.reset();
-  return true;
+  is_settled_ = true;
+}
+
+// Whose segments housekeeping leaves alone.
+bool Server::is_others(uint32_t worker) {
+  if (workers().contains(worker)) return false;
+  if (!is_settled_ && predecessors_workers().contains(worker)) return true;
+  return !directories_.borrow_worker(worker).is_open();
 }
 
 // One salt for the whole life of a spool, so that every old record in a segment that is used again
@@ -244,6 +259,10 @@ void Server::log_recovery(const spool::Recovery& recovery) {
              {"tails_cut", recovery.tails_cut},
              {"segments_removed", recovery.segments_removed},
              {"damage", recovery.findings_count}});
+  log_findings(recovery);
+}
+
+void Server::log_findings(const spool::Recovery& recovery) {
   for (const spool::Finding& finding : recovery.findings) {
     log_.line(LogLevel::warning, "spool_damage",
               {{"file", finding.file}, {"offset", finding.offset}, {"what", finding.what}});
@@ -314,6 +333,12 @@ std::optional<std::string> Server::open_listener(const std::string& flag, const 
   if (flag == "--listen-tls") rules.tls = net::ListenerTls::implicit;
   std::vector<net::Fd> sockets = inherited(endpoint);
   auto sharing = sockets.empty() ? net::Sharing::first : net::Sharing::joined;
+  // With fewer than there are workers several accept at one: a further socket would have clients
+  // wait at it from now on, and be reset if we do not start.
+  for (size_t i = 0; !sockets.empty() && sockets.size() < listeners_.size(); ++i) {
+    sockets.emplace_back(::fcntl(sockets[i].get(), F_DUPFD_CLOEXEC, 0));
+    if (!sockets.back().is_open()) return flag + " " + text + ": " + errno_text(errno);
+  }
   const size_t taken = sockets.size();
   for (size_t i = 0; i < taken; ++i) {
     listeners_[i % listeners_.size()].push_back({std::move(sockets[i]), rules});
@@ -472,14 +497,17 @@ std::optional<std::string> Server::start(std::function<void()> reloaded,
   start_housekeeping();
   start_status(std::move(say_status));
   takeover_.start({.offer = [this] { return offer(); },
-                   .withdrawn =
-                       [this] {
-                         log_.line(LogLevel::warning, "takeover_withdrawn");
-                         housekeeping_->resume();
-                       },
-                   .taken = std::move(successor_came)});
+                   .withdrawn = [this] { log_.line(LogLevel::warning, "takeover_withdrawn"); },
+                   .taken = std::move(successor_came),
+                   .gone = [this] { workers_.drain(); }});
   tls_.start([this] { workers_.replace_tls([this] { return tls_.make_context(); }); }, reloaded_);
   return std::nullopt;
+}
+
+void Server::look_at_memory() noexcept {
+  uint64_t reusable = 0;
+  for (const auto& stats : stats_) reusable += stats->reusable_bytes.get();
+  memory_.look(reusable);
 }
 
 void Server::start_status(std::function<void(const std::string&)> say_status) {
@@ -490,29 +518,32 @@ void Server::start_status(std::function<void(const std::string&)> say_status) {
                         .started = clock_.now(),
                         .pid = ::getpid()};
   for (const auto& stats : stats_) sources.workers.push_back(stats.get());
-  const auto say_changes = [say_status = std::move(say_status),
+  const auto say_changes = [this, say_status = std::move(say_status),
                             said = std::string()](const StatusSources& from) mutable {
+    look_at_memory();
     std::string line = status_line(from);
     if (line == said) return;
     said = std::move(line);
     say_status(said);
   };
+  look_at_memory();
   status_.start(std::move(sources), say_changes);
 }
 
-// From here on somebody else may make segments, which must not be taken away as nobody's.
-TakeoverService::Giving Server::offer() {
-  housekeeping_->pause();
+// Not while the one before us still writes: the next one would take its directories for its own.
+std::optional<TakeoverService::Giving> Server::offer() {
+  if (!is_settled_) return std::nullopt;
   log_.line(LogLevel::info, "takeover_offered");
-  return {.offer = {.salt = salt_, .first_worker = first_worker_, .workers = worker_count()},
-          .lock = directories_.lock(),
-          .listeners = listener_descriptors_};
+  return TakeoverService::Giving{
+      .offer = {.salt = salt_, .first_worker = first_worker_, .workers = worker_count()},
+      .lock = directories_.lock_descriptor(),
+      .listeners = listener_descriptors_};
 }
 
 std::optional<std::string> Server::take_place() {
   if (predecessor_) {
     if (auto failed = directories_.sign()) return failed;
-    if (!predecessor_->say_taken()) {
+    if (predecessor_->say_taken() == Predecessor::Answer::stays) {
       return "the server that runs on " + options_.spool + " does not leave";
     }
     log_.line(LogLevel::info, "place_taken");
@@ -529,6 +560,8 @@ void Server::leave() noexcept {
 }
 
 void Server::drain() noexcept {
+  const std::lock_guard lock(ending_);
+  if (ended_) return;
   draining_ = true;
   takeover_.stop();  // what it offers is about to be closed
   workers_.drain();
@@ -555,23 +588,27 @@ void Server::start_housekeeping() {
   restoration_.emplace(options_.spool, directories_, watches, log_);
   space_.emplace(options_.spool, options_.space, ours, log_);
   space_->look();
-  memory_.look();
   options.before_look = [this] {
-    memory_.look();
     space_->look();
-    if (!settle_predecessor()) return false;
     const bool is_ours = !restoration_->look();
     tails_.look(is_ours);
+    if (is_ours) settle_predecessor();
     return is_ours;
   };
+  options.is_others = [this](uint32_t worker) { return is_others(worker); };
   housekeeping_.emplace(std::move(options), std::move(watches), log_);
   housekeeping_->start();
 }
 
 void Server::join() {
   tls_.stop();
-  workers_.join();
+  workers_.wait();
+  {
+    const std::lock_guard lock(ending_);
+    ended_ = true;
+  }
   takeover_.stop();
+  workers_.join();
   status_.stop();
   if (housekeeping_) housekeeping_->stop();
   tails_.close();

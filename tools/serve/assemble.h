@@ -31,6 +31,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -86,9 +87,10 @@ class Server {
   WorkerRange predecessors_workers() const;
   std::optional<std::string> find_predecessor();
   std::vector<net::Fd> inherited(const core::Endpoint& endpoint);
-  bool settle_predecessor();
+  void settle_predecessor();
   std::optional<std::string> settle_unused(const spool::WorkerRecovery& worker) const;
-  TakeoverService::Giving offer();
+  std::optional<TakeoverService::Giving> offer();
+  bool is_others(uint32_t worker);
   std::optional<std::string> check_spool_io() const;
   std::optional<std::string> make_client_use();
   uint64_t choose_salt() const;
@@ -98,8 +100,10 @@ class Server {
   spool::SyncPolicy sync_policy() const;
   net::WorkerOptions worker_options(uint32_t index);
   void log_recovery(const spool::Recovery& recovery);
+  void log_findings(const spool::Recovery& recovery);
   std::optional<std::string> settle_unused_directories();
   void start_housekeeping();
+  void look_at_memory() noexcept;
   void start_status(std::function<void(const std::string&)> say_status);
 
   const ServeOptions& options_;
@@ -126,6 +130,10 @@ class Server {
   uint32_t first_worker_ = 0;
   std::optional<Predecessor> predecessor_;  // once the place is taken, of the housekeeping thread
   std::atomic<bool> place_taken_{false};
+  std::atomic<bool> is_settled_{true};  // there is no predecessor any more
+  std::string unsettled_;               // why that is not so, as logged last
+  std::mutex ending_;
+  bool ended_ = false;                     // under ending_
   std::vector<int> listener_descriptors_;  // of all workers, as long as they accept
   TakeoverService takeover_;
   TlsKeeper tls_;

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <map>
 #include <utility>
 
 namespace mailrace::tools {
@@ -42,28 +43,12 @@ void Housekeeping::run() {
   std::unique_lock lock(mutex_);
   LookPace pace;
   while (!stop_asked_.wait_for(lock, pace.interval(), [this] { return stopping_; })) {
-    if (paused_) continue;
-    looking_ = true;
     lock.unlock();
     const bool is_ours = !options_.before_look || options_.before_look();
     if (!is_ours) segments_.forget();
     pace.note_look(is_ours ? look() : 0);
     lock.lock();
-    looking_ = false;
-    look_ended_.notify_all();
   }
-}
-
-void Housekeeping::pause() {
-  std::unique_lock lock(mutex_);
-  paused_ = true;
-  look_ended_.wait(lock, [this] { return !looking_; });
-  segments_.forget();
-}
-
-void Housekeeping::resume() {
-  const std::lock_guard lock(mutex_);
-  paused_ = false;
 }
 
 void Housekeeping::complain(const std::string& file, const core::Error& error) {
@@ -90,11 +75,12 @@ size_t Housekeeping::look() {
   }
   if (error != 0) return 0;
   if (!read_operations()) return 0;
-  const auto segments = segments_.look();
+  auto segments = segments_.look();
   if (!segments) {
     complain(options_.spool, segments.error());
     return 0;
   }
+  leave_out_others(*segments);
   size_t taken = 0;
   for (const size_t i : spool::recyclable_segments(*segments, *consumers, operations_,
                                                    options_.rules, net::SystemClock().wall_now())) {
@@ -110,6 +96,17 @@ size_t Housekeeping::look() {
               {{"file", file}, {"octets", segment.bytes}, {"reused", uint64_t{*reused}}});
   }
   return taken;
+}
+
+// Segments come worker by worker, so each is asked for once.
+void Housekeeping::leave_out_others(std::vector<spool::RetainedSegment>& segments) const {
+  if (!options_.is_others) return;
+  std::map<uint32_t, bool> known;
+  std::erase_if(segments, [&](const spool::RetainedSegment& segment) {
+    const auto [found, is_new] = known.try_emplace(segment.worker, false);
+    if (is_new) found->second = options_.is_others(segment.worker);
+    return found->second;
+  });
 }
 
 // --- what stands in the way ----------------------------------------------------------------------

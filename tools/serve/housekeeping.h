@@ -30,6 +30,8 @@ struct HousekeepingOptions {
   /// What the thread does besides; may be empty. returns   whether the spool is ours, and the one
   /// that it was at the last look; if not, nothing is taken away by this one
   std::function<bool()> before_look = {};
+  /// Whether another process writes for this worker: its segments are left alone. May be empty.
+  std::function<bool(uint32_t worker)> is_others = {};
 };
 
 /// Looks at the spool once a second, or more often, see LookPace: consumers' cursors, the
@@ -49,11 +51,6 @@ class Housekeeping {
   void start();
   void stop();
 
-  /// Somebody else may make segments until resume(): when this returns, no look is under way, and
-  /// none begins.
-  void pause();
-  void resume();
-
   /// One look, as the thread takes it.
   /// returns   how many segments were taken away
   size_t look();
@@ -62,6 +59,7 @@ class Housekeeping {
   void run();
   std::optional<std::vector<spool::Cursor>> read_consumers();
   bool read_operations();
+  void leave_out_others(std::vector<spool::RetainedSegment>& segments) const;
   void complain(const std::string& file, const core::Error& error);
 
   HousekeepingOptions options_;
@@ -74,10 +72,7 @@ class Housekeeping {
 
   std::mutex mutex_;
   std::condition_variable stop_asked_;
-  std::condition_variable look_ended_;
-  bool stopping_ = false;  // under mutex_, like the next two
-  bool paused_ = false;
-  bool looking_ = false;
+  bool stopping_ = false;  // under mutex_
   std::thread thread_;
 };
 

@@ -67,14 +67,15 @@ MemoryWatch::MemoryWatch(uint64_t budget)
     : statm_(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC)),
       budget_(budget > 0 ? budget : memory_of_machine() / 4 * 3) {}
 
-void MemoryWatch::look() noexcept {
+void MemoryWatch::look(uint64_t reusable) noexcept {
   std::array<char, 128> text;
   const ssize_t bytes = ::pread(statm_.get(), text.data(), text.size(), 0);
   if (bytes <= 0) return;
   const auto own = own_memory({text.data(), size_t(bytes)});
   if (!own) return;
+  const uint64_t used = *own - std::min(*own, reusable);
   bytes_.store(*own, std::memory_order_relaxed);
-  used_.store(core::used_thousandths(*own, budget_), std::memory_order_relaxed);
+  used_.store(core::used_thousandths(used, budget_), std::memory_order_relaxed);
 }
 
 }  // namespace mailrace::tools

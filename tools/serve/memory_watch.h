@@ -27,7 +27,9 @@ class MemoryWatch {
   /// budget   in octets; 0: three quarters of memory_of_machine()
   explicit MemoryWatch(uint64_t budget);
 
-  void look() noexcept;
+  /// reusable   octets that the process has and would use first: with them memory that was needed
+  ///            once would count for ever
+  void look(uint64_t reusable) noexcept;
 
   uint64_t budget() const noexcept { return budget_; }
   uint64_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }

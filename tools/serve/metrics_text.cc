@@ -43,6 +43,9 @@ constexpr Row kCounters[] = {
      [](const WorkerStats& stats) { return stats.resumed.get(); }},
     {"mailrace_timeouts_total", "Sessions ended because the client took too long.",
      [](const WorkerStats& stats) { return stats.timeouts.get(); }},
+    {"mailrace_completion_overflows_total",
+     "Rounds of the event loop in which more had completed than the queue holds.",
+     [](const WorkerStats& stats) { return stats.overflows.get(); }},
     {"mailrace_buffer_starvations_total", "Receives that waited for receive buffers.",
      [](const WorkerStats& stats) { return stats.starvations.get(); }},
 };

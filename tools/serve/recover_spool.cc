@@ -15,10 +15,17 @@
 
 namespace mailrace::tools {
 
-core::Result<spool::Recovery> recover_spool(const std::string& spool_path, WorkerRange in_use) {
+core::Result<spool::Recovery> recover_spool(const std::string& spool_path,
+                                            const std::function<net::Fd(uint32_t worker)>& borrow) {
   PosixDisk disk;
   MAILRACE_TRY(std::vector<uint32_t> workers, spool::SpoolReader(disk, spool_path).workers());
-  std::erase_if(workers, [in_use](uint32_t worker) { return in_use.contains(worker); });
+  std::vector<net::Fd> borrowed;
+  std::erase_if(workers, [&](uint32_t worker) {
+    net::Fd directory = borrow(worker);
+    const bool is_ours = directory.is_open();
+    if (is_ours) borrowed.push_back(std::move(directory));
+    return !is_ours;
+  });
   std::vector<core::Result<spool::Recovery>> recoveries(workers.size());
   std::atomic<size_t> next{0};
   const auto run = [&] {

@@ -3,9 +3,11 @@
 #pragma once
 
 #include "core/base/result.h"
+#include "net/fd.h"
 #include "spool/recovery.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace mailrace::tools {
@@ -25,10 +27,10 @@ struct WorkerRange {
 /// faster when it is asked for several things.
 ///
 /// spool_path   exists; may be empty
-/// in_use       workers that another server writes for: they are left alone. Requires: nobody
-///              writes for the others
+/// borrow       takes a worker's directory for the time of its recovery; not open: somebody else
+///              writes to it, and it is left alone
 /// fails        io: the spool directory cannot be listed
 core::Result<spool::Recovery> recover_spool(const std::string& spool_path,
-                                            WorkerRange in_use = {});
+                                            const std::function<net::Fd(uint32_t worker)>& borrow);
 
 }  // namespace mailrace::tools

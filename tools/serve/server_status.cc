@@ -138,6 +138,7 @@ std::string status_json(const StatusSources& sources, core::Instant now) {
       .number("tls_resumptions_total", sum(&WorkerStats::resumed))
       .number("timeouts_total", sum(&WorkerStats::timeouts))
       .number("accept_failures_total", sum(&WorkerStats::accept_failures))
+      .number("completion_overflows_total", sum(&WorkerStats::overflows))
       .number("buffer_starvations_total", sum(&WorkerStats::starvations));
   if (const WorkerStats* const most = most_strained(sources)) {
     line.text("strain", strain_name(*most)).text("strain_resource", cause_name(*most));

@@ -8,6 +8,7 @@
 #include "tools/serve/look_pace.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -48,6 +49,20 @@ std::optional<std::string> make_directory(const std::string& path) {
   return sync_parent(path);
 }
 
+net::Fd open_directory(const std::string& path) {
+  return net::Fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+bool lock(const net::Fd& directory) { return ::flock(directory.get(), LOCK_EX | LOCK_NB) == 0; }
+
+bool is_same(const net::Fd& one, const net::Fd& other) {
+  struct stat first {};
+  struct stat second {};
+  return one.is_open() && other.is_open() && ::fstat(one.get(), &first) == 0 &&
+         ::fstat(other.get(), &second) == 0 && first.st_ino == second.st_ino &&
+         first.st_dev == second.st_dev;
+}
+
 std::string read_pid(const std::string& path) {
   std::string pid;
   std::getline(std::ifstream(path), pid);
@@ -85,8 +100,22 @@ std::optional<std::string> SpoolDirectories::take_at_start() {
   return is_taken() ? std::nullopt : std::optional("somebody removes " + lock_path());
 }
 
-std::optional<std::string> SpoolDirectories::make_worker(uint32_t worker) const {
-  return make_directory(spool_ + "/" + spool::worker_directory_name(worker));
+std::optional<std::string> SpoolDirectories::make_worker(uint32_t worker) {
+  const std::string path = spool_ + "/" + spool::worker_directory_name(worker);
+  if (auto failed = make_directory(path)) return failed;
+  net::Fd& ours = workers_[worker];
+  net::Fd found = open_directory(path);
+  if (is_same(ours, found)) return std::nullopt;
+  if (!found.is_open() || !lock(found)) {
+    return "cannot have " + path + " alone: " + std::strerror(errno);
+  }
+  ours = std::move(found);
+  return std::nullopt;
+}
+
+net::Fd SpoolDirectories::borrow_worker(uint32_t worker) const {
+  net::Fd found = open_directory(spool_ + "/" + spool::worker_directory_name(worker));
+  return found.is_open() && lock(found) ? std::move(found) : net::Fd();
 }
 
 }  // namespace mailrace::tools

@@ -2,9 +2,11 @@
 // The directories of a spool, and the lock that says whose they are.
 #pragma once
 
+#include "net/fd.h"
 #include "tools/lib/file_lock.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -26,11 +28,15 @@ class SpoolDirectories {
   void share(int fd) { lock_.adopt(fd); }
   /// Says in the lock who has it.
   std::optional<std::string> sign() const;
-  int lock() const { return lock_.descriptor(); }
+  int lock_descriptor() const { return lock_.descriptor(); }
   /// Whether the lock is held, and is the one that another server would find.
   bool is_taken() const { return lock_.is_named(lock_path()); }
-  /// Makes the directory of a worker if it is missing. Requires: is_taken().
-  std::optional<std::string> make_worker(uint32_t worker) const;
+  /// Makes the directory of a worker if it is missing, and takes it: as long as this lives, nobody
+  /// else writes to it, or recovers it. Requires: is_taken().
+  std::optional<std::string> make_worker(uint32_t worker);
+  /// Takes the directory of a worker that is not ours, for as long as the descriptor is open.
+  /// returns   not open: another process has it, or it is not there
+  net::Fd borrow_worker(uint32_t worker) const;
 
  private:
   std::string lock_path() const { return spool_ + "/lock"; }
@@ -38,6 +44,7 @@ class SpoolDirectories {
 
   std::string spool_;
   FileLock lock_;
+  std::map<uint32_t, net::Fd> workers_;  // directories that are locked
 };
 
 }  // namespace mailrace::tools

@@ -19,7 +19,9 @@ namespace mailrace::tools {
 namespace {
 
 constexpr size_t kDescriptorsPerMessage = 64;
-constexpr std::byte kTaken{1};
+constexpr std::byte kTaken{1};      // of the successor
+constexpr std::byte kLeaving{2};    // of the server, in answer to it
+constexpr std::byte kWithdrawn{3};  // of the server, unasked
 
 // A message with descriptors, as sendmsg() and recvmsg() want it.
 struct Parcel {
@@ -53,6 +55,11 @@ bool send_with(int socket, const Content& content, std::span<const int> descript
 bool wait_for(int socket) {
   pollfd input{socket, POLLIN, 0};
   return ::poll(&input, 1, int{core::kStatusTimeoutS} * 1000) > 0;
+}
+
+// Not by send(), which a server that runs may not call.
+void say(int socket, std::byte octet) {
+  [[maybe_unused]] const ssize_t written = ::write(socket, &octet, sizeof octet);
 }
 
 // Adds the descriptors of one message to `descriptors`. returns   whether it came whole
@@ -107,7 +114,6 @@ void TakeoverService::run() {
     // One at a time: others wait in the backlog, and find the next server there, or nobody.
     pollfd all[] = {{wake_.get(), POLLIN, 0},
                     {successor_.is_open() ? successor_.get() : socket_.descriptor(), POLLIN, 0}};
-    if (taken_) all[1].fd = -1;
     if (::poll(all, std::size(all), 1000) < 0 && errno != EINTR) return;
     if ((all[0].revents & POLLIN) != 0) return;
     if (all[1].revents != 0) {
@@ -120,14 +126,16 @@ void TakeoverService::run() {
       }
     }
     if (successor_.is_open() && !taken_ && clock.now() >= deadline_) {
-      successor_.reset(-1);
-      events_.withdrawn();
+      say(successor_.get(), kWithdrawn);
+      withdraw();
     }
   }
 }
 
 void TakeoverService::offer_to(net::Fd successor, core::Instant now) {
-  Giving giving = events_.offer();
+  std::optional<Giving> wanted = events_.offer();
+  if (!wanted) return;
+  Giving& giving = *wanted;
   giving.offer.listeners = uint32_t(giving.listeners.size());
   bool sent = send_with(successor.get(), giving.offer, std::span(&giving.lock, 1));
   std::span<const int> left = giving.listeners;
@@ -145,10 +153,17 @@ void TakeoverService::hear_successor() {
   std::byte said{};
   const ssize_t got = ::recv(successor_.get(), &said, sizeof said, MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (got == ssize_t{sizeof said} && said == kTaken) {
+  if (got == ssize_t{sizeof said} && said == kTaken && !taken_) {
     taken_ = true;
+    say(successor_.get(), kLeaving);
     return events_.taken();
   }
+  if (!taken_) return withdraw();
+  ::poll(nullptr, 0, 100);  // it is polled for ever, until we have ended
+  if (events_.gone) std::exchange(events_.gone, nullptr)();
+}
+
+void TakeoverService::withdraw() {
   successor_.reset(-1);
   events_.withdrawn();
 }
@@ -156,38 +171,48 @@ void TakeoverService::hear_successor() {
 // --- the server that comes -----------------------------------------------------------------------
 
 tl::expected<std::optional<Predecessor>, std::string> Predecessor::find(const std::string& spool) {
-  Predecessor found;
-  found.socket_ = connect_spool_socket(spool, kTakeoverSocketName, SOCK_SEQPACKET);
-  if (!found.socket_.is_open()) {
-    const bool nobody = errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR;
-    if (nobody) return std::nullopt;
-    return tl::unexpected("the server that runs on " + spool +
-                          " cannot be asked to leave: " + std::strerror(errno));
-  }
+  net::SystemClock clock;
+  const core::Instant end = clock.now() + core::seconds(core::kTakeoverPatienceS);
+  do {
+    Predecessor found;
+    found.socket_ = connect_spool_socket(spool, kTakeoverSocketName, SOCK_SEQPACKET);
+    if (!found.socket_.is_open()) {
+      const bool nobody = errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR;
+      if (nobody) return std::nullopt;
+      if (errno != EAGAIN) {  // others wait as well
+        return tl::unexpected("the server that runs on " + spool +
+                              " cannot be asked to leave: " + std::strerror(errno));
+      }
+    } else if (found.receive_offer()) {
+      return found;
+    }
+    ::poll(nullptr, 0, 100);
+  } while (clock.now() < end);
+  return tl::unexpected("the server that runs on " + spool + " does not give way");
+}
+
+// Without an offer it hangs up: it has not got rid of the one before it yet.
+bool Predecessor::receive_offer() {
   std::vector<net::Fd> descriptors;
-  const int socket = found.socket_.get();
-  bool whole = receive_with(socket, found.offer_, descriptors) &&
-               found.offer_.magic == TakeoverOffer::kMagic && descriptors.size() == 1 &&
-               found.offer_.listeners <= core::kWorkersMax * core::kListenersMax;
-  if (whole) found.lock_ = std::move(descriptors[0]);
-  while (whole && found.listeners_.size() < found.offer_.listeners) {
+  bool whole = receive_with(socket_.get(), offer_, descriptors) &&
+               offer_.magic == TakeoverOffer::kMagic && descriptors.size() == 1 &&
+               offer_.listeners <= core::kWorkersMax * core::kListenersMax;
+  if (whole) lock_ = std::move(descriptors[0]);
+  while (whole && listeners_.size() < offer_.listeners) {
     std::byte octet{};
-    const size_t before = found.listeners_.size();
-    whole = receive_with(socket, octet, found.listeners_) && found.listeners_.size() > before;
+    const size_t before = listeners_.size();
+    whole = receive_with(socket_.get(), octet, listeners_) && listeners_.size() > before;
   }
-  if (!whole) return tl::unexpected("the server that runs on " + spool + " does not give way");
-  return found;
+  return whole;
 }
 
-bool Predecessor::say_taken() const {
-  // Not send(), which a server that runs may not call.
-  return ::write(socket_.get(), &kTaken, sizeof kTaken) == ssize_t{sizeof kTaken};
-}
-
-bool Predecessor::is_gone() const {
-  std::byte octet{};
-  const ssize_t got = ::recv(socket_.get(), &octet, sizeof octet, MSG_DONTWAIT);
-  return got >= 0 || (errno != EAGAIN && errno != EINTR);
+Predecessor::Answer Predecessor::say_taken() const {
+  say(socket_.get(), kTaken);  // whoever is gone may have said something before
+  if (!wait_for(socket_.get())) return Answer::stays;
+  std::byte said{};
+  const ssize_t got = ::recv(socket_.get(), &said, sizeof said, MSG_DONTWAIT);
+  if (got != ssize_t{sizeof said}) return Answer::is_gone;
+  return said == kLeaving ? Answer::leaves : Answer::stays;
 }
 
 }  // namespace mailrace::tools

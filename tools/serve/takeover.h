@@ -19,8 +19,9 @@ namespace mailrace::tools {
 
 /// The socket in a spool where a running server gives away what it has. One message with a
 /// TakeoverOffer and the descriptor of the spool's lock, then messages with those of listening
-/// sockets. The successor says one octet when it takes mail; until then nothing has happened. The
-/// end of the stream says that the server is gone, and writes to the spool no more.
+/// sockets. The successor says an octet when it takes mail; until then nothing has happened. The
+/// server answers with one: that it leaves, or that it has waited for too long. The end of the
+/// stream says that it is gone.
 inline constexpr const char* kTakeoverSocketName = "takeover.socket";
 
 /// What a successor has to know. Both write to the spool for a while, each to directories of
@@ -44,9 +45,10 @@ class TakeoverService {
   };
   /// Called on the thread.
   struct Events {
-    std::function<Giving()> offer;    // somebody wants all this; from now on he may write as well
+    std::function<std::optional<Giving>()> offer;  // somebody wants it all; nothing: not now
     std::function<void()> withdrawn;  // he has gone, and we go on as if he had never been there
     std::function<void()> taken;      // he takes mail: leave
+    std::function<void()> gone;       // and now he has gone as well: others must be able to come
   };
 
   TakeoverService() = default;
@@ -67,6 +69,7 @@ class TakeoverService {
   void run();
   void offer_to(net::Fd successor, core::Instant now);
   void hear_successor();
+  void withdraw();
 
   SpoolSocket socket_;
   net::Fd wake_;
@@ -80,6 +83,7 @@ class TakeoverService {
 /// The side of the server that comes.
 class Predecessor {
  public:
+  /// Waits for one that cannot give way yet, but not for ever.
   /// returns   nothing: no server runs on the spool; or what is wrong, in one line
   static tl::expected<std::optional<Predecessor>, std::string> find(const std::string& spool);
 
@@ -87,12 +91,13 @@ class Predecessor {
   net::Fd take_lock() noexcept { return std::move(lock_); }
   std::vector<net::Fd>& listeners() noexcept { return listeners_; }
 
-  /// We take mail: it may leave. returns   false: it was not there any more
-  bool say_taken() const;
-  /// Whether it has ended.
-  bool is_gone() const;
+  enum class Answer { leaves, is_gone, stays };
+  /// We take mail: it may leave.
+  Answer say_taken() const;
 
  private:
+  bool receive_offer();
+
   net::Fd socket_;
   net::Fd lock_;
   TakeoverOffer offer_;

@@ -23,14 +23,20 @@ TEST(MemoryWatchTest, ReadsWhatTheKernelWrites) {
 TEST(MemoryWatchTest, SeesWhatIsTaken) {
   constexpr size_t kBytes = 64 << 20;
   MemoryWatch watch(kBytes);
-  watch.look();
+  watch.look(0);
   const uint64_t before = watch.bytes();
   EXPECT_GT(before, 0u);
   std::vector<char> taken(kBytes);
   std::memset(taken.data(), 1, taken.size());
-  watch.look();
+  watch.look(0);
   EXPECT_GE(watch.bytes(), before + kBytes / 8 * 7);
   EXPECT_GE(watch.used(), 875u);
+  const uint32_t with_all = watch.used();
+  watch.look(kBytes / 2);
+  EXPECT_LE(watch.used(), with_all - 400) << "what can be used again does not count";
+  EXPECT_GE(watch.bytes(), before + kBytes / 8 * 7);
+  watch.look(UINT64_MAX);
+  EXPECT_EQ(watch.used(), 0u);
 }
 
 TEST(MemoryWatchTest, TheBudgetIsAPartOfWhatThereIs) {

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// More completions than the queue holds.
+#include "net/ring.h"
+
+#include "core/base/limits.h"
+#include "net/ring_failure.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace mailrace::net {
+namespace {
+
+TEST(RingTest, NothingIsLostWhenTheCompletionQueueOverflows) {
+  constexpr uint32_t kCount = core::kCompletionEntries + 3 * core::kSubmissionEntries + 1;
+  Ring ring;
+  ASSERT_TRUE(ring.open(0).has_value()) << ring_unavailable(0);
+  EXPECT_FALSE(ring.has_overflowed());
+  for (uint32_t i = 0; i < kCount; ++i) {
+    io_uring_sqe& sqe = ring.next_sqe();  // submits whenever its queue is full
+    io_uring_prep_nop(&sqe);
+    io_uring_sqe_set_data64(&sqe, i);
+  }
+  std::vector<uint8_t> seen(kCount);
+  uint32_t all = 0;
+  bool overflowed = false;
+  while (all < kCount) {
+    ring.submit_and_wait();
+    overflowed = overflowed || ring.has_overflowed();
+    const uint32_t count =
+        ring.visit_completions([&](const io_uring_cqe& cqe) { ++seen.at(cqe.user_data); });
+    ASSERT_LE(count, core::kCompletionEntries);
+    all += count;
+  }
+  EXPECT_TRUE(overflowed);
+  EXPECT_FALSE(ring.has_overflowed());
+  EXPECT_EQ(seen, std::vector<uint8_t>(kCount, 1)) << "each once";
+}
+
+}  // namespace
+}  // namespace mailrace::net
