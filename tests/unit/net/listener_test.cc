@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -119,6 +120,41 @@ TEST_F(PacedListenerTest, WhatIsArmedIsNotArmedAgain) {
   }
   connect(3 * core::kSlowAccepts);
   EXPECT_EQ(accepted(), core::kSlowAccepts);
+}
+
+// The kernel takes the limit of the moment in which an accept is armed.
+TEST(ListenerTest, OutOfDescriptorsItPausesAndGoesOnWithThem) {
+  Ring ring;
+  ASSERT_TRUE(ring.open(0, {.socket_commands = false}).has_value()) << ring_unavailable(0);
+  auto socket = open_listener(*core::parse_endpoint("127.0.0.1:0"));
+  ASSERT_TRUE(socket.has_value());
+  sockaddr_storage address{};
+  const socklen_t size = to_socket_address(*local_endpoint(*socket), address);
+  Listener listener({std::move(*socket), {}});
+  const Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  rlimit all{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &all), 0);
+  const rlimit none{.rlim_cur = rlim_t(Fd(::dup(0)).get()), .rlim_max = all.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  listener.accept(ring, 0);
+  ASSERT_EQ(::connect(client.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+  const auto result = [&] {
+    int res = 0;
+    while (ring.visit_completions([&](const io_uring_cqe& cqe) {
+      listener.on_accept(cqe);
+      res = cqe.res;
+    }) == 0) {
+      ring.submit_and_wait();
+    }
+    return res;
+  };
+  EXPECT_EQ(result(), -EMFILE);
+  EXPECT_TRUE(listener.paused());
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &all), 0);
+  listener.go_on();
+  listener.accept(ring, 0);
+  const Fd accepted(result());
+  EXPECT_TRUE(accepted.is_open()) << "who waited is let in";
 }
 
 TEST_F(PacedListenerTest, StopsWhateverIsArmed) {
