@@ -26,7 +26,7 @@ struct Timeouts {
 /// What becomes of clients that speak before it is their turn.
 enum class EarlyTalker : uint8_t { log, reject };
 
-/// The same for all connections of a server, whose workers it must outlive.
+/// The same for all connections that begin with it, which it must outlive.
 struct ConnectionOptions {
   core::CidrSet proxy_from;    // peers that must send a PROXY header; from others it means nothing
   core::CidrSet xclient_from;  // clients that may say XCLIENT

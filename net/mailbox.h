@@ -15,11 +15,10 @@
 namespace mailrace::net {
 
 enum class Message : uint32_t {
-  drain = 1,         // stop accepting, finish what is open, then end
-  tls_context = 2,   // there is a new one: Worker::replace_tls()
-  question = 4,      // Worker::ask()
-  client_lists = 8,  // Worker::replace_lists()
-  leave = 16,        // stop accepting, let sessions end by themselves for a while, then drain
+  drain = 1,     // stop accepting, finish what is open, then end
+  renewal = 2,   // there is one: Worker::renew()
+  question = 4,  // Worker::ask()
+  leave = 8,     // stop accepting, let sessions end by themselves for a while, then drain
 };
 
 /// A set of messages and an eventfd that wakes the worker's ring.

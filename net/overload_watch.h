@@ -22,7 +22,10 @@ struct OverloadBudgets {
 /// Of one worker, on its thread.
 class OverloadWatch {
  public:
-  explicit OverloadWatch(const OverloadBudgets& budgets) noexcept : budgets_(budgets) {}
+  explicit OverloadWatch(const OverloadBudgets& budgets = {}) noexcept : budgets_(budgets) {}
+
+  /// From now on.
+  void set_budgets(const OverloadBudgets& budgets) noexcept { budgets_ = budgets; }
 
   /// At the end of each tick. begun, ended   the tick
   void look(core::Instant begun, core::Instant ended, const core::SinkLoad& sink) noexcept;

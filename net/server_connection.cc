@@ -55,15 +55,16 @@ ServerConnection::ServerConnection(Token self, WorkerContext& context,
                                    const ListenerOptions& listener, int descriptor,
                                    std::optional<ReplyId> refusal) noexcept
     : context_(context),
+      terms_(context.terms),
       listener_(listener),
       self_(self),
       stream_(context.ring, self, descriptor, context.buffers.group()),
       input_(context.held, self.slot),
       replies_(context.session_blocks, &context.stats->replies),
-      session_(context.session, context.session_blocks, context.transaction_blocks),
+      session_(settings().session, context.session_blocks, context.transaction_blocks),
       plaintext_(context.tls_kept_bytes),
       refusal_(refusal),
-      clock_(context.connection.timeouts, context.now),
+      clock_(settings().connection.timeouts, context.now),
       idle_since_(context.now),
       phase_at_(context.now) {
   core::Totals* const totals = context.totals;
@@ -150,7 +151,7 @@ bool ServerConnection::meet(const Step& step, Step& next) noexcept {
       return false;
     case Need::delay:
       wait_ = Wait::delay;
-      context_.timers.set(self_.slot, context_.now + context_.session.error_delay);
+      context_.timers.set(self_.slot, context_.now + settings().session.error_delay);
       return false;
     case Need::drop:
       drop_mail();
@@ -219,7 +220,7 @@ Verdict ServerConnection::judge_recipient(std::string_view domain) noexcept {
   if (!client_.may(Limited::recipients, 1, context_.now)) {
     return refuse_beyond(Limited::recipients, ReplyId::recipient_rate);
   }
-  const Verdict verdict = context_.domains.judge(domain);
+  const Verdict verdict = settings().domains.judge(domain);
   if (verdict.accepted || client_.has_done(Limited::unknown_recipients, 1, context_.now)) {
     return verdict;
   }
@@ -295,7 +296,7 @@ Verdict ServerConnection::open_mail() noexcept {
   core::TextBuilder received(memory.data(), memory.size());
   core::add_received_field(received, {.helo = session_.helo(),
                                       .peer = peer_.address,
-                                      .hostname = context_.session.hostname,
+                                      .hostname = settings().session.hostname,
                                       .protocol = protocol,
                                       .queue_id = mail_.mail_id,
                                       .for_path = only_recipient,
@@ -527,7 +528,7 @@ void ServerConnection::begin_closing() noexcept {
   plaintext_.clear();
   unappended_ = {};
   unappended_used_ = 0;
-  context_.timers.set(self_.slot, context_.now + context_.connection.timeouts.linger);
+  context_.timers.set(self_.slot, context_.now + settings().connection.timeouts.linger);
 }
 
 // The end without a word: what is under way in the kernel is made to complete.

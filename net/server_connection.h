@@ -150,7 +150,10 @@ class ServerConnection {
   void log_early_talk() noexcept;
   void log_timeout() noexcept;
 
+  const Settings& settings() const noexcept { return *terms_->settings; }
+
   WorkerContext& context_;
+  TermsHold terms_;  // that it began with, to the end
   ListenerOptions listener_;
   Token self_;
   Stream stream_;

@@ -64,14 +64,14 @@ void ServerConnection::on_peer_name(int result) noexcept {
   origin_ = endpoint_of(reinterpret_cast<const sockaddr*>(&peer_name_));
   origin_.address = unmapped(origin_.address);
   peer_ = origin_;
-  const bool is_proxy = context_.connection.proxy_from.contains(origin_.address);
+  const bool is_proxy = settings().connection.proxy_from.contains(origin_.address);
   stage_ = is_proxy ? Stage::proxy_header : Stage::greeting;
   // A header that comes when the server is stopping would only lead to a 421.
   if (is_proxy && context_.draining) return end();
   stream_.receive();
   if (!is_proxy) return begin_session();
   proxy_header_ = std::make_unique<core::ProxyHeader>();
-  context_.timers.set(self_.slot, context_.now + context_.connection.timeouts.proxy_header);
+  context_.timers.set(self_.slot, context_.now + settings().connection.timeouts.proxy_header);
 }
 
 // Something came, or will not come any more, before the greeting was due.
@@ -80,7 +80,7 @@ void ServerConnection::go_on_opening() noexcept {
   if (stage_ == Stage::handshake) return wait_ == Wait::nothing ? go_on_handshake() : rest();
   // Who is not let in need not be kept waiting either.
   const bool is_early = !input_.empty();
-  if (is_early && context_.connection.early_talker == EarlyTalker::reject) return greet();
+  if (is_early && settings().connection.early_talker == EarlyTalker::reject) return greet();
   steer_receiving();
 }
 
@@ -141,17 +141,17 @@ void ServerConnection::begin_session() noexcept {
 core::ClientStanding ServerConnection::standing() const noexcept {
   using core::ClientStanding;
   const auto listed =
-      context_.lists != nullptr ? context_.lists->of(peer_.address) : ClientStanding::unknown;
+      terms_->lists != nullptr ? terms_->lists->of(peer_.address) : ClientStanding::unknown;
   if (listed != ClientStanding::unknown) return listed;
   // Whoever may speak for others is trusted, and those others have limits of their own.
-  const bool may_speak = context_.connection.xclient_from.contains(peer_.address);
+  const bool may_speak = settings().connection.xclient_from.contains(peer_.address);
   return may_speak ? ClientStanding::allowed : ClientStanding::unknown;
 }
 
 // returns  why the client is refused, if it is
 std::optional<ReplyId> ServerConnection::let_in() noexcept {
   if (context_.client_use != nullptr) {
-    client_.bind(context_.connection.limits, *context_.client_use);
+    client_.bind(settings().connection.limits, *context_.client_use);
   }
   const core::ClientStanding standing = this->standing();
   if (standing == core::ClientStanding::blocked) {
@@ -182,7 +182,7 @@ void ServerConnection::become(const Endpoint& peer) noexcept {
 }
 
 void ServerConnection::await_greeting() noexcept {
-  const core::Duration delay = context_.connection.greeting_delay;
+  const core::Duration delay = settings().connection.greeting_delay;
   if (delay.ns == 0 || refusal_ || context_.draining) return greet();
   stage_ = Stage::greeting;
   wait_ = Wait::greeting;
@@ -195,11 +195,11 @@ void ServerConnection::greet() noexcept {
   wait_ = Wait::nothing;
   watch_clock();
   enter(MailStage::banner, idle_since_);
-  const bool may_encrypt = tls_ == nullptr && context_.tls != nullptr;
+  const bool may_encrypt = tls_ == nullptr && terms_->tls != nullptr;
   run(session_.start({
-      .may_xclient = context_.connection.xclient_from.contains(peer_.address),
+      .may_xclient = settings().connection.xclient_from.contains(peer_.address),
       .spoke_early = !input_.empty(),
-      .refuse_early = context_.connection.early_talker == EarlyTalker::reject,
+      .refuse_early = settings().connection.early_talker == EarlyTalker::reject,
       .offers_tls = may_encrypt,
       .needs_tls = may_encrypt && listener_.tls == ListenerTls::required,
   }));

@@ -18,10 +18,10 @@ void ServerConnection::begin_tls() noexcept {
   MAILRACE_CHECK(tls_ == nullptr);
   MAILRACE_CHECK(replies_.empty());
   MAILRACE_CHECK(!stream_.sending());
-  tls_ = std::make_unique<TlsSession>(context_.tls, context_.tls_blocks, context_.tls_kept_bytes);
+  tls_ = std::make_unique<TlsSession>(terms_->tls, context_.tls_blocks, context_.tls_kept_bytes);
   stage_ = Stage::handshake;
   wait_ = Wait::nothing;
-  context_.timers.set(self_.slot, context_.now + context_.connection.timeouts.tls_handshake);
+  context_.timers.set(self_.slot, context_.now + settings().connection.timeouts.tls_handshake);
   go_on_handshake();
 }
 

@@ -16,7 +16,6 @@ namespace mailrace::net {
 namespace {
 
 constexpr uint16_t kBufferGroup = 0;
-const ConnectionOptions kDefaults;
 
 __kernel_timespec timespec_of(core::Duration duration) noexcept {
   __kernel_timespec spec{};
@@ -44,29 +43,21 @@ Worker::Worker(WorkerOptions options)
                .timers = timers_,
                .session_blocks = session_blocks_,
                .transaction_blocks = transaction_blocks_,
-               .session = *options_.session,
-               .domains = *options_.domains,
-               .connection = options_.connection != nullptr ? *options_.connection : kDefaults,
+               .terms = TermsHold(std::move(options_.terms)),
                .tls_blocks = tls_blocks_,
                .tls_plaintext = {tls_plaintext_.get(), core::kTlsRecordBytesMax},
                .client_use = options_.client_use,
                .totals = options_.totals,
-               .lists = std::move(options_.lists),
-               .tls = options_.tls,
-               .events = options_.events,
                .stats = options_.stats != nullptr ? options_.stats : &own_stats_,
                .now = options_.clock->now(),
                .wall = options_.clock->wall_now()},
-      overload_(options_.budgets),
       connections_(core::kConnectionsPerWorkerMax) {
+  obey(*context_.terms->settings);
   starved_.reserve(core::kConnectionsPerWorkerMax);
   for (ListeningSocket& socket : options_.listeners) listeners_.emplace_back(std::move(socket));
 }
 
-Worker::~Worker() {
-  delete new_tls_.load();
-  delete new_lists_.load();
-}
+Worker::~Worker() { delete renewal_.load(); }
 
 core::Result<void> Worker::open() {
   auto opened = ring_.open(core::kConnectionsPerWorkerMax, options_.usable, options_.ring_use);
@@ -167,7 +158,8 @@ void Worker::on_accept(const io_uring_cqe& cqe, uint32_t index) noexcept {
 
 // Why a session that begins now is to end at once. Those who are told so are connections as well.
 std::optional<core::ReplyId> Worker::refusal() const noexcept {
-  if (connections_.size() >= options_.sessions_max) return core::ReplyId::too_many_sessions;
+  const uint32_t most = context_.terms->settings->sessions_max;
+  if (connections_.size() >= most) return core::ReplyId::too_many_sessions;
   if (overload_.strain() >= core::Strain::refuse) return core::ReplyId::overloaded;
   return std::nullopt;
 }
@@ -218,8 +210,7 @@ void Worker::on_mailbox() noexcept {
   const uint32_t messages = mailbox_.take();
   mailbox_.wait(ring_);
   answers_.store(questions_.load(std::memory_order_relaxed), std::memory_order_relaxed);
-  if ((messages & uint32_t(Message::tls_context)) != 0) take_tls();
-  if ((messages & uint32_t(Message::client_lists)) != 0) take_lists();
+  if ((messages & uint32_t(Message::renewal)) != 0) renewal_due_ = true;
   if ((messages & uint32_t(Message::leave)) != 0 && !leaving_) begin_leave();
   if ((messages & uint32_t(Message::drain)) != 0 && !context_.draining) begin_drain();
 }
@@ -232,25 +223,27 @@ bool Worker::ask() noexcept {
   return true;
 }
 
-void Worker::replace_tls(std::shared_ptr<TlsContext> context) {
-  delete new_tls_.exchange(new std::shared_ptr<TlsContext>(std::move(context)));
-  post(Message::tls_context);
+// What waits here was not taken yet: of both the worker takes the newer parts, and all in one tick.
+void Worker::renew(Renewal renewal) {
+  const std::lock_guard lock(renewing_);
+  const std::unique_ptr<Renewal> before(renewal_.exchange(nullptr));
+  if (before != nullptr) renewal.complete(std::move(*before));
+  renewal_.store(new Renewal(std::move(renewal)));
+  post(Message::renewal);
 }
 
-void Worker::take_tls() noexcept {
-  const std::unique_ptr<std::shared_ptr<TlsContext>> taken(new_tls_.exchange(nullptr));
-  if (taken != nullptr) context_.tls = std::move(*taken);
+void Worker::take_renewal() noexcept {
+  const std::unique_ptr<Renewal> taken(renewal_.exchange(nullptr));
+  if (taken == nullptr) return;
+  context_.terms = TermsHold(std::move(*taken).applied_to(*context_.terms));
+  obey(*context_.terms->settings);
 }
 
-void Worker::replace_lists(std::shared_ptr<const core::ClientLists> lists) {
-  delete new_lists_.exchange(new std::shared_ptr<const core::ClientLists>(std::move(lists)));
-  post(Message::client_lists);
-}
-
-void Worker::take_lists() noexcept {
-  const std::unique_ptr<std::shared_ptr<const core::ClientLists>> taken(
-      new_lists_.exchange(nullptr));
-  if (taken != nullptr) context_.lists = std::move(*taken);
+void Worker::obey(const Settings& settings) noexcept {
+  context_.events = settings.tells_sessions ? options_.events : nullptr;
+  overload_.set_budgets({.lag = settings.lag_max,
+                         .commit_wait = settings.commit_wait_max,
+                         .memory_used = options_.memory_used});
 }
 
 // All that may begin in a tick have a place: the oldest that wait for their clients give way. An
@@ -297,13 +290,13 @@ void Worker::give_handshake_turns() noexcept {
 // Somebody else accepts at the same sockets, so nobody has to be sent away.
 void Worker::begin_leave() noexcept {
   leaving_ = true;
-  leave_deadline_ = context_.now + options_.drain_timeout;
+  leave_deadline_ = context_.now + context_.terms->settings->drain_timeout;
   for (uint32_t i = 0; i < listeners_.size(); ++i) listeners_[i].stop(ring_, i);
 }
 
 void Worker::begin_drain() noexcept {
   context_.draining = true;
-  drain_deadline_ = context_.now + options_.drain_timeout;
+  drain_deadline_ = context_.now + context_.terms->settings->drain_timeout;
   for (uint32_t i = 0; i < listeners_.size(); ++i) listeners_[i].stop(ring_, i);
   drain(false);
 }
@@ -376,6 +369,7 @@ void Worker::end_tick() noexcept {
   }
   arm_flush(next_flush);
   arm_timer();
+  if (std::exchange(renewal_due_, false)) take_renewal();
 }
 
 void Worker::arm_flush(std::optional<core::Instant> when) noexcept {

@@ -14,6 +14,7 @@
 #include "net/ring.h"
 #include "net/ring_file.h"
 #include "net/server_connection.h"
+#include "net/settings.h"
 #include "net/timer_wheel.h"
 #include "net/worker_context.h"
 #include "net/worker_stats.h"
@@ -23,6 +24,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -31,20 +33,14 @@ namespace mailrace::net {
 struct WorkerOptions {
   uint32_t worker = 0;
   std::vector<ListeningSocket> listeners;
-  const core::SessionConfig* session = nullptr;     // outlives the worker
-  const core::RecipientDomains* domains = nullptr;  // outlives the worker
-  const ConnectionOptions* connection = nullptr;    // outlives the worker; nullptr: the defaults
+  Terms terms;                            // with settings
   core::ClientUse* client_use = nullptr;  // of all workers; outlives them; nullptr: no limits
   core::Totals* totals = nullptr;         // likewise
-  uint32_t sessions_max = core::kSessionsPerWorkerMax;  // at most this
-  OverloadBudgets budgets = {};
-  WorkerStats* stats = nullptr;                    // outlives the worker; nullptr: nobody looks
-  std::shared_ptr<const core::ClientLists> lists;  // nullptr: there are none
+  const std::atomic<uint32_t>* memory_used = nullptr;  // see OverloadBudgets
+  WorkerStats* stats = nullptr;                        // outlives the worker; nullptr: nobody looks
   EventRing* events = nullptr;    // messages and refusals; outlives the worker; nullptr: no log
   EventRing* failures = nullptr;  // what goes wrong with us; outlives the worker; nullptr: no log
   core::Clock* clock = nullptr;   // outlives the worker
-  core::Duration drain_timeout = core::seconds(core::kDrainTimeoutDefaultS);
-  std::shared_ptr<TlsContext> tls;  // of this worker only; nullptr: no TLS
   core::WriteMode write_mode = core::WriteMode::direct;
   RingFeatures usable = kAllRingFeatures;  // as Ring::open() takes it
   RingUse ring_use = RingUse::worker;      // likewise
@@ -78,10 +74,9 @@ class Worker {
   /// returns   whether the question before was answered
   bool ask() noexcept;
 
-  /// Any thread: sessions that begin from now on have this context.
-  void replace_tls(std::shared_ptr<TlsContext> context);
-  /// The same for clients that come from now on.
-  void replace_lists(std::shared_ptr<const core::ClientLists> lists);
+  /// Any thread: sessions that begin behind the tick that is under way have this. Those that go on
+  /// keep what they began with. Of settings and contexts this worker becomes the only owner.
+  void renew(Renewal renewal);
 
  private:
   static void on_committed(void* self, core::MailOwner owner, core::MailOutcome outcome);
@@ -91,8 +86,8 @@ class Worker {
   void on_accept(const io_uring_cqe& cqe, uint32_t index) noexcept;
   void on_receive(const io_uring_cqe& cqe, ServerConnection* connection) noexcept;
   void on_mailbox() noexcept;
-  void take_tls() noexcept;
-  void take_lists() noexcept;
+  void take_renewal() noexcept;
+  void obey(const Settings& settings) noexcept;
   void begin_leave() noexcept;
   void begin_drain() noexcept;
   void make_handshake_room() noexcept;
@@ -124,8 +119,9 @@ class Worker {
   core::BlockPool transaction_blocks_;
   core::BlockPool tls_blocks_;
   std::unique_ptr<std::byte[]> tls_plaintext_;
-  std::atomic<std::shared_ptr<TlsContext>*> new_tls_{nullptr};  // on its way from replace_tls()
-  std::atomic<std::shared_ptr<const core::ClientLists>*> new_lists_{nullptr};  // likewise
+  std::mutex renewing_;                     // of those who call renew(); never of the worker
+  std::atomic<Renewal*> renewal_{nullptr};  // on its way from renew()
+  bool renewal_due_ = false;
   std::atomic<uint32_t> questions_{0};
   std::atomic<uint32_t> answers_{0};
   WorkerStats own_stats_;

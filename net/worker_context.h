@@ -5,24 +5,19 @@
 #include "core/base/block_pool.h"
 #include "core/base/time.h"
 #include "core/policy/client_limits.h"
-#include "core/policy/client_lists.h"
-#include "core/policy/recipient_domains.h"
 #include "core/policy/totals.h"
 #include "core/port/mail_sink.h"
-#include "core/smtp/server_session.h"
 #include "net/buffer_ring.h"
-#include "net/connection_options.h"
 #include "net/event_ring.h"
 #include "net/input_queue.h"
 #include "net/ring.h"
+#include "net/settings.h"
 #include "net/timer_wheel.h"
-#include "net/tls_context.h"
 #include "net/token.h"
 #include "net/worker_stats.h"
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 namespace mailrace::net {
@@ -52,17 +47,13 @@ struct WorkerContext {
   TimerWheel& timers;
   core::BlockPool& session_blocks;      // partial lines, and replies on their way
   core::BlockPool& transaction_blocks;  // recipients
-  const core::SessionConfig& session;
-  const core::RecipientDomains& domains;
-  const ConnectionOptions& connection;
-  core::BlockPool& tls_blocks;        // of TlsOutput
-  core::MutableOctets tls_plaintext;  // of kTlsRecordBytesMax octets; see TlsPlaintext
+  TermsHold terms;                      // of sessions that begin now
+  core::BlockPool& tls_blocks;          // of TlsOutput
+  core::MutableOctets tls_plaintext;    // of kTlsRecordBytesMax octets; see TlsPlaintext
   core::MailSink* sink = nullptr;
   core::ClientUse* client_use = nullptr;  // of all workers; nullptr: there are no limits
   core::Totals* totals = nullptr;         // of all workers; nullptr: there is no end to them
-  std::shared_ptr<const core::ClientLists> lists = nullptr;  // nullptr: there are none
   ClientRefusals client_refusals = {};
-  std::shared_ptr<TlsContext> tls = nullptr;  // of sessions that begin now; nullptr: no TLS
   TlsHandshakes handshakes = {};
   size_t tls_kept_bytes = 0;    // by TlsStash and TlsPlaintext
   EventRing* events = nullptr;  // nullptr: nobody listens

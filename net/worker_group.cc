@@ -129,14 +129,14 @@ void WorkerGroup::replace_tls(const std::function<std::shared_ptr<TlsContext>()>
   for (Thread& thread : threads_) {
     // Without memory for a new one the old one goes on.
     if (auto context = make_context(); context && thread.worker) {
-      thread.worker->replace_tls(std::move(context));
+      thread.worker->renew({.tls = std::move(context)});
     }
   }
 }
 
-void WorkerGroup::replace_lists(const std::shared_ptr<const core::ClientLists>& lists) {
-  for (Thread& thread : threads_) {
-    if (thread.worker) thread.worker->replace_lists(lists);
+void WorkerGroup::renew(std::vector<Renewal> renewals) {
+  for (size_t i = 0; i < std::min(threads_.size(), renewals.size()); ++i) {
+    if (threads_[i].worker) threads_[i].worker->renew(std::move(renewals[i]));
   }
 }
 

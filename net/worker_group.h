@@ -37,8 +37,8 @@ class WorkerGroup {
   /// returns   whether all have answered what they were asked before
   bool ask_all() noexcept;
 
-  /// Gives all workers the same lists. Any thread.
-  void replace_lists(const std::shared_ptr<const core::ClientLists>& lists);
+  /// Gives each worker, by its number, its renewal, see Worker::renew(). Any thread.
+  void renew(std::vector<Renewal> renewals);
 
   /// Gives each worker, by its number, what make_context() makes for it. Any thread.
   void replace_tls(const std::function<std::shared_ptr<TlsContext>()>& make_context);

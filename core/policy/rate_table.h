@@ -50,7 +50,8 @@ class RateTable {
   /// Counts events if all of them are within the rate, else none.
   ///
   /// key     as good as random in all of its bits
-  /// rate    is_limit(); the same for all calls with the key
+  /// rate    is_limit(); the same for all calls with the key, unless somebody changes what is
+  ///         allowed: a debt that is longer than the new period is forgiven
   bool take(uint64_t key, const Rate& rate, uint32_t events, Instant now) noexcept;
 
   /// Counts events that have happened, whatever the rate says; never more than a period's.

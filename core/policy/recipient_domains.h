@@ -10,7 +10,7 @@
 
 namespace mailrace::core {
 
-/// A set of domains, built before the workers start and only read afterwards, by all of them.
+/// A set of domains, built once and only read afterwards.
 class RecipientDomains {
  public:
   /// Whether a name can be added: a domain, with U-labels or not, that IDNA knows.

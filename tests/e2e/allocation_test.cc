@@ -111,9 +111,9 @@ TEST(AllocationTest, AWarmWorkerAllocatesNothingOver10000Messages) {
   spool_options.sync = spool::SyncPolicy::never;
   ASSERT_TRUE(std::filesystem::create_directory(spool_options.directory));
 
-  const core::SessionConfig session({.hostname = "mx.example.test"});
-  core::RecipientDomains domains;
-  domains.add("example.test");
+  auto settings = std::make_shared<net::Settings>(
+      net::Settings{.session = core::SessionConfig({.hostname = "mx.example.test"})});
+  settings->domains.add("example.test");
   net::SystemClock clock;
   net::EventRing events;
 
@@ -122,8 +122,7 @@ TEST(AllocationTest, AWarmWorkerAllocatesNothingOver10000Messages) {
   ASSERT_TRUE(listener.has_value());
   const core::Endpoint server = *net::local_endpoint(*listener);
   options.listeners.push_back({std::move(*listener), {core::Durability::page_cache}});
-  options.session = &session;
-  options.domains = &domains;
+  options.terms.settings = settings;
   options.events = &events;
   options.clock = &clock;
   options.make_sink = [&](core::FileIo& files, const core::MailSinkEvents& sink_events) {

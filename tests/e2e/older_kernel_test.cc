@@ -98,10 +98,16 @@ class OlderKernelTest : public testing::TestWithParam<Given> {
   void SetUp() override {
     const std::string reason = net::ring_unavailable(core::kConnectionsPerWorkerMax);
     if (!reason.empty()) GTEST_SKIP() << reason;
-    domains_.add("example.test");
     std::vector<net::WorkerOptions> all;
     for (uint32_t worker = 0; worker < kWorkers; ++worker) all.push_back(worker_options(worker));
     ASSERT_TRUE(workers_.start(std::move(all)).has_value());
+  }
+
+  static std::shared_ptr<net::Settings> settings() {
+    auto settings = std::make_shared<net::Settings>(
+        net::Settings{.session = core::SessionConfig({.hostname = "mx.example.test"})});
+    settings->domains.add("example.test");
+    return settings;
   }
 
   net::WorkerOptions worker_options(uint32_t worker) {
@@ -119,8 +125,7 @@ class OlderKernelTest : public testing::TestWithParam<Given> {
       *endpoint = *net::local_endpoint(*listener);
       options.listeners.push_back({std::move(*listener), {core::Durability::page_cache}});
     }
-    options.session = &session_;
-    options.domains = &domains_;
+    options.terms.settings = settings();
     options.clock = &clock_;
     options.usable = GetParam().usable;
     options.make_sink = [spool_options](core::FileIo& files, const core::MailSinkEvents& events) {
@@ -137,8 +142,6 @@ class OlderKernelTest : public testing::TestWithParam<Given> {
   tests::TemporaryDirectory directory_;
   core::Endpoint v4_ = *core::parse_endpoint("127.0.0.1:0");
   core::Endpoint v6_ = *core::parse_endpoint("[::1]:0");
-  const core::SessionConfig session_{{.hostname = "mx.example.test"}};
-  core::RecipientDomains domains_;
   net::SystemClock clock_;
   net::WorkerGroup workers_;
 };

@@ -127,14 +127,12 @@ class SpoolMemoryTest : public testing::Test {
     spool_options.sync = spool::SyncPolicy::never;
     spool_options.memory_bytes = kMemoryBytes;
     ASSERT_TRUE(std::filesystem::create_directory(spool_options.directory));
-    domains_.add("example.test");
     net::WorkerOptions options;
     auto listener = net::open_listener(*core::parse_endpoint("127.0.0.1:0"));
     ASSERT_TRUE(listener.has_value());
     server_ = *net::local_endpoint(*listener);
     options.listeners.push_back({std::move(*listener), {core::Durability::page_cache}});
-    options.session = &session_;
-    options.domains = &domains_;
+    options.terms.settings = settings();
     options.events = &events_;
     options.failures = &events_;
     options.clock = &clock_;
@@ -145,6 +143,13 @@ class SpoolMemoryTest : public testing::Test {
     std::vector<net::WorkerOptions> all;
     all.push_back(std::move(options));
     ASSERT_TRUE(workers_.start(std::move(all)).has_value());
+  }
+
+  static std::shared_ptr<net::Settings> settings() {
+    auto settings = std::make_shared<net::Settings>(
+        net::Settings{.session = core::SessionConfig({.hostname = "mx.example.test"})});
+    settings->domains.add("example.test");
+    return settings;
   }
 
   static bool wait_until(const std::function<bool()>& holds) {
@@ -184,8 +189,6 @@ class SpoolMemoryTest : public testing::Test {
   std::atomic<bool> stalled_{false};
   std::atomic<size_t> free_chunks_{SIZE_MAX};
   core::Endpoint server_;
-  const core::SessionConfig session_{{.hostname = "mx.example.test"}};
-  core::RecipientDomains domains_;
   net::SystemClock clock_;
   net::EventRing events_;
   net::WorkerGroup workers_;

@@ -144,7 +144,10 @@ void set_one(const Flag& flag, std::string_view value, const std::string& source
   if (refused) throw UsageError{source + ": " + not_allowed(flag, value, *refused)};
 }
 
-void set_all(const Flag& flag, const Values& values, const std::string& source) {
+using Sources = std::map<std::string, std::string>;
+
+void set_all(const Flag& flag, const Values& values, const std::string& source, Sources& sources) {
+  sources[flag.name] = source;
   if (flag.repeatable) flag.clear();
   for (const std::string& value : values) set_one(flag, value, source);
 }
@@ -179,8 +182,10 @@ bool type_fits(const Flag& flag, ConfigType type) {
   return false;
 }
 
-void set_from_entry(const Flag& flag, const ConfigEntry& entry, const std::string& path) {
+void set_from_entry(const Flag& flag, const ConfigEntry& entry, const std::string& path,
+                    Sources& sources) {
   const std::string source = at_position(path, entry.position) + ": " + entry.key;
+  sources[flag.name] = source;
   if (entry.is_table) throw UsageError{source + ": a table is not allowed here"};
   if (entry.is_array && !flag.repeatable) {
     throw UsageError{source + ": an array is not allowed, " + type_expected(flag)};
@@ -197,8 +202,8 @@ void set_from_entry(const Flag& flag, const ConfigEntry& entry, const std::strin
   }
 }
 
-void read_config(std::span<const Flag> flags, const std::string& path,
-                 std::string_view subcommand) {
+void read_config(std::span<const Flag> flags, const std::string& path, std::string_view subcommand,
+                 Sources& sources) {
   const std::string_view table = subcommand.substr(0, subcommand.find(' '));
   const auto entries = read_config_file(path, kSubcommands, table);
   if (!entries) throw UsageError{entries.error()};
@@ -209,7 +214,7 @@ void read_config(std::span<const Flag> flags, const std::string& path,
   for (const ConfigEntry& entry : *entries) {
     const Flag* const flag = find_named(flags, entry.key);
     if (flag != nullptr) {
-      set_from_entry(*flag, entry, path);
+      set_from_entry(*flag, entry, path, sources);
       continue;
     }
     if (entry.is_table) known.insert(known.end(), std::begin(kSubcommands), std::end(kSubcommands));
@@ -245,21 +250,22 @@ Values split_at_commas(std::string_view text, bool has_options) {
   }
 }
 
-void read_environment(std::span<const Flag> flags, const Environment& environment) {
+void read_environment(std::span<const Flag> flags, const Environment& environment,
+                      Sources& sources) {
   for (const Flag& flag : flags) {
     if (flag.positional) continue;
     const std::string name = environment_name(flag.name);
     const auto value = environment(name);
     if (!value || value->empty()) continue;
     set_all(flag, flag.repeatable ? split_at_commas(*value, flag.has_options) : Values{*value},
-            "environment " + name);
+            "environment " + name, sources);
   }
 }
 
-void take_arguments(std::span<const Flag> flags, const CommandLine& line) {
+void take_arguments(std::span<const Flag> flags, const CommandLine& line, Sources& sources) {
   for (const auto& [name, values] : line.values) {
     const Flag* const flag = find_named(flags, name);
-    if (flag != nullptr) set_all(*flag, values, "--" + name);
+    if (flag != nullptr) set_all(*flag, values, "--" + name, sources);
   }
   size_t next = 0;
   for (const Flag& flag : flags) {
@@ -267,7 +273,7 @@ void take_arguments(std::span<const Flag> flags, const CommandLine& line) {
     const size_t end = flag.repeatable ? line.positionals.size() : next + 1;
     const auto begin = line.positionals.begin();
     set_all(flag, Values(begin + static_cast<ptrdiff_t>(next), begin + static_cast<ptrdiff_t>(end)),
-            flag.name);
+            flag.name, sources);
     next = end;
   }
   if (next < line.positionals.size()) {
@@ -289,15 +295,16 @@ void check_required(std::span<const Flag> flags) {
 
 /// Sets everything; returns the text of --print-config if that is what was asked for.
 std::optional<std::string> apply_sources(std::string_view subcommand, std::span<const Flag> flags,
-                                         const Values& arguments, const Environment& environment) {
+                                         const Values& arguments, const Environment& environment,
+                                         ParseResult& result) {
   const CommandLine line = split_command_line(flags, arguments);
   const auto config = line.values.find("config");
-  const std::string path = config != line.values.end()
-                               ? config->second.front()
-                               : environment(environment_name("config")).value_or("");
-  if (!path.empty()) read_config(flags, path, subcommand);
-  read_environment(flags, environment);
-  take_arguments(flags, line);
+  result.config = config != line.values.end()
+                      ? config->second.front()
+                      : environment(environment_name("config")).value_or("");
+  if (!result.config.empty()) read_config(flags, result.config, subcommand, result.sources);
+  read_environment(flags, environment, result.sources);
+  take_arguments(flags, line, result.sources);
   const bool non_default = line.values.contains("non-default");
   if (line.values.contains("print-config")) return print_config(flags, non_default);
   if (non_default) throw UsageError{"--non-default goes with --print-config only"};
@@ -312,7 +319,7 @@ ParseResult parse_arguments(std::string_view subcommand, std::string_view summar
                             const Environment& environment) {
   ParseResult result;
   try {
-    const auto config = apply_sources(subcommand, flags, arguments, environment);
+    const auto config = apply_sources(subcommand, flags, arguments, environment, result);
     result.outcome = {!config.has_value(), kExitOk};
     result.out = config.value_or("");
   } catch (const HelpWanted&) {
@@ -332,7 +339,10 @@ ParseOutcome parse_flags(std::string_view subcommand, std::string_view summary,
     const char* const value = std::getenv(name.c_str());
     return value == nullptr ? std::nullopt : std::optional<std::string>(value);
   };
-  const ParseResult result = parse_arguments(subcommand, summary, flags, arguments, environment);
+  return say_result(parse_arguments(subcommand, summary, flags, arguments, environment));
+}
+
+ParseOutcome say_result(const ParseResult& result) {
   std::fwrite(result.err.data(), 1, result.err.size(), stderr);
   const bool written =
       std::fwrite(result.out.data(), 1, result.out.size(), stdout) == result.out.size() &&

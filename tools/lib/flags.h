@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -71,9 +72,16 @@ using Environment = std::function<std::optional<std::string>(const std::string& 
 
 struct ParseResult {
   ParseOutcome outcome;
-  std::string out;  // for stdout
-  std::string err;  // for stderr: empty, or one line with its end
+  std::string out;     // for stdout
+  std::string err;     // for stderr: empty, or one line with its end
+  std::string config;  // the config file that was read; empty: none
+  /// By name of a flag, as messages have it, where its value comes from: "FILE:3:1: workers",
+  /// "environment MAILRACE_WORKERS", "--workers". Flags with their defaults are not in it.
+  std::map<std::string, std::string> sources = {};
 };
+
+/// Writes what is to be said to stdout and stderr. returns   what to do then
+ParseOutcome say_result(const ParseResult& result);
 
 /// parse_flags() on given arguments (without argv[0]) and environment, for tests and tools.
 ParseResult parse_arguments(std::string_view subcommand, std::string_view summary,

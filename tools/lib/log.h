@@ -47,6 +47,9 @@ class Log {
   /// Writes what is left and ends the thread.
   void stop();
 
+  /// From now on. Any thread.
+  void set_level(LogLevel level) noexcept { level_ = level; }
+
   /// A line of the program itself, at once. Any thread.
   /// returns   false if nobody took it
   bool line(LogLevel level, std::string_view event, const std::vector<LogField>& fields = {});
@@ -57,7 +60,7 @@ class Log {
   size_t write(std::string_view lines);
 
   LogFormat format_;
-  LogLevel level_;
+  std::atomic<LogLevel> level_;
   std::vector<std::unique_ptr<net::EventRing>> rings_;
   std::vector<uint64_t> dropped_said_;
   std::string buffer_;

@@ -2,7 +2,6 @@
 // Everything that can be wrong is found here, before a worker runs.
 #include "tools/serve/assemble.h"
 
-#include "core/base/cidr.h"
 #include "core/base/ip.h"
 #include "net/ring_failure.h"
 #include "spool/consumers.h"
@@ -10,8 +9,8 @@
 #include "spool/segment.h"
 #include "tools/lib/posix_disk.h"
 #include "tools/serve/client_list_files.h"
-#include "tools/serve/limit_text.h"
 #include "tools/serve/recover_spool.h"
+#include "tools/serve/reload.h"
 
 #include <fcntl.h>
 #include <sys/random.h>
@@ -23,6 +22,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <system_error>
 #include <utility>
 
 namespace mailrace::tools {
@@ -32,19 +32,6 @@ std::string errno_text(int error) { return std::strerror(error); }
 
 std::string error_text(const core::Error& error) {
   return std::string(error.where) + ": " + errno_text(error.sys_errno);
-}
-
-// Fully qualified or not, it is what the machine calls itself.
-std::string machine_name() {
-  std::array<char, 256> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
-  return core::is_domain(name.data()) ? name.data() : "localhost";
-}
-
-core::SessionOptions session_options(const ServeOptions& options) {
-  core::SessionOptions session = options.session;
-  if (session.hostname.empty()) session.hostname = machine_name();
-  return session;
 }
 
 std::string_view tls_word(net::ListenerTls tls, bool has_certificate) {
@@ -60,36 +47,44 @@ std::string_view tls_word(net::ListenerTls tls, bool has_certificate) {
   return "";
 }
 
-// Where a file will be found once it is replaced; but never the root directory.
-std::string place_of(const std::filesystem::path& file) {
-  const std::filesystem::path directory = std::filesystem::absolute(file).parent_path();
-  return (directory == directory.root_path() ? std::filesystem::absolute(file) : directory)
-      .string();
+// With the directory above the spool, so that a spool that was replaced as a whole is found again;
+// but never with the root directory. here   the working directory: once system calls are filtered
+// the kernel does not tell it any more
+FileAccess file_access(const ServeOptions& options, const std::filesystem::path& here) {
+  const auto spool = (here / options.spool).lexically_normal();
+  const auto above = (spool.has_filename() ? spool : spool.parent_path()).parent_path();
+  FileAccess access{.written = {spool.string()}, .read = {"/dev/urandom"}};
+  if (above != above.root_path()) access.written.push_back(above);
+  const auto add = [&](const std::vector<std::string>& places) {
+    for (const std::string& place : places) access.read.push_back((here / place).string());
+  };
+  for (const auto* const lists : {&options.allow_lists, &options.block_lists}) {
+    for (const std::string& path : *lists) add(places_of((here / path).string()));
+  }
+  for (const std::string& value : options.tls.certificates) add(tls_places(value));
+  if (!options.tls.ticket_keys.empty()) add(tls_places(options.tls.ticket_keys));
+  return access;
 }
 
-core::CidrSet networks(const std::vector<std::string>& texts) {
-  std::vector<core::CidrPrefix> prefixes;
-  for (const std::string& text : texts) prefixes.push_back(core::parse_cidr(text).prefix);
-  return core::CidrSet(std::move(prefixes));
+// Whether `place` is one of the places or inside of one, by its name.
+bool is_within(const std::string& place, const std::vector<std::string>& places) {
+  const auto path = std::filesystem::path(place).lexically_normal();
+  return std::ranges::any_of(places, [&path](const std::string& other) {
+    const auto relative = path.lexically_relative(std::filesystem::path(other).lexically_normal());
+    return !relative.empty() && *relative.begin() != "..";
+  });
 }
 
 }  // namespace
 
 Server::Server(const ServeOptions& options, Log& log)
     : options_(options),
+      current_(options),
       log_(log),
       directories_(options.spool),
-      session_(session_options(options)),
       totals_{core::Places(options.connections_max), core::Places(options.transactions_max)},
       memory_(options.memory_max),
-      tls_(options.tls, log) {
-  for (const std::string& domain : options.domains) domains_.add(domain);
-  if (options.accept_any_domain) domains_.accept_any();
-  connection_ = options.connection;
-  connection_.proxy_from = networks(options.proxy_protocol_from);
-  connection_.xclient_from = networks(options.xclient_from);
-  connection_.limits = core::LimitRules(limit_rules(options.limits).value());
-}
+      tls_(options.tls, log) {}
 
 uint32_t Server::worker_count() const {
   if (options_.workers > 0) return options_.workers;
@@ -287,9 +282,9 @@ spool::SyncPolicy Server::sync_policy() const {
   return spool::sync_policy(disk, page_cache);
 }
 
-// In one piece for all workers: a client's connections land on any of them.
+// In one piece for all workers: a client's connections land on any of them. Without limits, too:
+// there may be some later.
 std::optional<std::string> Server::make_client_use() {
-  if (connection_.limits.empty()) return std::nullopt;
   std::array<uint64_t, 4> secret{};
   if (::getrandom(secret.data(), sizeof secret, 0) != ssize_t{sizeof secret}) {
     return "cannot get random numbers: " + errno_text(errno);
@@ -411,25 +406,17 @@ net::WorkerOptions Server::worker_options(uint32_t index) {
   for (const net::ListeningSocket& listener : result.listeners) {
     listener_descriptors_.push_back(listener.socket.get());
   }
-  result.session = &session_;
-  result.domains = &domains_;
-  result.connection = &connection_;
+  result.terms = {.settings = make_settings(options_), .lists = lists_, .tls = tls_.make_context()};
   result.client_use = client_use_.get();
   result.totals = &totals_;
-  result.sessions_max = options_.worker_connections_max;
-  result.budgets = {.lag = options_.lag_max,
-                    .commit_wait = options_.commit_wait_max,
-                    .memory_used = &memory_.used()};
+  result.memory_used = &memory_.used();
   stats_.push_back(std::make_unique<net::WorkerStats>());
   result.stats = stats_.back().get();
-  result.lists = lists_;
   result.failures = log_.make_ring();
-  result.events = options_.log_level == LogLevel::info ? result.failures : nullptr;
+  result.events = result.failures;
   result.clock = &clock_;
-  result.tls = tls_.make_context();
   result.write_mode = options_.spool_io;
   result.ring_use = options_.lockdown.ring_restrictions ? net::RingUse::worker : net::RingUse::any;
-  result.drain_timeout = options_.drain_timeout;
   watches_.push_back(std::make_unique<spool::WriterWatch>());
   spool::WriterWatch& watch = *watches_.back();
   result.make_sink = [spool_options, free_segments, &watch](core::FileIo& files,
@@ -441,54 +428,83 @@ net::WorkerOptions Server::worker_options(uint32_t index) {
   return result;
 }
 
-// With the directory above the spool, so that a spool that was replaced as a whole is found again;
-// but never with the root directory.
-FileAccess Server::file_access() const {
-  const auto spool = std::filesystem::absolute(options_.spool).lexically_normal();
-  const auto above = (spool.has_filename() ? spool : spool.parent_path()).parent_path();
-  FileAccess access{.written = {options_.spool}, .read = {"/dev/urandom"}};
-  if (above != above.root_path()) access.written.push_back(above);
-  std::vector<std::string> values = options_.tls.certificates;
-  if (!options_.tls.ticket_keys.empty()) values.push_back(options_.tls.ticket_keys);
-  for (const auto* const lists : {&options_.allow_lists, &options_.block_lists}) {
-    for (const std::filesystem::path path : *lists) access.read.push_back(place_of(path));
+const FileAccess& Server::settle_file_access(const std::string& config) {
+  std::error_code ignored;
+  start_directory_ = std::filesystem::current_path(ignored);
+  file_access_ = file_access(options_, start_directory_);
+  if (!config.empty()) {
+    const auto places = places_of((start_directory_ / config).string());
+    file_access_.read.insert(file_access_.read.end(), places.begin(), places.end());
   }
-  for (const std::string& value : values) {
-    const auto places = tls_places(value);
-    access.read.insert(access.read.end(), places.begin(), places.end());
-  }
-  return access;
+  return file_access_;
 }
 
 std::optional<std::string> Server::load_lists() {
   auto lists = read_client_lists(options_.allow_lists, options_.block_lists);
   if (!lists) return lists.error();
-  lists_before_ = std::exchange(lists_, std::move(*lists));
-  if (lists_ == nullptr) return std::nullopt;
-  log_.line(LogLevel::info, "lists_loaded",
-            {{"allowed", uint64_t{lists_->allowed.size()}},
-             {"blocked", uint64_t{lists_->blocked.size()}}});
+  keep(std::move(*lists));
   return std::nullopt;
 }
 
-void Server::reload() {
-  if (const auto wrong = load_lists()) {
-    log_.line(LogLevel::error, "reload_refused", {{"what", *wrong}});
-    return reloaded_();
-  }
-  if (lists_ != nullptr) workers_.replace_lists(lists_);
-  if (!tls_.reload()) reloaded_();
+void Server::keep(std::shared_ptr<const core::ClientLists> lists) {
+  lists_ = std::move(lists);
+  std::erase_if(lists_kept_, [](const auto& one) { return one.use_count() == 1; });
+  if (lists_ == nullptr) return;
+  lists_kept_.push_back(lists_);
+  log_.line(LogLevel::info, "lists_loaded",
+            {{"allowed", uint64_t{lists_->allowed.size()}},
+             {"blocked", uint64_t{lists_->blocked.size()}}});
 }
 
-std::optional<std::string> Server::start(std::function<void()> reloaded,
-                                         std::function<void(const std::string&)> say_status,
+// Why a file could not be read, if it is for what was given up at the start. returns   words that
+// follow what the kernel said, or nothing
+std::string Server::out_of_reach(const ServeOptions& options) const {
+  if (!options_.lockdown.landlock) return "";
+  std::vector<std::string> places = file_access_.read;
+  places.insert(places.end(), file_access_.written.begin(), file_access_.written.end());
+  for (const std::string& place : file_access(options, start_directory_).read) {
+    if (is_within(place, places)) continue;
+    return " (nothing in " + place +
+           " was named at the start, so Landlock keeps it from this server: that needs a restart)";
+  }
+  return "";
+}
+
+// All that can fail comes before the first thing that changes.
+std::optional<std::string> Server::reload(const ServeOptions& options) {
+  const std::vector<std::string> changed = changed_flags(current_, options);
+  if (auto wrong = needs_restart(changed)) return wrong;
+  auto lists = read_client_lists(options.allow_lists, options.block_lists);
+  if (!lists) return lists.error() + out_of_reach(options);
+  auto tls = tls_.change(options.tls);
+  if (!tls) return tls.error() + out_of_reach(options);
+  std::vector<net::Renewal> renewals(worker_count());
+  for (net::Renewal& renewal : renewals) {
+    renewal = {.settings = make_settings(options), .lists = *lists, .tls = tls_.make_context()};
+    if (!options.tls.certificates.empty() && *renewal.tls == nullptr) {
+      return "--tls-certificate: the TLS library takes none of them, or has no memory";
+    }
+  }
+  const LogLevel level_before = std::exchange(current_, options).log_level;
+  log_.set_level(std::max(level_before, options.log_level));  // whoever hears either hears of this
+  keep(std::move(*lists));
+  tls->commit();
+  workers_.renew(std::move(renewals));
+  std::string names;
+  for (const std::string& name : changed) names += (names.empty() ? "" : " ") + name;
+  log_.line(LogLevel::info, "reloaded", {{"changed", names}});
+  log_.set_level(options.log_level);
+  return std::nullopt;
+}
+
+std::optional<std::string> Server::start(std::function<void(const std::string&)> say_status,
                                          std::function<void()> successor_came) {
-  reloaded_ = std::move(reloaded);
   std::vector<net::WorkerOptions> all;
   for (uint32_t i = 0; i < worker_count(); ++i) all.push_back(worker_options(i));
   // Without it tls-required would take mail in the clear.
   const bool wants_tls = !options_.tls.certificates.empty();
-  if (wants_tls && std::ranges::any_of(all, [](const auto& one) { return one.tls == nullptr; })) {
+  if (wants_tls &&
+      std::ranges::any_of(all, [](const auto& one) { return one.terms.tls == nullptr; })) {
     return "--tls-certificate: the TLS library takes none of them, or has no memory";
   }
   log_.start();
@@ -500,7 +516,7 @@ std::optional<std::string> Server::start(std::function<void()> reloaded,
                    .withdrawn = [this] { log_.line(LogLevel::warning, "takeover_withdrawn"); },
                    .taken = std::move(successor_came),
                    .gone = [this] { workers_.drain(); }});
-  tls_.start([this] { workers_.replace_tls([this] { return tls_.make_context(); }); }, reloaded_);
+  tls_.start([this] { workers_.replace_tls([this] { return tls_.make_context(); }); });
   return std::nullopt;
 }
 

@@ -4,9 +4,7 @@
 
 #include "core/policy/client_limits.h"
 #include "core/policy/client_lists.h"
-#include "core/policy/recipient_domains.h"
 #include "core/policy/totals.h"
-#include "core/smtp/server_session.h"
 #include "net/system_clock.h"
 #include "net/worker_group.h"
 #include "net/worker_stats.h"
@@ -28,6 +26,7 @@
 #include "tools/serve/tls_keeper.h"
 
 #include <atomic>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -57,14 +56,13 @@ class Server {
   std::optional<std::string> open_listeners();
 
   /// What is needed of the file system from start() on.
-  FileAccess file_access() const;
+  /// config   the config file, to be read again; empty: none
+  const FileAccess& settle_file_access(const std::string& config);
 
   /// Starts the workers; they accept when this returns.
-  /// reloaded     is called, on any thread, when what reload() asked for was done
   /// say_status   is called once in a while, on one thread, with a line on how the server is
   /// successor_came   is called on a thread when another server takes mail in our place: leave()
-  std::optional<std::string> start(std::function<void()> reloaded,
-                                   std::function<void(const std::string&)> say_status,
+  std::optional<std::string> start(std::function<void(const std::string&)> say_status,
                                    std::function<void()> successor_came);
 
   /// When all is ready: consumers and operators find this server now, and one whose place it takes
@@ -74,9 +72,10 @@ class Server {
   /// A successor takes mail: accepts nobody any more, and ends when all sessions have ended.
   void leave() noexcept;
   void drain() noexcept;
-  /// Reads lists, certificates and keys anew; with a mistake in a list all stays as it is. One
-  /// thread.
-  void reload();
+  /// Takes other options, of which nothing is wrong by itself, and reads anew what they name:
+  /// lists, certificates, keys. Sessions that begin from then on have all of it. One thread.
+  /// fails   with one line: then all of it stays as it was
+  std::optional<std::string> reload(const ServeOptions& options);
   /// Whether all workers have answered since this was asked last. One thread, until join().
   bool is_alive() noexcept { return workers_.ask_all(); }
   void join();
@@ -99,6 +98,8 @@ class Server {
   std::optional<std::string> open_listener(const std::string& flag, const std::string& text);
   spool::SyncPolicy sync_policy() const;
   net::WorkerOptions worker_options(uint32_t index);
+  std::string out_of_reach(const ServeOptions& options) const;
+  void keep(std::shared_ptr<const core::ClientLists> lists);
   void log_recovery(const spool::Recovery& recovery);
   void log_findings(const spool::Recovery& recovery);
   std::optional<std::string> settle_unused_directories();
@@ -106,19 +107,20 @@ class Server {
   void look_at_memory() noexcept;
   void start_status(std::function<void(const std::string&)> say_status);
 
-  const ServeOptions& options_;
+  const ServeOptions& options_;  // of the start; other threads read them as well
+  ServeOptions current_;         // as of the last reload
   Log& log_;
   SpoolDirectories directories_;
   net::SystemClock clock_;
-  core::SessionConfig session_;
-  core::RecipientDomains domains_;
-  net::ConnectionOptions connection_;
-  std::unique_ptr<core::ClientUse> client_use_;  // if there are limits
+  std::unique_ptr<core::ClientUse> client_use_;
   core::Totals totals_;
   MemoryWatch memory_;
   std::vector<std::unique_ptr<net::WorkerStats>> stats_;  // by worker
   std::shared_ptr<const core::ClientLists> lists_;
-  std::shared_ptr<const core::ClientLists> lists_before_;  // so that no worker has to free them
+  // With those that sessions may still have, so that no worker has to free them.
+  std::vector<std::shared_ptr<const core::ClientLists>> lists_kept_;
+  std::filesystem::path start_directory_;
+  FileAccess file_access_;
   std::vector<spool::WorkerRecovery> recovered_;
   uint64_t salt_ = 0;
   std::map<uint32_t, uint64_t> cursor_segments_;  // by worker: the greatest number that any names
@@ -137,7 +139,6 @@ class Server {
   std::vector<int> listener_descriptors_;  // of all workers, as long as they accept
   TakeoverService takeover_;
   TlsKeeper tls_;
-  std::function<void()> reloaded_;
   net::WorkerGroup workers_;
   std::optional<Restoration> restoration_;
   std::optional<SpaceWatch> space_;

@@ -14,6 +14,8 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
 namespace mailrace::tools {
 namespace {
@@ -82,6 +84,20 @@ std::string failure(const std::string& what, int error) {
 }
 
 }  // namespace
+
+std::vector<std::string> places_of(const std::string& file) {
+  namespace fs = std::filesystem;
+  const auto place = [](const fs::path& path) {
+    const fs::path directory = path.parent_path();
+    return (directory == directory.root_path() ? path : directory).string();
+  };
+  std::error_code ignored;
+  const fs::path named = file;
+  const fs::path real = fs::canonical(named, ignored);
+  std::vector<std::string> places = {place(named)};
+  if (!real.empty() && place(real) != places.front()) places.push_back(place(real));
+  return places;
+}
 
 std::optional<std::string> forbid_other_files(const LockdownOptions& options,
                                               const FileAccess& access) {

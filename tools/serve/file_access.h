@@ -16,6 +16,12 @@ struct FileAccess {
   std::vector<std::string> read;     // directories or files, likewise
 };
 
+/// Where a file is found, now or once another one takes its place: its directory, and if it is a
+/// symbolic link the one that it leads to. The root directory is never among them, but files in it
+/// are.
+/// file   with all of its path
+std::vector<std::string> places_of(const std::string& file);
+
 /// For the calling thread and all that it starts from then on: files elsewhere cannot be opened,
 /// made, renamed or removed, and no TCP connection made nor port bound, whoever asks, a ring
 /// included. What is not there is left out. Does nothing without options.landlock, and on a kernel

@@ -15,7 +15,9 @@
 #include "tools/serve/lockdown.h"
 #include "tools/serve/options.h"
 #include "tools/serve/privileges.h"
+#include "tools/serve/reload.h"
 #include "tools/serve/service_manager.h"
+#include "tools/serve/start_sources.h"
 #include "tools/serve/syscall_filter.h"
 #include "tools/serve/tls_keeper.h"
 #include "tools/serve/watchdog.h"
@@ -28,9 +30,12 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace mailrace::tools {
@@ -66,7 +71,11 @@ std::optional<std::string> contradiction(const ServeOptions& options) {
            std::to_string(core::kListenersMax) + ", with --listen-tls)";
   }
   if (const auto rules = limit_rules(options.limits); !rules) return "--limit: " + rules.error();
-  if (const auto wrong = tls_contradiction(options)) return wrong;
+  return tls_contradiction(options);
+}
+
+// What this machine lacks, which only a start may ask.
+std::optional<std::string> unusable_machine() {
   if (auto wrong = unusable_kernel()) return wrong;
   if (std::string reason = net::ring_unavailable(core::kConnectionsPerWorkerMax); !reason.empty())
     return reason;
@@ -112,12 +121,14 @@ void obey_further_signals(Server& server, bool leaves) {
 // Everything up to the first thread, in the order in which the process loses what it may do.
 // returns  what is wrong, in one line
 std::optional<std::string> prepare(const ServeOptions& options, const Privileges& privileges,
-                                   Server& server) {
+                                   const std::string& config, Server& server) {
   if (auto failed = settle_core_dumps(options.lockdown)) return failed;
   if (auto failed = privileges.enter_root()) return failed;
   if (auto failed = server.load_tls()) return failed;
   if (auto failed = server.open_listeners()) return failed;
-  const FileAccess access = server.file_access();  // some places are only for root to find
+  // Some places are only for root to find. A config file outside of our root directory is none.
+  const FileAccess& access =
+      server.settle_file_access(options.privileges.chroot.empty() ? config : std::string());
   if (auto failed = privileges.give_up(options.spool)) return failed;
   if (auto failed = server.load_lists()) return failed;
   if (auto failed = settle_core_dumps(options.lockdown)) return failed;
@@ -126,17 +137,33 @@ std::optional<std::string> prepare(const ServeOptions& options, const Privileges
   return forbid_other_files(options.lockdown, access);
 }
 
+// All that SIGHUP asks for, as a whole or not at all.
+// returns  what is wrong, in one line
+std::optional<std::string> reload(const StartSources& sources, Server& server) {
+  ServeOptions options;
+  const ParseResult parsed = sources.read(options);
+  if (!parsed.outcome.proceed) {
+    std::string_view line = parsed.err;
+    constexpr std::string_view kWho = "mailrace serve: ";
+    if (line.starts_with(kWho)) line.remove_prefix(kWho.size());
+    return std::string(line.substr(0, line.find('\n')));
+  }
+  auto wrong = contradiction(options);
+  if (!wrong) wrong = server.reload(options);
+  if (wrong) wrong = at_source(std::move(*wrong), parsed.sources);
+  return wrong;
+}
+
 // By which the thread that hears of a successor wakes the main one.
 constexpr int kSuccessorSignal = SIGUSR1;
 
 // Until a signal comes that ends it. returns that, or kSuccessorSignal
-int wait_for_end(const sigset_t& signals, Server& server, const ServiceManager& manager,
+int wait_for_end(const sigset_t& signals, const std::function<void()>& reload,
                  const std::atomic<bool>& has_successor) {
   int signal = 0;
   while (sigwait(&signals, &signal) == 0) {
     if (signal == SIGHUP) {
-      manager.tell_reloading(net::SystemClock().now());
-      server.reload();
+      reload();
     } else if (signal != kSuccessorSignal || has_successor) {
       break;
     }
@@ -159,7 +186,8 @@ void finish(Server& server, Log& log, int signal) {
   if (leaves) log.line(LogLevel::info, "taken_over");
 }
 
-int serve(const ServeOptions& options, const Privileges& privileges) {
+int serve(const ServeOptions& options, const StartSources& sources, const std::string& config,
+          const Privileges& privileges) {
   // Blocked before any thread exists, so that every thread inherits it and only sigwait() sees
   // them.
   sigset_t signals = stop_signals();
@@ -173,7 +201,7 @@ int serve(const ServeOptions& options, const Privileges& privileges) {
   const ServiceManager manager;
   Log log(options.log_format, options.log_level);
   Server server(options, log);
-  if (const auto failed = prepare(options, privileges, server)) {
+  if (const auto failed = prepare(options, privileges, config, server)) {
     return complain(*failed, kExitUsage);
   }
   std::vector<LogField> held = lockdown_fields(options.lockdown);  // cannot be asked later
@@ -185,8 +213,7 @@ int serve(const ServeOptions& options, const Privileges& privileges) {
     has_successor = true;
     ::pthread_kill(main_thread, kSuccessorSignal);
   };
-  if (const auto failed =
-          server.start([&manager] { manager.tell_ready(); }, say_status, successor_came)) {
+  if (const auto failed = server.start(say_status, successor_came)) {
     return complain(*failed, kExitUsage);
   }
   Watchdog watchdog(
@@ -206,7 +233,17 @@ int serve(const ServeOptions& options, const Privileges& privileges) {
   if (const auto failed = server.take_place()) return give_up(*failed);
   log.line(LogLevel::info, "ready", {{"pid", uint64_t(::getpid())}});
 
-  const int signal = wait_for_end(signals, server, manager, has_successor);
+  const auto reload_and_tell = [&] {
+    manager.tell_reloading(net::SystemClock().now());
+    const bool is_outside = !options.privileges.chroot.empty() && !config.empty();
+    const auto wrong = is_outside ? std::optional("--config: " + config +
+                                                  " is outside of --chroot, and cannot be read "
+                                                  "again: that needs a restart")
+                                  : reload(sources, server);
+    if (wrong) log.line(LogLevel::error, "reload_refused", {{"what", *wrong}});
+    manager.tell_ready();
+  };
+  const int signal = wait_for_end(signals, reload_and_tell, has_successor);
   manager.tell("STOPPING=1");
   watchdog.stop();
   finish(server, log, signal);
@@ -218,16 +255,16 @@ int serve(const ServeOptions& options, const Privileges& privileges) {
 }  // namespace
 
 int main_serve(int argc, char** argv) {
+  const StartSources sources(argc, argv);
   ServeOptions options;
-  const std::vector<Flag> flags = serve_flags(options);
-  const ParseOutcome parsed =
-      parse_flags("serve", "receives mail by SMTP and keeps it in the spool", flags, argc, argv);
-  if (!parsed.proceed) return parsed.exit_code;
+  const ParseResult parsed = sources.read(options);
+  if (const ParseOutcome outcome = say_result(parsed); !outcome.proceed) return outcome.exit_code;
   if (options.version) {
     std::fputs(version_text().c_str(), stdout);
     return kExitOk;
   }
   if (const auto wrong = contradiction(options)) return complain(*wrong, kExitUsage);
+  if (const auto wrong = unusable_machine()) return complain(*wrong, kExitUsage);
   const auto privileges = Privileges::find(options.privileges);
   if (!privileges) return complain(privileges.error(), kExitUsage);
   if (options.check) {
@@ -236,7 +273,7 @@ int main_serve(int argc, char** argv) {
     std::puts("mailrace serve: configuration ok");
     return kExitOk;
   }
-  return serve(options, *privileges);
+  return serve(options, sources, parsed.config, *privileges);
 }
 
 }  // namespace mailrace::tools

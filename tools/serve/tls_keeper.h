@@ -10,6 +10,8 @@
 #include "tools/serve/tls_files.h"
 #include "tools/serve/tls_rest.h"
 
+#include <tl/expected.hpp>
+
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -19,6 +21,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace mailrace::tools {
@@ -37,29 +40,6 @@ std::optional<int64_t> days_to_warn_at(core::Duration left);
 /// What is read stays in memory, so that a file that is broken later does no harm: it is named in
 /// the log, and what was there before goes on. Sessions keep what they began with.
 class TlsKeeper {
- public:
-  /// options   outlive this
-  TlsKeeper(const TlsOptions& options, Log& log) : options_(options), log_(log) {}
-  TlsKeeper(const TlsKeeper&) = delete;
-  TlsKeeper& operator=(const TlsKeeper&) = delete;
-  ~TlsKeeper() { stop(); }
-
-  /// Reads all files for the first time. fails   with one line: then everything must be right
-  std::optional<std::string> load();
-
-  /// For one worker, of what was read last. On the thread, or while it does not run.
-  /// returns   nullptr if there is no TLS, or no memory
-  std::shared_ptr<net::TlsContext> make_context() const;
-
-  /// renewed    is called on the thread when workers need new contexts
-  /// reloaded   is called on the thread when reload() was done
-  void start(
-      std::function<void()> renewed, std::function<void()> reloaded = [] {});
-  /// Looks at all files now, and takes what is new. Any thread.
-  /// returns   false if there is nothing to look at
-  bool reload();
-  void stop();
-
  private:
   // What the log has said of a pair already.
   struct Warned {
@@ -68,45 +48,109 @@ class TlsKeeper {
   };
   struct Pair {
     TlsFiles files;
-    net::TlsIdentity identity;
+    std::shared_ptr<const net::TlsIdentity> identity;
     Warned warned;
   };
+  // All that was read, and for whom.
+  struct Stock {
+    TlsOptions options;
+    std::map<std::string, std::vector<TlsFiles>> found = {};  // by what the flag says
+    std::vector<Pair> pairs = {};
+    net::TlsTicketKeys keys = {};
+    core::Instant rotated_at = {};
+    TlsStamps stamps = {};  // of the files as they were read
+  };
 
+ public:
+  TlsKeeper(TlsOptions options, Log& log) : stock_{.options = std::move(options)}, log_(log) {}
+  TlsKeeper(const TlsKeeper&) = delete;
+  TlsKeeper& operator=(const TlsKeeper&) = delete;
+  ~TlsKeeper() { stop(); }
+
+  /// Reads all files for the first time. fails   with one line: then everything must be right
+  std::optional<std::string> load();
+
+  /// For one worker, of what was read last. On the thread, while it does not run, or during a
+  /// Change.
+  /// returns   nullptr if there is no TLS, or no memory
+  std::shared_ptr<net::TlsContext> make_context() const;
+
+  /// renewed    is called on the thread when workers need new contexts
+  void start(std::function<void()> renewed);
+  void stop();
+
+  /// Other options and all that they name, read anew: undone at its end unless it was committed.
+  /// As long as there is one, the thread waits.
+  class Change {
+   public:
+    Change(Change&& other) noexcept
+        : keeper_(std::exchange(other.keeper_, nullptr)),
+          lock_(std::move(other.lock_)),
+          before_(std::move(other.before_)) {}
+    Change& operator=(Change&&) = delete;
+    ~Change() {
+      if (keeper_ != nullptr) keeper_->stock_ = std::move(before_);
+    }
+    /// It stays so; the log is told.
+    void commit();
+
+   private:
+    friend class TlsKeeper;
+    explicit Change(TlsKeeper& keeper)
+        : keeper_(&keeper), lock_(keeper.reading_), before_(keeper.stock_) {}
+
+    TlsKeeper* keeper_;  // nullptr: it is decided
+    std::unique_lock<std::mutex> lock_;
+    Stock before_;
+  };
+
+  /// Reads all files, as strictly as load(). But what was read before and can now be seen by root
+  /// only goes on, which the log is told. Behind start(); on one thread.
+  /// fails   with one line; then all is as before
+  tl::expected<Change, std::string> change(const TlsOptions& options);
+
+ private:
+  // How much may be wrong.
+  enum class Reading : uint8_t {
+    first,    // nothing
+    changed,  // nothing but what is hidden from us
+    anew,     // anything: what was there before goes on
+  };
+
+  static Reading for_new(Reading reading);
+  void launch();
   void run();
   void look_first();
   void warn_of_unreadable();
-  bool look(bool is_asked);
-  bool read_all(bool is_first);
-  std::vector<TlsFiles> find_pairs();
-  bool read_certificates(bool is_first);
+  bool look();
+  bool read_all(Reading reading);
+  std::vector<TlsFiles> find_pairs(Reading reading);
+  bool read_certificates(Reading reading);
+  bool add_pair(Reading reading, const TlsFiles& files, std::vector<Pair>& read);
   static void keep_warned(const Pair& before, Pair& now);
   void staple(const TlsFiles& files, net::TlsIdentity& identity);
-  bool read_ticket_keys(bool is_first);
+  bool read_ticket_keys(Reading reading);
   bool rotate();
+  void log_certificates();
+  void log_reload();
   void warn_of_ends();
   void warn_of_end(const TlsFiles& files, const net::TlsIdentity& identity, Warned& warned);
-  void complain(const std::string& what);
+  bool forgive(Reading reading, const std::string& what, const std::vector<std::string>& files);
   std::vector<std::string> paths() const;
 
-  const TlsOptions& options_;
+  Stock stock_;  // under reading_, once the thread runs, like all up to has_bad_response_
   Log& log_;
-  std::map<std::string, std::vector<TlsFiles>> found_;  // by what the flag says
-  std::vector<Pair> pairs_;
-  net::TlsTicketKeys keys_;
-  core::Instant rotated_at_;
-  TlsStamps read_stamps_;  // of the files as they were read
-  TlsStamps seen_stamps_;  // as they were seen last
+  TlsStamps seen_stamps_;  // of the files as they were seen last
   TlsRest rest_;
   std::string first_wrong_;        // of the last time that they were read
+  bool is_in_part_ = false;        // then, something was wrong that was forgiven
   bool has_bad_response_ = false;  // then, too
   std::function<void()> renewed_;
-  std::function<void()> reloaded_;
-  bool is_running_ = false;
+  std::mutex reading_;
 
   std::mutex mutex_;
   std::condition_variable woken_;
-  bool stopping_ = false;      // under mutex_
-  bool reload_asked_ = false;  // under mutex_
+  bool stopping_ = false;  // under mutex_
   std::thread thread_;
 };
 

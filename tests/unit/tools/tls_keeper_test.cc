@@ -10,6 +10,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
@@ -69,15 +71,23 @@ class TlsKeeperTest : public testing::Test {
       renewed_.notify_all();
     });
   }
-  /// Has all files read anew. returns what the log said
+  /// Waits until files that have changed were read anew. returns what the log said
   std::string reload() {
     testing::internal::CaptureStdout();
     std::unique_lock lock(mutex_);
     const int before = renewals_;
-    keeper_->reload();
     EXPECT_TRUE(
         renewed_.wait_for(lock, std::chrono::seconds(20), [&] { return renewals_ > before; }));
     return testing::internal::GetCapturedStdout();
+  }
+  /// Has other options taken, or all files read anew. returns what is wrong, or nothing
+  std::string change() {
+    auto change = keeper_->change(options_);
+    if (!change) return change.error();
+    const std::lock_guard lock(mutex_);
+    context_ = keeper_->make_context();
+    change->commit();
+    return "";
   }
   /// Waits until files were taken. returns whether they were
   bool is_renewed() {
@@ -180,6 +190,62 @@ TEST_F(TlsKeeperTest, SaysThatItCouldNotReadAnew) {
     const std::string said = testing::internal::GetCapturedStdout();
     EXPECT_EQ(said.find("tls_file_not_readable_anew") != std::string::npos, is_hidden) << said;
   }
+}
+
+TEST_F(TlsKeeperTest, TakesOtherOptionsAsAWholeOrNotAtAll) {
+  put("a", "ecdsa");
+  put("b", "p384");
+  put_text("keys", std::string(core::kTlsTicketKeyBytes, 'k'));
+  options_.certificates = {pair_of("a")};
+  start();
+  options_.certificates = {pair_of("b"), at("nowhere")};
+  EXPECT_THAT(change(), HasSubstr(at("nowhere")));
+  options_.certificates = {pair_of("b")};
+  options_.ticket_keys = at("none");
+  EXPECT_THAT(change(), HasSubstr(at("none")));
+  {
+    options_.ticket_keys = at("keys");
+    const auto undone = keeper_->change(options_);
+    EXPECT_TRUE(undone.has_value());
+  }
+  put("a", "other");
+  EXPECT_TRUE(is_renewed()) << "the old options go on";
+  EXPECT_TRUE(serves("mx.example.net"));
+  EXPECT_EQ(change(), "");
+  EXPECT_TRUE(serves("p384.example.com"));
+  put_text("b/privkey.pem", "no key");
+  EXPECT_THAT(change(), HasSubstr(at("b/fullchain.pem")));
+}
+
+TEST_F(TlsKeeperTest, BeginsAndEndsWhileTheServerRuns) {
+  put("a", "ecdsa");
+  start();
+  EXPECT_EQ(keeper_->make_context(), nullptr);
+  EXPECT_EQ(change(), "");
+  options_.certificates = {pair_of("a")};
+  EXPECT_EQ(change(), "");
+  EXPECT_TRUE(serves("mx.example.com"));
+  put("a", "other");
+  EXPECT_TRUE(is_renewed()) << "files are looked at from then on";
+  EXPECT_TRUE(serves("mx.example.net"));
+  options_.certificates.clear();
+  EXPECT_EQ(change(), "");
+  EXPECT_EQ(context_, nullptr);
+}
+
+TEST_F(TlsKeeperTest, WhatIsHiddenFromUsGoesOn) {
+  if (::geteuid() == 0) GTEST_SKIP() << "nothing is hidden from root";
+  put("a", "ecdsa");
+  put("b", "p384");
+  options_.certificates = {pair_of("a")};
+  start();
+  for (const char* const place : {"a", "b"}) {
+    fs::permissions(at(std::string(place) + "/privkey.pem"), fs::perms::none);
+  }
+  EXPECT_EQ(change(), "");
+  EXPECT_TRUE(serves("mx.example.com"));
+  options_.certificates = {pair_of("a"), pair_of("b")};
+  EXPECT_THAT(change(), HasSubstr(at("b/privkey.pem"))) << "it was never read";
 }
 
 TEST(TlsRestTest, IsOverAfterAWhileAllTheSame) {
