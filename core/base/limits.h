@@ -506,6 +506,8 @@ inline constexpr int64_t kStatusTimeoutS = 5;
 inline constexpr size_t kStatusAnswerBytesMax = 16 << 20;
 /// How long a server waits for one that wants to take its place.
 inline constexpr int64_t kTakeoverTimeoutS = 300;
+/// How long a server that starts waits for worker directories that another one has.
+inline constexpr int64_t kWorkerLockPatienceS = 5;
 /// How long one waits for a server that cannot give way yet.
 inline constexpr int64_t kTakeoverPatienceS = 60;
 /// What --max-connections and --max-transactions may be.

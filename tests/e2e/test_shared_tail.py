@@ -203,7 +203,7 @@ class SharedTail(mailrace.ServerTestCase):
             readers.append(reader)
         for reader in readers[:READERS_MAX]:
             greeting, descriptors, _, _ = socket.recv_fds(reader, 64, 4)
-            self.assertEqual(greeting[:8], b"MLRTAIL1")
+            self.assertEqual(greeting[:8], b"MLRTAIL2")
             self.assertEqual(len(descriptors), 1)
             for descriptor in descriptors:
                 os.close(descriptor)

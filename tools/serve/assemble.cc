@@ -20,9 +20,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 namespace mailrace::tools {
@@ -112,6 +114,22 @@ std::optional<std::string> Server::find_predecessor() {
          std::to_string(core::kWorkersMax - 1) + " together)";
 }
 
+// A server whose lock was removed needs a moment until it has let go of what it wrote to.
+std::optional<std::string> Server::make_workers() {
+  const core::Instant end = clock_.now() + core::seconds(core::kWorkerLockPatienceS);
+  for (uint32_t worker = workers().first; worker < workers().end();) {
+    const auto failed = directories_.make_worker(worker);
+    if (!failed) {
+      ++worker;
+    } else if (clock_.now() >= end) {
+      return failed;
+    } else {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> Server::open_spool() {
   if (predecessor_) {
     directories_.share(predecessor_->take_lock().release());
@@ -120,9 +138,13 @@ std::optional<std::string> Server::open_spool() {
     return failed;
   }
   if (auto failed = check_spool_io()) return failed;
+  if (auto failed = make_workers()) return failed;
 
-  const auto recovery = recover_spool(
-      options_.spool, [this](uint32_t worker) { return directories_.borrow_worker(worker); });
+  // What others write to is theirs to recover, or ours once they have ended.
+  const auto recovery = recover_spool(options_.spool, [this](uint32_t worker) {
+    return workers().contains(worker) ? net::Fd(::dup(directories_.lock_descriptor()))
+                                      : directories_.borrow_worker(worker);
+  });
   if (!recovery) return "cannot read the spool: " + error_text(recovery.error());
   log_recovery(*recovery);
   recovered_ = recovery->workers;
@@ -135,9 +157,6 @@ std::optional<std::string> Server::open_spool() {
   if (auto failed = settle_unused_directories()) return failed;
   salt_ = choose_salt();
   if (salt_ == 0) return "cannot get a random number: " + errno_text(errno);
-  for (uint32_t worker = workers().first; worker < workers().end(); ++worker) {
-    if (auto failed = directories_.make_worker(worker)) return failed;
-  }
   if (const auto failed = status_.open_socket(options_.spool)) {
     log_.line(LogLevel::warning, "status_not_shown",
               {{"what", "mailrace status and top cannot ask: " + *failed}});

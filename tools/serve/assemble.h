@@ -85,6 +85,7 @@ class Server {
   WorkerRange workers() const { return {first_worker_, worker_count()}; }
   WorkerRange predecessors_workers() const;
   std::optional<std::string> find_predecessor();
+  std::optional<std::string> make_workers();
   std::vector<net::Fd> inherited(const core::Endpoint& endpoint);
   void settle_predecessor();
   std::optional<std::string> settle_unused(const spool::WorkerRecovery& worker) const;

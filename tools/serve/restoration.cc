@@ -48,9 +48,12 @@ std::optional<std::string> Restoration::restore(const std::vector<uint64_t>& los
       for (spool::WriterWatch* watch : watches_) {
         if (watch != nullptr) watch->revoke();
       }
+      // By the next look what was under way has ended.
+      if (std::exchange(is_revoked_, true)) directories_.give_back_workers();
       return failed;
     }
   }
+  is_revoked_ = false;
   for (uint32_t worker = 0; worker < watches_.size(); ++worker) {
     if (watches_[worker] == nullptr) continue;
     if (auto failed = directories_.make_worker(worker)) return failed;

@@ -40,7 +40,8 @@ class Restoration {
   std::vector<spool::WriterWatch*> watches_;
   Log& log_;
   PosixDisk disk_;
-  std::string complained_;  // what was logged last; empty: all is well
+  std::string complained_;   // what was logged last; empty: all is well
+  bool is_revoked_ = false;  // as of the last look: somebody else has the lock
 };
 
 }  // namespace mailrace::tools

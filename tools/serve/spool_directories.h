@@ -34,6 +34,8 @@ class SpoolDirectories {
   /// Makes the directory of a worker if it is missing, and takes it: as long as this lives, nobody
   /// else writes to it, or recovers it. Requires: is_taken().
   std::optional<std::string> make_worker(uint32_t worker);
+  /// Lets others have the directories of our workers: ours write no more.
+  void give_back_workers() { workers_.clear(); }
   /// Takes the directory of a worker that is not ours, for as long as the descriptor is open.
   /// returns   not open: another process has it, or it is not there
   net::Fd borrow_worker(uint32_t worker) const;
