@@ -16,8 +16,8 @@ MetricValues parse_metrics(std::string_view text);
 
 /// A screen of lines, each with its end.
 ///
-/// before   as of the last look; empty: there was none, and there are no rates
-/// seconds  between the two, by the server's own clock if it was the same server
+/// before   as of the last look; empty: there was none, and there are no rates. The time between
+///          the two is what the server's own clock says
 std::string top_view(const MetricValues& before, const MetricValues& now);
 
 }  // namespace mailrace::tools
