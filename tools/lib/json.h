@@ -35,4 +35,16 @@ class JsonLine {
   bool first_ = true;
 };
 
+/// One object without a line end, to stand in another one.
+/// add_members   is called with its JsonLine
+template <class AddMembers>
+std::string json_object(AddMembers&& add_members) {
+  std::string text;
+  JsonLine line(text);
+  add_members(line);
+  line.end();
+  text.pop_back();
+  return text;
+}
+
 }  // namespace mailrace::tools

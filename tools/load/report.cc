@@ -2,10 +2,8 @@
 // Numbers to text.
 #include "tools/load/report.h"
 
+#include "tools/lib/formatted.h"
 #include "tools/lib/json.h"
-
-#include <cstdarg>
-#include <cstdio>
 
 namespace mailrace::tools {
 namespace {
@@ -18,15 +16,6 @@ struct Quantile {
   uint32_t per_mille;
 };
 constexpr Quantile kQuantiles[] = {{"p50", 500}, {"p90", 900}, {"p99", 990}, {"max", 1000}};
-
-__attribute__((format(printf, 1, 2))) std::string format(const char* text, ...) {
-  char buffer[256];
-  std::va_list arguments;
-  va_start(arguments, text);
-  std::vsnprintf(buffer, sizeof buffer, text, arguments);
-  va_end(arguments);
-  return buffer;
-}
 
 double per_second(double count, core::Duration time) {
   return time.ns > 0 ? count * 1e9 / double(time.ns) : 0.0;
@@ -57,21 +46,10 @@ std::string errors_text(const LoadStats& stats) {
   return text + "; the first: " + stats.first_error;
 }
 
-// {"a":1,...} without the line end that JsonLine puts behind a whole line.
-template <class AddMembers>
-std::string json_object(AddMembers&& add_members) {
-  std::string text;
-  JsonLine line(text);
-  add_members(line);
-  line.end();
-  text.pop_back();
-  return text;
-}
-
 std::string quantiles_json(const core::Histogram& times_ns) {
   return json_object([&](JsonLine& line) {
     for (const Quantile& quantile : kQuantiles) {
-      line.raw(quantile.name, format("%.6f", milliseconds_at(times_ns, quantile.per_mille)));
+      line.raw(quantile.name, formatted("%.6f", milliseconds_at(times_ns, quantile.per_mille)));
     }
   });
 }
@@ -93,38 +71,38 @@ double LoadReport::cpu_ms_per_message() const noexcept {
 
 std::string live_line(const LoadStats& recent, core::Duration interval, int64_t second) {
   if (recent.warmup_messages > 0) {
-    return format("%4lld s  %9.0f messages/s, warming up  errors %llu",
-                  static_cast<long long>(second),
-                  per_second(double(recent.messages + recent.warmup_messages), interval),
-                  static_cast<unsigned long long>(recent.error_count()));
+    return formatted("%4lld s  %9.0f messages/s, warming up  errors %llu",
+                     static_cast<long long>(second),
+                     per_second(double(recent.messages + recent.warmup_messages), interval),
+                     static_cast<unsigned long long>(recent.error_count()));
   }
-  return format("%4lld s  %9.0f messages/s  %8.1f MB/s  p50 %.3f ms  p99 %.3f ms  errors %llu",
-                static_cast<long long>(second), per_second(double(recent.messages), interval),
-                per_second(double(recent.bytes) / 1e6, interval),
-                milliseconds_at(recent.latency_ns, 500), milliseconds_at(recent.latency_ns, 990),
-                static_cast<unsigned long long>(recent.error_count()));
+  return formatted("%4lld s  %9.0f messages/s  %8.1f MB/s  p50 %.3f ms  p99 %.3f ms  errors %llu",
+                   static_cast<long long>(second), per_second(double(recent.messages), interval),
+                   per_second(double(recent.bytes) / 1e6, interval),
+                   milliseconds_at(recent.latency_ns, 500), milliseconds_at(recent.latency_ns, 990),
+                   static_cast<unsigned long long>(recent.error_count()));
 }
 
 std::string report_text(const LoadReport& report) {
   const LoadStats& stats = report.stats;
   std::string text =
-      format("messages   %llu in %.3f s over %llu connections\n",
-             static_cast<unsigned long long>(stats.messages), double(report.elapsed.ns) / 1e9,
-             static_cast<unsigned long long>(stats.connections));
+      formatted("messages   %llu in %.3f s over %llu connections\n",
+                static_cast<unsigned long long>(stats.messages), double(report.elapsed.ns) / 1e9,
+                static_cast<unsigned long long>(stats.connections));
   if (stats.warmup_messages > 0) {
-    text += format("warm-up    %llu messages more, not measured\n",
-                   static_cast<unsigned long long>(stats.warmup_messages));
+    text += formatted("warm-up    %llu messages more, not measured\n",
+                      static_cast<unsigned long long>(stats.warmup_messages));
   }
-  text += format("rate       %.1f messages/s, %.1f MB/s\n", report.messages_per_second(),
-                 report.megabytes_per_second());
+  text += formatted("rate       %.1f messages/s, %.1f MB/s\n", report.messages_per_second(),
+                    report.megabytes_per_second());
   text += "latency   ";
   for (const Quantile& quantile : kQuantiles) {
-    text +=
-        format(" %s %.3f ms", quantile.name, milliseconds_at(stats.latency_ns, quantile.per_mille));
+    text += formatted(" %s %.3f ms", quantile.name,
+                      milliseconds_at(stats.latency_ns, quantile.per_mille));
   }
   text += ", end of data to reply\n";
   if (stats.handshakes > 0) {
-    text += format(
+    text += formatted(
         "TLS        %llu handshakes, %llu of them resumed, %.1f/s, p50 %.3f ms, p99 %.3f ms\n",
         static_cast<unsigned long long>(stats.handshakes),
         static_cast<unsigned long long>(stats.resumed),
@@ -133,7 +111,7 @@ std::string report_text(const LoadReport& report) {
   }
   text += "replies    " + replies_text(stats) + "\n";
   text += "errors     " + errors_text(stats) + "\n";
-  text += format("generator  %.5f ms CPU per message\n", report.cpu_ms_per_message());
+  text += formatted("generator  %.5f ms CPU per message\n", report.cpu_ms_per_message());
   return text;
 }
 
@@ -154,14 +132,14 @@ std::string report_json(const LoadReport& report, const LoadOptions& options) {
   JsonLine line(text);
   line.number("messages", stats.messages)
       .number("warmup_messages", stats.warmup_messages)
-      .raw("seconds", format("%.6f", double(report.elapsed.ns) / 1e9))
-      .raw("messages_per_second", format("%.3f", report.messages_per_second()))
-      .raw("megabytes_per_second", format("%.3f", report.megabytes_per_second()))
+      .raw("seconds", formatted("%.6f", double(report.elapsed.ns) / 1e9))
+      .raw("messages_per_second", formatted("%.3f", report.messages_per_second()))
+      .raw("megabytes_per_second", formatted("%.3f", report.megabytes_per_second()))
       .raw("latency_ms", latency)
       .raw("replies", replies)
       .raw("errors", errors)
       .text("first_error", stats.first_error)
-      .raw("generator_cpu_ms_per_message", format("%.6f", report.cpu_ms_per_message()))
+      .raw("generator_cpu_ms_per_message", formatted("%.6f", report.cpu_ms_per_message()))
       .number("tls_handshakes", stats.handshakes)
       .number("tls_resumed", stats.resumed)
       .raw("tls_handshake_ms", quantiles_json(stats.handshake_ns))

@@ -3,13 +3,12 @@
 
 #include "core/policy/client_limits.h"
 #include "core/smtp/reply_name.h"
+#include "tools/lib/formatted.h"
 #include "tools/lib/json.h"
 #include "tools/lib/version.h"
 #include "tools/serve/status_sums.h"
 
 #include <algorithm>
-#include <cstdarg>
-#include <cstdio>
 
 namespace mailrace::tools {
 namespace {
@@ -17,15 +16,6 @@ namespace {
 using net::WorkerStats;
 
 constexpr size_t kNetworksShown = 8;
-
-__attribute__((format(printf, 1, 2))) std::string format(const char* text, ...) {
-  char buffer[256];
-  std::va_list arguments;
-  va_start(arguments, text);
-  std::vsnprintf(buffer, sizeof buffer, text, arguments);
-  va_end(arguments);
-  return buffer;
-}
 
 std::string_view state_of(const StatusSources& sources) {
   return sources.draining->load() ? "draining" : "serving";
@@ -37,17 +27,6 @@ std::string_view strain_name(const WorkerStats& stats) {
 
 std::string_view cause_name(const WorkerStats& stats) {
   return core::kResourceNames[std::min<size_t>(stats.strain_cause.get(), core::kResourceCount - 1)];
-}
-
-// {"a":1,...} without the line end that JsonLine puts behind a whole line.
-template <class AddMembers>
-std::string json_object(AddMembers&& add_members) {
-  std::string text;
-  JsonLine line(text);
-  add_members(line);
-  line.end();
-  text.pop_back();
-  return text;
 }
 
 // Objects, with commas between them.
@@ -62,7 +41,7 @@ std::string worker_json(uint64_t number, const WorkerStats& stats) {
         .number("connections", stats.open.get())
         .number("transactions", stats.open_mails.get())
         .number("receive_buffers_lent", stats.receive_buffers_lent.get())
-        .raw("spool_memory_used", format("%.3f", double(stats.spool_memory.get()) / 1e3))
+        .raw("spool_memory_used", formatted("%.3f", double(stats.spool_memory.get()) / 1e3))
         .number("lag_us", stats.lag_us.get())
         .text("strain", strain_name(stats))
         .number("mails", stats.mails.get());
@@ -74,7 +53,7 @@ std::string stages_json(const StatusSources& sources) {
     for (size_t i = 0; i < net::kMailStageCount; ++i) {
       const StageTimes times = times_of(sources, net::MailStage(i));
       const auto ms = [&times](uint32_t per_mille) {
-        return format("%.3f", double(times.percentile_us(per_mille)) / 1e3);
+        return formatted("%.3f", double(times.percentile_us(per_mille)) / 1e3);
       };
       line.raw(net::kMailStageNames[i], json_object([&](JsonLine& stage) {
                  stage.number("count", times.count).raw("p50_ms", ms(500)).raw("p99_ms", ms(990));
@@ -127,7 +106,7 @@ std::string status_json(const StatusSources& sources, core::Instant now) {
   line.text("version", version_number())
       .number("pid", int64_t{sources.pid})
       .text("state", state_of(sources))
-      .raw("uptime_s", format("%.3f", double((now - sources.started).ms()) / 1e3))
+      .raw("uptime_s", formatted("%.3f", double((now - sources.started).ms()) / 1e3))
       .number("connections", sum(&WorkerStats::open))
       .number("transactions", sum(&WorkerStats::open_mails))
       .number("connections_total", sum(&WorkerStats::connections))
@@ -158,8 +137,8 @@ std::string status_line(const StatusSources& sources) {
   const auto open = sum_of(sources, [](const WorkerStats& stats) { return stats.open.get(); });
   const auto mails = sum_of(sources, [](const WorkerStats& stats) { return stats.mails.get(); });
   std::string line = sources.draining->load() ? "finishing open transactions" : "taking mail";
-  line += format(": %llu connections, %llu mails so far", static_cast<unsigned long long>(open),
-                 static_cast<unsigned long long>(mails));
+  line += formatted(": %llu connections, %llu mails so far", static_cast<unsigned long long>(open),
+                    static_cast<unsigned long long>(mails));
   const WorkerStats* const most = most_strained(sources);
   if (most != nullptr && strain_of(*most) != core::Strain::none) {
     line += "; overload: " + std::string(strain_name(*most)) + ", for " +
@@ -174,30 +153,30 @@ std::string status_text(const StatusSources& sources, core::Instant now) {
     return Count{
         sum_of(sources, [member](const WorkerStats& stats) { return (stats.*member).get(); })};
   };
-  std::string text = format(
+  std::string text = formatted(
       "mailrace %s, pid %d, %s for %.0f s\n", std::string(version_number()).c_str(), sources.pid,
       std::string(state_of(sources)).c_str(), double((now - sources.started).ms()) / 1e3);
-  text += format("connections  %llu open, %llu so far\n", sum(&WorkerStats::open),
-                 sum(&WorkerStats::connections));
-  text += format("mails        %llu under way, %llu accepted, %llu octets\n",
-                 sum(&WorkerStats::open_mails), sum(&WorkerStats::mails),
-                 sum(&WorkerStats::mail_octets));
+  text += formatted("connections  %llu open, %llu so far\n", sum(&WorkerStats::open),
+                    sum(&WorkerStats::connections));
+  text += formatted("mails        %llu under way, %llu accepted, %llu octets\n",
+                    sum(&WorkerStats::open_mails), sum(&WorkerStats::mails),
+                    sum(&WorkerStats::mail_octets));
   text += "replies     ";
   for (const unsigned digit : {2u, 3u, 4u, 5u}) {
-    text += format(" %uxx %llu", digit, Count{replies_of_class(sources, digit)});
+    text += formatted(" %uxx %llu", digit, Count{replies_of_class(sources, digit)});
   }
   const StageTimes commits = times_of(sources, net::MailStage::sync);
   text +=
-      format("\ncommit       p50 %.2f ms, p99 %.2f ms at most\n",
-             double(commits.percentile_us(500)) / 1e3, double(commits.percentile_us(990)) / 1e3);
-  text += format("memory       %llu of %llu MiB\n", Count{sources.memory->bytes() >> 20},
-                 Count{sources.memory->budget() >> 20});
+      formatted("\ncommit       p50 %.2f ms, p99 %.2f ms at most\n",
+                double(commits.percentile_us(500)) / 1e3, double(commits.percentile_us(990)) / 1e3);
+  text += formatted("memory       %llu of %llu MiB\n", Count{sources.memory->bytes() >> 20},
+                    Count{sources.memory->budget() >> 20});
   for (size_t i = 0; i < sources.workers.size(); ++i) {
     const WorkerStats& stats = *sources.workers[i];
-    text += format("worker %-4zu  %llu connections, spool memory %.0f %%, lag %.2f ms, strain %s\n",
-                   i + sources.first_worker, Count{stats.open.get()},
-                   double(stats.spool_memory.get()) / 10, double(stats.lag_us.get()) / 1e3,
-                   std::string(strain_name(stats)).c_str());
+    text += formatted(
+        "worker %-4zu  %llu connections, spool memory %.0f %%, lag %.2f ms, strain %s\n",
+        i + sources.first_worker, Count{stats.open.get()}, double(stats.spool_memory.get()) / 10,
+        double(stats.lag_us.get()) / 1e3, std::string(strain_name(stats)).c_str());
   }
   return text;
 }

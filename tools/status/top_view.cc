@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/status/top_view.h"
 
+#include "tools/lib/formatted.h"
+
 #include <algorithm>
-#include <cstdarg>
-#include <cstdio>
 #include <cstdlib>
 #include <utility>
 #include <vector>
@@ -13,15 +13,6 @@ namespace {
 
 constexpr std::string_view kUptime = "mailrace_uptime_seconds";
 constexpr size_t kNetworksShown = 10;
-
-__attribute__((format(printf, 1, 2))) std::string format(const char* text, ...) {
-  char buffer[256];
-  std::va_list arguments;
-  va_start(arguments, text);
-  std::vsnprintf(buffer, sizeof buffer, text, arguments);
-  va_end(arguments);
-  return buffer;
-}
 
 double value_of(const MetricValues& values, std::string_view name) {
   const auto found = values.find(name);
@@ -106,11 +97,11 @@ void add_workers(std::string& view, const MetricValues& now) {
     };
     static constexpr const char* kStrains[] = {"none", "slow", "refuse", "defer"};
     const auto strain = size_t(std::clamp(of_worker("mailrace_strain"), 0.0, 3.0));
-    view += format("%6s  %11.0f  %12.0f  %10.0f %%  %5.1f ms  %s\n",
-                   std::string(label_of(labels, "worker")).c_str(), open,
-                   of_worker("mailrace_transactions"),
-                   100 * of_worker("mailrace_spool_memory_used_ratio"),
-                   1e3 * of_worker("mailrace_event_loop_lag_seconds"), kStrains[strain]);
+    view += formatted("%6s  %11.0f  %12.0f  %10.0f %%  %5.1f ms  %s\n",
+                      std::string(label_of(labels, "worker")).c_str(), open,
+                      of_worker("mailrace_transactions"),
+                      100 * of_worker("mailrace_spool_memory_used_ratio"),
+                      1e3 * of_worker("mailrace_event_loop_lag_seconds"), kStrains[strain]);
   });
 }
 
@@ -124,7 +115,7 @@ void add_networks(std::string& view, const MetricValues& now) {
   if (networks.empty()) return;
   view += "\nconnections of late  network\n";
   for (const auto& [connections, network] : networks) {
-    view += format("%19.0f  %s\n", connections, network.c_str());
+    view += formatted("%19.0f  %s\n", connections, network.c_str());
   }
 }
 
@@ -151,22 +142,22 @@ std::string top_view(const MetricValues& before, const MetricValues& now) {
   const double seconds = before.empty() ? 0 : uptime - value_of(before, kUptime);
   const Looks looks{before, now, seconds};
   std::string view =
-      format("mailrace, up for %.0f s%s\n\n", uptime,
-             value_of(now, "mailrace_draining") > 0 ? ", finishing open transactions" : "");
-  view += format("connections  %8.0f open      %10.1f new/s\n", sum_of(now, "mailrace_connections"),
-                 looks.rate("mailrace_connections_total"));
-  view += format("mails        %8.0f under way %10.1f /s  %10.2f MB/s\n",
-                 sum_of(now, "mailrace_transactions"), looks.rate("mailrace_mails_total"),
-                 looks.rate("mailrace_mail_bytes_total") / 1e6);
-  view += format("replies/s    2xx %.1f  3xx %.1f  4xx %.1f  5xx %.1f\n", looks.reply_rate('2'),
-                 looks.reply_rate('3'), looks.reply_rate('4'), looks.reply_rate('5'));
-  view += format("commit       p50 %.2f ms  p99 %.2f ms, at most\n",
-                 1e3 * quantile_s(looks, "sync", 0.5), 1e3 * quantile_s(looks, "sync", 0.99));
+      formatted("mailrace, up for %.0f s%s\n\n", uptime,
+                value_of(now, "mailrace_draining") > 0 ? ", finishing open transactions" : "");
+  view += formatted("connections  %8.0f open      %10.1f new/s\n",
+                    sum_of(now, "mailrace_connections"), looks.rate("mailrace_connections_total"));
+  view += formatted("mails        %8.0f under way %10.1f /s  %10.2f MB/s\n",
+                    sum_of(now, "mailrace_transactions"), looks.rate("mailrace_mails_total"),
+                    looks.rate("mailrace_mail_bytes_total") / 1e6);
+  view += formatted("replies/s    2xx %.1f  3xx %.1f  4xx %.1f  5xx %.1f\n", looks.reply_rate('2'),
+                    looks.reply_rate('3'), looks.reply_rate('4'), looks.reply_rate('5'));
+  view += formatted("commit       p50 %.2f ms  p99 %.2f ms, at most\n",
+                    1e3 * quantile_s(looks, "sync", 0.5), 1e3 * quantile_s(looks, "sync", 0.99));
   view +=
-      format("memory       %.0f of %.0f MiB\n", value_of(now, "mailrace_memory_bytes") / 1048576,
-             value_of(now, "mailrace_memory_budget_bytes") / 1048576);
-  view += format("spool memory %.0f %% in use at most\n",
-                 100 * most_of(now, "mailrace_spool_memory_used_ratio"));
+      formatted("memory       %.0f of %.0f MiB\n", value_of(now, "mailrace_memory_bytes") / 1048576,
+                value_of(now, "mailrace_memory_budget_bytes") / 1048576);
+  view += formatted("spool memory %.0f %% in use at most\n",
+                    100 * most_of(now, "mailrace_spool_memory_used_ratio"));
   add_workers(view, now);
   add_networks(view, now);
   return view;
