@@ -212,8 +212,11 @@ Verdict ServerConnection::judge_mail() noexcept {
   if (context_.defers_mail || is_full) {
     return refuse_for(core::Error{core::Errc::busy, 0, "worker.overload"});
   }
-  if (client_.may(Limited::messages, 1, context_.now)) return Verdict::accept();
-  return refuse_beyond(Limited::messages, ReplyId::message_rate);
+  if (!client_.may(Limited::messages, 1, context_.now)) {
+    return refuse_beyond(Limited::messages, ReplyId::message_rate);
+  }
+  client_.establish();
+  return Verdict::accept();
 }
 
 Verdict ServerConnection::judge_recipient(std::string_view domain) noexcept {

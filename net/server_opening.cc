@@ -35,6 +35,7 @@ ReplyId reply_to(Limited limit) noexcept {
     case Limited::handshakes:
       return ReplyId::too_many_handshakes;
     case Limited::concurrent:
+    case Limited::half_open:
     case Limited::connections:
     case Limited::messages:
     case Limited::recipients:

@@ -56,8 +56,8 @@ void connection(benchmark::State& state) {
   std::vector<core::LimitRule> rules;
   for (const uint8_t each : {uint8_t{32}, uint8_t{24}, uint8_t{16}}) {
     core::LimitRule rule{
-        .network = core::parse_cidr("0.0.0.0/0").prefix, .each = each, .concurrent = 1000};
-    for (size_t what = 1; what < core::kLimitedCount; ++what) {
+        .network = core::parse_cidr("0.0.0.0/0").prefix, .each = each, .held = {1000, 1000}};
+    for (size_t what = core::kHeldCount; what < core::kLimitedCount; ++what) {
       rule.rates[what] = {1'000'000, core::seconds(1)};
     }
     rules.push_back(rule);

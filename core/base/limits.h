@@ -474,8 +474,9 @@ inline constexpr int64_t kRateSkewMaxS = 60;
 /// Attempts to change an entry that others change at the same time.
 inline constexpr int kRateAttemptsMax = 64;
 /// Keys whose connections are counted, 8 octets each: a connection has up to
-/// kLimitRulesPerNetworkMax of them, and a table that is half full has few full buckets.
-inline constexpr size_t kHeldEntriesPerSession = 2 * kLimitRulesPerNetworkMax;
+/// kLimitRulesPerNetworkMax of them, twice as many while it is half open, and a table that is half
+/// full has few full buckets.
+inline constexpr size_t kHeldEntriesPerSession = 2 * 2 * kLimitRulesPerNetworkMax;
 inline constexpr size_t kHeldEntriesMax = 1 << 22;
 /// Networks of an allow list or a block list, and octets of a file that has some.
 inline constexpr size_t kListNetworksMax = 2'000'000;

@@ -81,11 +81,15 @@ std::optional<Limited> LimitedClient::open(const IpAddress& address, Instant now
   for (const Limited what : {Limited::unknown_recipients, Limited::errors, Limited::handshakes}) {
     if (!may(what, 0, now)) return what;
   }
-  // What is refused here must not use up what the neighbours share with it.
-  const bool holds = hold();
-  if (holds && may(Limited::connections, 1, now)) return std::nullopt;
-  close();
-  return holds ? Limited::connections : Limited::concurrent;
+  held_as_ = address_;
+  held_by_ = rules_.first(std::min(rules_.size(), kLimitRulesPerNetworkMax));
+  Limited beyond = Limited::concurrent;
+  if (hold(beyond) && hold(beyond = Limited::half_open) &&
+      may(beyond = Limited::connections, 1, now)) {
+    return std::nullopt;
+  }
+  close();  // what is refused here must not use up what the neighbours share with it
+  return beyond;
 }
 
 void LimitedClient::become(const IpAddress& address) noexcept {
@@ -94,26 +98,31 @@ void LimitedClient::become(const IpAddress& address) noexcept {
   rules_ = all_->of(address_);
 }
 
-bool LimitedClient::hold() noexcept {
-  held_as_ = address_;
-  held_by_ = rules_.first(std::min(rules_.size(), kLimitRulesPerNetworkMax));
+bool LimitedClient::hold(Limited what) noexcept {
   for (size_t i = 0; i < held_by_.size(); ++i) {
-    const LimitRule& rule = held_by_[i];
-    if (rule.concurrent == 0) continue;
-    const uint64_t key = use_->key(rule, held_as_, Limited::concurrent);
-    const HeldTable::Taken taken = use_->held().take(key, rule.concurrent);
+    const uint32_t most = held_by_[i].held[size_t(what)];
+    if (most == 0) continue;
+    const uint64_t key = use_->key(held_by_[i], held_as_, what);
+    const HeldTable::Taken taken = use_->held().take(key, most);
     if (taken == HeldTable::Taken::refused) return false;
-    if (taken == HeldTable::Taken::yes) held_ |= 1u << i;
+    if (taken == HeldTable::Taken::yes) held_[size_t(what)] |= 1u << i;
   }
   return true;
 }
 
-void LimitedClient::close() noexcept {
+void LimitedClient::give_back(Limited what) noexcept {
+  uint32_t& held = held_[size_t(what)];
+  if (held == 0) return;
   for (size_t i = 0; i < held_by_.size(); ++i) {
-    if ((held_ >> i & 1) == 0) continue;
-    use_->held().give_back(use_->key(held_by_[i], held_as_, Limited::concurrent));
+    if ((held >> i & 1) == 0) continue;
+    use_->held().give_back(use_->key(held_by_[i], held_as_, what));
   }
-  held_ = 0;
+  held = 0;
+}
+
+void LimitedClient::close() noexcept {
+  give_back(Limited::half_open);
+  give_back(Limited::concurrent);
 }
 
 // What one rule has counted before the next one refuses stays counted.

@@ -20,6 +20,7 @@ namespace mailrace::core {
 /// What of a client is limited. The names are those of --limit.
 enum class Limited : uint8_t {
   concurrent,   // connections at one time
+  half_open,    // of these, such that have not begun a mail yet
   connections,  // from here on in a time
   messages,
   recipients,
@@ -27,18 +28,21 @@ enum class Limited : uint8_t {
   errors,
   handshakes,  // of TLS
 };
-inline constexpr size_t kLimitedCount = 7;
+inline constexpr size_t kLimitedCount = 8;
 inline constexpr std::array<std::string_view, kLimitedCount> kLimitedNames = {
-    "concurrent",         "connections", "messages",  "recipients",
-    "unknown-recipients", "errors",      "handshakes"};
+    "concurrent", "half-open",          "connections", "messages",
+    "recipients", "unknown-recipients", "errors",      "handshakes"};
 constexpr std::string_view name_of(Limited what) noexcept { return kLimitedNames[size_t(what)]; }
+/// The first of them are what a client has; the others are what it does, in a time.
+inline constexpr size_t kHeldCount = 2;
+constexpr bool is_held(Limited what) noexcept { return size_t(what) < kHeldCount; }
 
 /// Of each network of `each` bits within `network`, all addresses together: so much.
 struct LimitRule {
   CidrPrefix network;
   uint8_t each = 32;                           // >= network.bits
-  uint32_t concurrent = 0;                     // 0: no limit
-  std::array<Rate, kLimitedCount> rates = {};  // of everything else; [concurrent] is not used
+  std::array<uint32_t, kHeldCount> held = {};  // at one time; 0: no limit
+  std::array<Rate, kLimitedCount> rates = {};  // of everything else; those of `held` are not used
 
   bool operator==(const LimitRule&) const = default;
 };
@@ -95,6 +99,8 @@ class LimitedClient {
   void become(const IpAddress& address) noexcept;
   /// What comes is counted for nobody.
   void exempt() noexcept { rules_ = {}; }
+  /// It has begun a mail: the connection is not half open any more.
+  void establish() noexcept { give_back(Limited::half_open); }
   /// The connection is over.
   void close() noexcept;
 
@@ -104,13 +110,14 @@ class LimitedClient {
   bool has_done(Limited what, uint32_t count, Instant now) noexcept;
 
  private:
-  bool hold() noexcept;
+  bool hold(Limited what) noexcept;
+  void give_back(Limited what) noexcept;
 
   ClientUse* use_ = nullptr;
   const LimitRules* all_ = nullptr;
   std::span<const LimitRule> rules_;
   IpAddress address_;
-  uint32_t held_ = 0;  // a bit for each rule whose `concurrent` has this connection
+  std::array<uint32_t, kHeldCount> held_ = {};  // a bit for each rule that counts this connection
   IpAddress held_as_;
   std::span<const LimitRule> held_by_;
 };

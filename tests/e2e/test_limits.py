@@ -87,6 +87,24 @@ class Limits(mailrace.ServerTestCase):
         count = sum(line["count"] for line in server.events("client_limited"))
         self.assertGreaterEqual(count, 7)
 
+    def test_half_open(self):
+        server = self.limited("127.0.0.0/8,half-open=2")
+        first, second = self.accepted(server), self.accepted(server)
+        mailrace.expect(first.command("EHLO client.example"), 250)
+        mailrace.expect(first.command("RSET"), 250)
+        self.refused(server, CONNECTIONS)
+        mailrace.accepted_id(first.mail(MAIL))  # from here on it is none
+        third = self.accepted(server)
+        self.refused(server, CONNECTIONS)
+        self.accepted(server, "127.0.0.2")
+        first.close()
+        self.refused(server, CONNECTIONS)
+        second.reset()
+        mailrace.accepted_id(self.accepted_in_time(server, "127.0.0.1").mail(MAIL))
+        mailrace.accepted_id(third.mail(MAIL))
+        self.assertEqual(server.stop(), 0)
+        self.assertIn("half-open", {line["limit"] for line in server.events("client_limited")})
+
     def test_connections(self):
         server = self.limited("127.0.0.0/8,connections=5/1h")
         for _ in range(5):
@@ -261,7 +279,8 @@ class Limits(mailrace.ServerTestCase):
             time.sleep(0.02)
 
     def test_defaults(self):
-        """From this machine nobody is refused, from elsewhere who has a hundred connections."""
+        """From this machine nobody is refused, from elsewhere who has a hundred connections, or
+        fifty without a mail."""
         server = self.serve("--proxy-protocol-from", "127.0.0.9")
         for _ in range(120):
             self.accepted(server)
@@ -269,9 +288,17 @@ class Limits(mailrace.ServerTestCase):
         def connect(address):
             client = self.enterContext(mailrace.Client(server.address, source="127.0.0.9"))
             client.send(f"PROXY TCP4 {address} 198.51.100.1 1000 25\r\n".encode())
+            clients.append(client)
             return client.reply().code
 
-        self.assertEqual([connect("192.0.2.1") for _ in range(100)], [220] * 100)
+        for _ in range(2):
+            clients = []
+            self.assertEqual([connect("192.0.2.1") for _ in range(50)], [220] * 50)
+            self.assertEqual(connect("192.0.2.1"), 421)
+            self.assertEqual(connect("192.0.2.2"), 220)
+            for client in clients[:50]:
+                mailrace.expect(client.command("EHLO client.example"), 250)
+                mailrace.expect(client.command("MAIL FROM:<>"), 250)
         self.assertEqual(connect("192.0.2.1"), 421)
         self.assertEqual(connect("192.0.2.2"), 220)
 

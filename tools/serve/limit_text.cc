@@ -65,7 +65,7 @@ class Rules {
     if (known == core::kLimitedNames.end()) return "there is no option " + in_quotes(name);
     says_limit_ = true;
     const auto what = Limited(known - core::kLimitedNames.begin());
-    return what == Limited::concurrent ? set_concurrent(value) : set_rate(what, value);
+    return core::is_held(what) ? set_held(what, value) : set_rate(what, value);
   }
 
   Wrong end() const {
@@ -96,11 +96,12 @@ class Rules {
     return std::nullopt;
   }
 
-  Wrong set_concurrent(std::string_view value) {
+  Wrong set_held(Limited what, std::string_view value) {
+    const std::string name(core::name_of(what));
     const auto count = parse_count(value);
-    if (!count) return "concurrent takes " + counts();
-    if (rules_.front().concurrent != 0) return "concurrent is given twice";
-    for (LimitRule& rule : rules_) rule.concurrent = *count;
+    if (!count) return name + " takes " + counts();
+    if (rules_.front().held[size_t(what)] != 0) return name + " is given twice";
+    for (LimitRule& rule : rules_) rule.held[size_t(what)] = *count;
     return std::nullopt;
   }
 

@@ -13,10 +13,11 @@
 namespace mailrace::tools {
 
 inline constexpr std::string_view kLimitSyntax =
-    "NETWORK or any, then each=BITS, concurrent=COUNT, and connections, messages, recipients, "
-    "unknown-recipients, errors or handshakes=COUNT/TIME, or limits=none, with commas between them";
+    "NETWORK or any, then each=BITS, concurrent or half-open=COUNT, and connections, messages, "
+    "recipients, unknown-recipients, errors or handshakes=COUNT/TIME, or limits=none, with commas "
+    "between them";
 
-/// Reads `NETWORK[,each=BITS][,concurrent=COUNT][,WHAT=COUNT/TIME]...`, where NETWORK is as
+/// Reads `NETWORK[,each=BITS][,WHAT=COUNT][,WHAT=COUNT/TIME]...`, where NETWORK is as
 /// parse_cidr() has it, or `any`, which is 0.0.0.0/0 and ::/0; each of which BITS is by default an
 /// IPv4 address, and a /64 of IPv6. `NETWORK,limits=none` exempts it from what larger networks
 /// have.

@@ -52,8 +52,9 @@ struct ServeOptions {
   std::vector<std::string> xclient_from;
   std::vector<std::string> allow_lists;  // files
   std::vector<std::string> block_lists;  // likewise
-  // See parse_limit(). Nobody needs a hundred connections to send mail fast.
-  std::vector<std::string> limits = {"any,concurrent=100", "127.0.0.0/8,limits=none",
+  // See parse_limit(). Nobody needs a hundred connections to send mail fast, and between connecting
+  // and MAIL are some round trips.
+  std::vector<std::string> limits = {"any,concurrent=100,half-open=50", "127.0.0.0/8,limits=none",
                                      "::1/128,limits=none"};
   net::ConnectionOptions connection;  // without its networks: those are above, as text
   LogFormat log_format = LogFormat::json;

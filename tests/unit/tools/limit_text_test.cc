@@ -18,13 +18,15 @@ std::string wrong(std::string_view text) {
 }
 
 TEST(LimitTextTest, OneNetwork) {
-  const auto rules = parse_limit("192.0.2.0/24,each=26,concurrent=20,messages=100/1m,errors=5/24h");
+  const auto rules =
+      parse_limit("192.0.2.0/24,each=26,concurrent=20,half-open=7,messages=100/1m,errors=5/24h");
   ASSERT_TRUE(rules) << rules.error();
   ASSERT_EQ(rules->size(), 1u);
   const LimitRule& rule = rules->front();
   EXPECT_EQ(rule.network, core::parse_cidr("192.0.2.0/24").prefix);
   EXPECT_EQ(rule.each, 26);
-  EXPECT_EQ(rule.concurrent, 20u);
+  EXPECT_EQ(rule.held[size_t(Limited::concurrent)], 20u);
+  EXPECT_EQ(rule.held[size_t(Limited::half_open)], 7u);
   EXPECT_EQ(rule.rates[size_t(Limited::messages)], (core::Rate{100, core::seconds(60)}));
   EXPECT_EQ(rule.rates[size_t(Limited::errors)], (core::Rate{5, core::seconds(86'400)}));
   EXPECT_FALSE(rule.rates[size_t(Limited::recipients)].is_limit());
@@ -74,11 +76,13 @@ TEST(LimitTextTest, WhatIsWrongIsNamed) {
       {"192.0.2.0/24,each=23,concurrent=1", "each takes 24 to 32 bits there"},
       {"2001:db8::/32,each=129,concurrent=1", "each takes 32 to 128 bits there"},
       {"any,each=24,concurrent=1", "each goes with one network: 0.0.0.0/0 or ::/0"},
- {"192.0.2.0/24,each=24,each=26,concurrent=1", "each is given twice"},
+      {"192.0.2.0/24,each=24,each=26,concurrent=1", "each is given twice"},
       {"any,concurrent", "concurrent takes 1 to 1000000"},
       {"any,concurrent=0", "concurrent takes 1 to 1000000"},
       {"any,concurrent=1000001", "concurrent takes 1 to 1000000"},
       {"any,concurrent=1,concurrent=1", "concurrent is given twice"},
+      {"any,half-open=1/1m", "half-open takes 1 to 1000000"},
+      {"any,half-open=1,half-open=2", "half-open is given twice"},
       {"any,messages=1", "messages takes 1 to 1000000, '/', and 1s to 24h"},
       {"any,messages=1/1", "messages takes 1 to 1000000, '/', and 1s to 24h"},
       {"any,messages=/1s", "messages takes 1 to 1000000, '/', and 1s to 24h"},

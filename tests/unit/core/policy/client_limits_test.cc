@@ -31,7 +31,7 @@ LimitRule rate_rule(std::string_view network, uint8_t each, Limited what, uint32
 
 LimitRule concurrent_rule(std::string_view network, uint8_t each, uint32_t most) {
   LimitRule made = rule(network, each);
-  made.concurrent = most;
+  made.held[size_t(Limited::concurrent)] = most;
   return made;
 }
 
@@ -97,6 +97,30 @@ TEST_F(ClientLimitsTest, ConnectionsThatEndMakeRoom) {
   EXPECT_EQ(open(third, "192.0.2.3"), std::nullopt);
 }
 
+TEST_F(ClientLimitsTest, WhoHasBegunAMailIsNotHalfOpen) {
+  LimitRule limits = concurrent_rule("0.0.0.0/0", 32, 4);
+  limits.held[size_t(Limited::half_open)] = 2;
+  rules_ = LimitRules({limits});
+  Client first, second, third, fourth;
+  EXPECT_EQ(open(first, "192.0.2.1"), std::nullopt);
+  EXPECT_EQ(open(second, "192.0.2.1"), std::nullopt);
+  EXPECT_EQ(open(third, "192.0.2.1"), Limited::half_open);
+  EXPECT_EQ(open(third, "192.0.2.2"), std::nullopt);
+  first->establish();
+  first->establish();  // once is all that it gives back
+  EXPECT_EQ(open(third, "192.0.2.1"), std::nullopt);
+  EXPECT_EQ(open(fourth, "192.0.2.1"), Limited::half_open);
+  first.reset();  // it was counted as half open no more
+  EXPECT_EQ(open(fourth, "192.0.2.1"), Limited::half_open);
+  second.reset();
+  EXPECT_EQ(open(fourth, "192.0.2.1"), std::nullopt);
+  third->establish();
+  EXPECT_EQ(open(first, "192.0.2.1"), std::nullopt);
+  first->establish();
+  EXPECT_EQ(open(second, "192.0.2.1"), std::nullopt);
+  EXPECT_EQ(open_for_good("192.0.2.1"), Limited::concurrent) << "which it still is";
+}
+
 TEST_F(ClientLimitsTest, AddressesOfAnIpv6NetworkAreOne) {
   rules_ = LimitRules({concurrent_rule("::/0", 64, 2), concurrent_rule("::/0", 48, 3)});
   EXPECT_EQ(open_for_good("2001:db8:1:1::1"), std::nullopt);
@@ -115,7 +139,7 @@ TEST_F(ClientLimitsTest, AMappedAddressIsAnIpv4Client) {
 
 TEST_F(ClientLimitsTest, EachKindIsCountedByItself) {
   std::vector<LimitRule> rules;
-  for (size_t i = 1; i < kLimitedCount; ++i) {
+  for (size_t i = kHeldCount; i < kLimitedCount; ++i) {
     rules.push_back(rate_rule("0.0.0.0/0", uint8_t(32 - i), Limited(i), 3));
   }
   rules_ = LimitRules(rules);
