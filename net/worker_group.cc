@@ -39,12 +39,13 @@ struct Start {
   }
 };
 
-// What is behind that is the spools'. A new descriptor is always the lowest one that is free.
+// What is behind that is for spools, and for those who read or ask. A new descriptor is always the
+// lowest one that is free.
 int connection_descriptors_max(size_t worker_count) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return INT_MAX;
   const uint64_t reserved = uint64_t{core::kDescriptorsReservedPerWorker} * worker_count +
-                            uint64_t{core::kTailReadersMax};
+                            uint64_t{core::kTailReadersMax} + 2 * core::kStatusClientsMax;
   const uint64_t soft = std::min<uint64_t>(limit.rlim_cur, INT_MAX);
   return int(soft - std::min(soft, reserved));
 }

@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 import mailrace  # noqa: E402
 
 CONTENT = b"Subject: x\r\n\r\ntext\r\n"
-DESCRIPTORS = 48 + 32  # of which 32 are for who reads what is shared
+DESCRIPTORS = 48 + 32 + 32  # of which 32 are for who reads what is shared, 32 for who asks
 CLIENTS = 60
 WATCHED_S = 2
 

@@ -2,11 +2,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A server takes the place of another one: under load nobody is refused, and no mail is lost."""
 
+import contextlib
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
+import threading
+import time
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../support"))
 
@@ -77,6 +82,31 @@ class Takeover(mailrace.ServerTestCase):
         self.assertEqual(successor.stop(), 0)
         self.assertEqual(len(mailrace.exported(self.spool)), 3)
 
+    def test_metrics_are_the_successors(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+
+        def mails():
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics",
+                                        timeout=mailrace.PATIENCE_S) as answer:
+                found = re.search(r"^mailrace_mails_total(?:{.*})? (\d+)$",
+                                  answer.read().decode(), re.MULTILINE)
+            return int(found.group(1))
+
+        server = self.start("--metrics-listen", f"127.0.0.1:{port}", workers=1)
+        client = self.enterContext(server.connect())
+        client.hello()
+        mailrace.accepted_id(client.mail(MAIL))
+        self.assertEqual(mails(), 1)
+        self.start("--metrics-listen", f"127.0.0.1:{port}", workers=1)
+        self.assertIsNotNone(server.wait_event("leaving"))
+        time.sleep(1)  # twice as long as it may take
+        self.assertEqual([mails() for _ in range(20)], 20 * [0])
+        self.assertIsNone(server.process.poll())
+        mailrace.expect(client.command("QUIT"), 221)
+        self.assertEqual(server.wait(), 0)
+
     def test_a_session_that_does_not_end_is_ended(self):
         server = self.start("--drain-timeout", "1s")
         client = self.enterContext(server.connect())
@@ -113,6 +143,103 @@ class Takeover(mailrace.ServerTestCase):
         successor = self.start()
         self.assertEqual(server.wait(), 0)
         self.assertEqual(successor.stop(), 0)
+
+    @contextlib.contextmanager
+    def offer_of(self, server):
+        """What a server gives to its successor: octets of the offer and of the listeners' messages,
+        each with its descriptors. The server takes it back behind this."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as successor:
+            successor.settimeout(mailrace.PATIENCE_S)
+            successor.connect(os.path.join(self.spool, "takeover.socket"))
+            messages = [socket.recv_fds(successor, 64, 64)[:2] for _ in range(2)]
+            yield messages
+            for _, descriptors in messages:
+                for descriptor in descriptors:
+                    os.close(descriptor)
+
+    @contextlib.contextmanager
+    def predecessor(self, messages, says):
+        """In the place of one that was killed: makes that offer, says this whatever it hears."""
+        place = os.path.join(self.spool, "takeover.socket")
+        os.unlink(place)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(place)
+            listener.listen(1)
+
+            def serve():
+                peer = listener.accept()[0]
+                for octets, descriptors in messages:
+                    socket.send_fds(peer, [octets], descriptors)
+                if says:
+                    peer.sendall(says)
+                    peer.recv(1)  # that it takes mail, or that it is gone
+                peer.close()
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+            yield
+            thread.join(mailrace.PATIENCE_S)
+            self.assertFalse(thread.is_alive())
+
+    def test_one_that_dies_behind_its_offer(self):
+        server = self.start()
+        with server.connect() as client:
+            client.hello()
+            mailrace.accepted_id(client.mail(MAIL))
+        with self.offer_of(server) as messages:
+            server.expect_status(-9)
+            server.kill()
+            with self.predecessor(messages, says=b""):
+                successor = self.start()
+        with successor.connect() as client:
+            client.hello()
+            mailrace.accepted_id(client.mail(MAIL))
+        self.assertEqual(self.start().stop(), 0)  # the place is whole again
+        self.assertEqual(successor.wait(), 0)
+        self.assertEqual(len(mailrace.exported(self.spool)), 2)
+
+    def test_one_that_has_waited_for_too_long(self):
+        server = self.start()
+        with self.offer_of(server) as messages:
+            server.expect_status(-9)
+            server.kill()
+            with self.predecessor(messages, says=b"\x03"):
+                with self.assertRaises(AssertionError) as failed:
+                    self.start()
+        self.assertIn("does not leave", str(failed.exception))
+        self.start()
+
+    def test_the_next_one_waits_until_the_one_before_has_gone(self):
+        first = self.start()
+        client = self.enterContext(first.connect())
+        client.hello()
+        mailrace.expect(client.command("MAIL FROM:<a@example.net>"), 250)
+        second = self.start()
+        self.assertIsNotNone(first.wait_event("leaving"))
+        seen = []
+
+        def finish():
+            time.sleep(0.5)  # the third one has asked
+            seen.append(second.events("leaving"))
+            mailrace.expect(client.command("RCPT TO:<b@example.com>"), 250)
+            mailrace.expect(client.command("DATA"), 354)
+            client.send(MAIL + b".\r\n")
+            mailrace.accepted_id(client.reply())
+            mailrace.expect(client.command("QUIT"), 221)
+            seen.append("finished")
+
+        finisher = threading.Thread(target=finish)
+        finisher.start()
+        third = self.start()
+        finisher.join(mailrace.PATIENCE_S)
+        self.assertEqual(seen, [[], "finished"])
+        self.assertEqual(first.wait(), 0)
+        self.assertEqual(second.wait(), 0)
+        with third.connect() as other:
+            other.hello()
+            mailrace.accepted_id(other.mail(MAIL))
+        self.assertEqual(third.stop(), 0)
+        self.assertEqual(len(mailrace.exported(self.spool)), 2)
 
     def test_more_and_fewer_workers(self):
         server = self.start(workers=1)

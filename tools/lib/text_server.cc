@@ -57,6 +57,14 @@ void TextServer::listen(int listener, Accept accept, TextProtocol protocol, Answ
   listeners_.push_back({listener, std::move(accept), protocol, std::move(answer)});
 }
 
+void TextServer::close(int listener, core::Instant now) {
+  for (Listener& one : listeners_) {
+    if (one.descriptor != listener) continue;
+    accept_from(one, now);
+    one.descriptor = -1;  // poll() leaves it out
+  }
+}
+
 bool TextServer::serve(int wake, core::Duration time, core::Instant now) {
   forget_if([now](const Client& client) { return now >= client.deadline; });
   std::vector<pollfd> all = {{wake, POLLIN, 0}};

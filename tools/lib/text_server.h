@@ -34,13 +34,17 @@ class TextServer {
   /// listener   as long as this lives
   void listen(int listener, Accept accept, TextProtocol protocol, Answer answer);
 
+  /// Serves who has come already, and nobody from then on. listener   what listen() was given;
+  /// it may be closed afterwards
+  void close(int listener, core::Instant now);
+
   /// Waits for `time` at most, or until `wake` can be read, and does what is to be done.
   /// returns   whether `wake` could be read
   bool serve(int wake, core::Duration time, core::Instant now);
 
  private:
   struct Listener {
-    int descriptor;
+    int descriptor;  // -1: closed
     Accept accept;
     TextProtocol protocol;
     Answer answer;

@@ -591,6 +591,7 @@ std::optional<std::string> Server::take_place() {
 
 void Server::leave() noexcept {
   draining_ = true;
+  status_.leave();
   workers_.leave();
 }
 

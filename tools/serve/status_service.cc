@@ -95,6 +95,10 @@ void StatusService::run() {
   net::SystemClock clock;
   core::Instant next = clock.now();
   while (!server_.serve(wake_.get(), core::milliseconds(500), clock.now())) {
+    if (leaving_.load(std::memory_order_relaxed) && metrics_.is_open()) {
+      server_.close(metrics_.get(), clock.now());
+      metrics_.reset(-1);
+    }
     if (clock.now() < next) continue;
     next = clock.now() + core::seconds(1);
     if (every_second_) every_second_(sources_);

@@ -7,6 +7,7 @@
 #include "tools/lib/text_server.h"
 #include "tools/serve/server_status.h"
 
+#include <atomic>
 #include <functional>
 #include <optional>
 #include <string>
@@ -38,6 +39,8 @@ class StatusService {
   /// From now on it is this server that is asked.
   /// returns   false: it cannot be
   bool show() { return socket_.show(); }
+  /// Whoever takes our place is whom Prometheus asks from now on. Any thread.
+  void leave() noexcept { leaving_.store(true, std::memory_order_relaxed); }
   void stop();
 
  private:
@@ -50,6 +53,7 @@ class StatusService {
   TextServer server_;
   StatusSources sources_;
   std::function<void(const StatusSources&)> every_second_;
+  std::atomic<bool> leaving_{false};
   std::thread thread_;
 };
 
