@@ -5,9 +5,7 @@
 import json
 import os
 import re
-import shutil
 import socket
-import subprocess
 import sys
 import time
 import urllib.error
@@ -155,11 +153,6 @@ class Metrics(mailrace.ServerTestCase):
                 self.get(path, method)
             self.assertEqual(failed.exception.code, code)
             failed.exception.close()
-        promtool = shutil.which("promtool")
-        if promtool is not None:
-            done = subprocess.run([promtool, "check", "metrics"], input=text, text=True,
-                                  capture_output=True, check=False, timeout=60)
-            self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
 
     def test_every_metric_is_documented(self):
         self.serve("--metrics-listen", f"127.0.0.1:{self.port}")

@@ -294,7 +294,6 @@ class Run:
         self.accepted = []
         behind = []
         for number in range(self.options.rounds):
-            self.begin_phase("attack")
             counts.update(self.attack_once(server, number))
             self.begin_phase("after")
             behind += server.status("RssAnon")
@@ -317,7 +316,11 @@ class Run:
         return attackers
 
     def attack_once(self, server, number):
+        self.begin_phase("opening" if self.scenario.opening else "attack")
         attackers = self.start_attackers(server, self.scenario, number)
+        if self.scenario.opening:
+            time.sleep(self.scenario.opening * self.seconds)
+            self.begin_phase("attack")
         counts = collections.Counter()
         deadline = time.monotonic() + self.seconds + ATTACK_MAY_OVERRUN_S
         for attacker in attackers:

@@ -85,7 +85,33 @@ def idle_beyond_limit(attack):
         peer.close()
 
 
+def half_open_beyond_limit(attack):
+    """And who may have any number, but 10 of them without a mail."""
+    for peer in hold(attack, attack.share(2000), 2):
+        peer.close()
+
+
 # --- slow, and slower -----------------------------------------------------------------------------
+
+
+def slow_clients(attack):
+    """Ten thousand connections, of which each sends an octet of a command every ten seconds."""
+    count = attack.share(10_000)
+    mailrace.raise_descriptor_limit(count + 100)
+    peers = []
+
+    def one(turn):
+        if len(peers) < count:
+            peers.append(attack.peer())
+            return
+        peers[turn % count].send(b"x")
+        attack.counts["octets"] += 1
+        time.sleep(10 / count)
+
+    attack.repeat(one)
+    attack.counts["held"] += len(peers)
+    for peer in peers:
+        peer.close()
 
 
 class Trickle:
@@ -473,6 +499,7 @@ class Scenario:
     flags: tuple = ()        # of the server
     processes: int = 2
     seconds_min: float = 0   # less shows nothing
+    opening: float = 0       # share of these before latency is looked at
     expected: tuple = ()     # numbers that are not 0 afterwards
     forbidden: tuple = ()    # numbers that are
     defers: str = "never"    # whether good senders hear 4xx: never, maybe, always
@@ -494,6 +521,12 @@ SCENARIOS = {scenario.name: scenario for scenario in (
              "{greeted 220} let in, {greeted 421} refused",
              flags=("--limit", "127.0.0.0/8,concurrent=10"),
              expected=("greeted 220", "greeted 421")),
+    Scenario(half_open_beyond_limit, "{connections} from 4 addresses with `half-open=10` each: "
+             "{greeted 220} let in, {greeted 421} refused",
+             flags=("--limit", "127.0.0.0/8,half-open=10"),
+             expected=("greeted 220", "greeted 421")),
+    Scenario(slow_clients, "{held} connections at a time, each an octet every 10 s; behind their "
+             "opening {octets} octets", opening=0.5, seconds_min=1, expected=("octets",)),
     Scenario(slowloris, "{connections} connections, 800 at a time, an octet each 0.2 s; "
              "{ended by the server} ended by timeouts of 3 s",
              flags=("--timeout-command", "3s", "--timeout-data-block", "3s",

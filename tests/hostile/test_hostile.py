@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 import mailrace  # noqa: E402
 import rig  # noqa: E402
 import scenarios  # noqa: E402
+import soak  # noqa: E402
 
 # Sanitizers, which ask for patience, have memory of their own beside each octet.
 MEMORY_BYTES_MAX = (256 if mailrace.PATIENCE_S <= 20 else 4096) * rig.MIB
@@ -33,6 +34,13 @@ class Hostile(unittest.TestCase):
         attacks = [scenarios.SCENARIOS[name] for name in STOPPED]
         result = rig.run_and_stop(attacks, dataclasses.replace(SMALL, seconds=2))
         self.assertEqual(result.complaints, [], result)
+
+
+    def test_soak(self):
+        done = soak.run(6, seed=1)
+        if done.result.skipped:
+            self.skipTest(done.result.skipped)
+        self.assertEqual(done.result.complaints, [], soak.report(done))
 
 
 def add_tests():
