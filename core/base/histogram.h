@@ -20,6 +20,7 @@ class Histogram {
   }
 
   void merge(const Histogram& other) noexcept {
+    if (other.count_ == 0) return;
     for (size_t i = 0; i < buckets_.size(); ++i) buckets_[i] += other.buckets_[i];
     count_ += other.count_;
     max_ = std::max(max_, other.max_);

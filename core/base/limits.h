@@ -457,6 +457,22 @@ inline constexpr uint32_t kLoadReceiveBufferCount = 256;
 static_assert((kLoadReceiveBufferCount & (kLoadReceiveBufferCount - 1)) == 0);
 inline constexpr int64_t kLoadReplyTimeoutS = 60;
 inline constexpr int64_t kLoadDurationDefaultS = 10;
+// Parts of a run, of a second at most, that wait for the thread that adds up; and how many seconds
+// are reported one by one: of a longer run neighbours are put together.
+inline constexpr size_t kLoadSlicesWaitingMax = 8;
+inline constexpr size_t kLoadSecondsMax = 1200;
+// Messages per second that may be asked for, and how many of these may be due and wait for a
+// connection, in each thread.
+inline constexpr uint64_t kLoadRateMax = 1'000'000;
+inline constexpr uint64_t kLoadBacklogMax = 1'000'000;
+// The generator is the limit when one message in a hundred is noticed later than this although a
+// connection is free, or when its threads use so much of a CPU each.
+inline constexpr int64_t kLoadLatenessMaxMs = 5;
+inline constexpr uint32_t kLoadBusyPercentMax = 95;
+inline constexpr uint32_t kLoadRampStepsMax = 100;
+inline constexpr int64_t kLoadRampStepDefaultS = 5;
+inline constexpr uint32_t kLoadRepeatsMax = 100;
+inline constexpr size_t kLoadServerProcessesMax = 4096;  // whose CPU time is added up
 
 // --- limits of clients ---------------------------------------------------------------------------
 

@@ -40,6 +40,7 @@ void LoadConnection::start() noexcept {
   ++context_.open_count;
   step_ = Step::connect;
   progress_ = context_.now;
+  waiting_since_ = context_.now;
   pipelining_ = false;
   hung_up_ = false;
   messages_done_ = 0;
@@ -73,6 +74,7 @@ void LoadConnection::receive() noexcept {
 }
 
 void LoadConnection::send(std::string_view text) noexcept {
+  waiting_since_ = context_.now;
   if (tls_) {
     tls_->write(std::as_bytes(std::span(text)));
     return send_encrypted();
@@ -96,7 +98,7 @@ void LoadConnection::send_mail_data() noexcept {
   const size_t body_at = header_size > 0 ? 0 : sent_bytes_ - LoadMail::kHeaderBytes;
   const size_t most = tls_ ? core::kLoadTlsSendBytesMax : core::kLoadSendBytesMax;
   const size_t body_size = std::min(body.size() - body_at, most);
-  if (body_at + body_size == body.size()) data_end_ = clock_now();
+  if (body_at + body_size == body.size()) waiting_since_ = clock_now();
   handed_bytes_ = sent_bytes_ + header_size + body_size;
   const core::Octets header = std::as_bytes(std::span(header_)).last(header_size);
   send_pieces(header, body.subspan(body_at, body_size));
@@ -121,7 +123,7 @@ void LoadConnection::send_pieces(core::Octets header, core::Octets body) noexcep
 // --- TLS -----------------------------------------------------------------------------------------
 
 void LoadConnection::begin_tls() noexcept {
-  handshake_begun_ = clock_now();
+  waiting_since_ = clock_now();
   tls_.emplace(*context_.tls);
   send_encrypted();
 }
@@ -169,7 +171,8 @@ void LoadConnection::take_encrypted(core::Octets octets) noexcept {
 }
 
 void LoadConnection::on_established() noexcept {
-  if (context_.measuring) count_handshake();
+  count_handshake();
+  waiting_since_ = context_.now;
   if (step_ != Step::handshake) return;  // the greeting is still to come
   step_ = Step::ehlo;
   send(plan_.ehlo);
@@ -181,6 +184,8 @@ void LoadConnection::on_connect(int result) noexcept {
   connecting_ = false;
   if (result < 0) give_up(LoadError::connect, std::strerror(-result));
   if (hung_up_) return close_if_quiet();
+  count_phase(LoadPhase::connect, context_.now);
+  waiting_since_ = context_.now;
   receive();
   if (plan_.options.tls.mode == LoadTlsMode::implicit) begin_tls();
 }
@@ -239,15 +244,33 @@ void LoadConnection::check_time() noexcept {
 
 // --- steps ---------------------------------------------------------------------------------------
 
-// The code that goes on after each step.
+// The code that goes on after each step, and the phase that ends with it; that of the message ends
+// by a clock of its own.
 void LoadConnection::on_reply(uint32_t code) noexcept {
-  static constexpr uint32_t kExpected[] = {0, 220, 250, 220, 0, 250, 250, 354, 250, 221, 0, 0};
+  struct Expected {
+    uint32_t code;
+    std::optional<LoadPhase> phase = {};
+  };
+  static constexpr Expected kExpected[] = {{0},
+                                           {220, LoadPhase::banner},
+                                           {250, LoadPhase::ehlo},
+                                           {220},
+                                           {0},
+                                           {250, LoadPhase::mail},
+                                           {250, LoadPhase::rcpt},
+                                           {354, LoadPhase::data},
+                                           {250},
+                                           {221},
+                                           {0},
+                                           {0}};
   static_assert(std::size(kExpected) == size_t(Step::failed) + 1);
+  const Expected& expected = kExpected[size_t(step_)];
   ++context_.stats.replies[code];
   const bool early = step_ == Step::mail_data && handed_bytes_ < mail_bytes();
-  if (code != kExpected[size_t(step_)] || early) {
+  if (code != expected.code || early) {
     return give_up(LoadError::unexpected_reply, parser_.last_line());
   }
+  if (expected.phase) count_phase(*expected.phase, context_.now);
   switch (step_) {
     case Step::connect:
       ++context_.stats.connections;
@@ -289,6 +312,11 @@ void LoadConnection::on_reply(uint32_t code) noexcept {
   }
 }
 
+void LoadConnection::count_phase(LoadPhase phase, core::Instant end) noexcept {
+  if (!context_.measuring) return;
+  context_.stats.phases_ns[size_t(phase)].add(uint64_t((end - waiting_since_).ns));
+}
+
 // By when it is acknowledged: so the rate is right however long a message is on its way.
 void LoadConnection::count_message() noexcept {
   if (!context_.measuring) {
@@ -296,15 +324,17 @@ void LoadConnection::count_message() noexcept {
     return;
   }
   context_.stats.last_reply = clock_now();
-  context_.stats.latency_ns.add(uint64_t((context_.stats.last_reply - data_end_).ns));
+  context_.stats.latency_ns.add(uint64_t((context_.stats.last_reply - waiting_since_).ns));
+  count_phase(LoadPhase::message, context_.stats.last_reply);
   ++context_.stats.messages;
   context_.stats.bytes += plan_.mail.size();
 }
 
 void LoadConnection::count_handshake() noexcept {
+  if (!context_.measuring) return;
   ++context_.stats.handshakes;
   if (tls_->was_resumed()) ++context_.stats.resumed;
-  context_.stats.handshake_ns.add(uint64_t((clock_now() - handshake_begun_).ns));
+  count_phase(LoadPhase::tls, clock_now());
 }
 
 void LoadConnection::next_message() noexcept {

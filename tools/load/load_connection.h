@@ -105,6 +105,7 @@ class LoadConnection {
   void take_encrypted(core::Octets octets) noexcept;
   void on_established() noexcept;
   void on_reply(uint32_t code) noexcept;
+  void count_phase(LoadPhase phase, core::Instant end) noexcept;
   void count_message() noexcept;
   void count_handshake() noexcept;
   void next_message() noexcept;
@@ -124,15 +125,14 @@ class LoadConnection {
   bool receiving_ = false;
   uint32_t sends_ = 0;
   bool hung_up_ = false;
-  uint64_t messages_done_ = 0;  // over this connection
-  size_t handed_bytes_ = 0;     // of the message, to the kernel
-  size_t sent_bytes_ = 0;       // of these, taken by it
-  core::Instant progress_{};    // last sign of life, or when it began to be awaited
-  core::Instant data_end_{};    // when the last octets of the message were handed over
+  uint64_t messages_done_ = 0;     // over this connection
+  size_t handed_bytes_ = 0;        // of the message, to the kernel
+  size_t sent_bytes_ = 0;          // of these, taken by it
+  core::Instant progress_{};       // last sign of life, or when it began to be awaited
+  core::Instant waiting_since_{};  // for the end of a phase
   ReplyParser parser_;
   std::optional<LoadTlsSession> tls_;
   std::vector<std::byte> encrypted_;  // being sent
-  core::Instant handshake_begun_{};
   msghdr header_and_body_{};
   iovec pieces_[2]{};
   char header_[LoadMail::kHeaderBytes];

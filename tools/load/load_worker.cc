@@ -17,18 +17,6 @@ constexpr unsigned kNumberBits = 48;
 
 }  // namespace
 
-void LoadMailbox::put(LoadStats& stats) {
-  const std::lock_guard lock(mutex_);
-  waiting_.merge(stats);
-  stats = LoadStats{};
-}
-
-void LoadMailbox::take(LoadStats& target) {
-  const std::lock_guard lock(mutex_);
-  target.merge(waiting_);
-  waiting_ = LoadStats{};
-}
-
 LoadWorker::LoadWorker(const LoadPlan& plan, LoadShare share, const std::atomic<bool>& stopping)
     : share_(share),
       stopping_(stopping),
@@ -38,7 +26,7 @@ LoadWorker::LoadWorker(const LoadPlan& plan, LoadShare share, const std::atomic<
                .stats = stats_,
                .messages_left = share.messages,
                .next_number = uint64_t{share.index} << kNumberBits,
-               .deadline = share.deadline} {
+               .deadline = share.timeline.deadline()} {
   for (uint32_t slot = 0; slot < share.connections; ++slot) {
     connections_.emplace_back(context_, slot);
   }
@@ -59,6 +47,7 @@ core::Result<void> LoadWorker::open() {
 core::Result<void> LoadWorker::run() {
   if (auto opened = open(); !opened) return opened;
   net::SystemClock clock;
+  slice_ = share_.timeline.slice_at(clock.now());
   take_time(clock.now());
   start_due_connections();
   set_tick();
@@ -68,7 +57,7 @@ core::Result<void> LoadWorker::run() {
     ring_.visit_completions([this](const io_uring_cqe& cqe) { dispatch(cqe); });
   }
   io_uring_submit(&ring_.handle());  // the last closes
-  mailbox_.put(stats_);
+  mailbox_.put(slice_, stats_);
   return {};
 }
 
@@ -99,18 +88,24 @@ void LoadWorker::receive(LoadConnection& connection, const io_uring_cqe& cqe) {
   buffers_.give_back(id);
 }
 
+// What is counted from here on belongs to `now`, so slices end before it is.
 void LoadWorker::take_time(core::Instant now) {
   context_.now = now;
-  context_.measuring = now >= share_.measured_from;
+  const core::Instant measured_from = share_.timeline.measured_from;
+  if (now >= measured_from + slice_.end) {
+    mailbox_.put(slice_, stats_);
+    slice_ = share_.timeline.slice_at(now);
+  }
+  context_.measuring = now >= measured_from;
 }
 
 // Evenly over the first half of the warm-up; all at once without one.
 void LoadWorker::start_due_connections() {
-  const int64_t opening_ns = (share_.measured_from - share_.start).ns / 2;
+  const int64_t opening_ns = (share_.timeline.measured_from - share_.timeline.start).ns / 2;
   const int64_t count = int64_t(connections_.size());
   while (started_ < connections_.size()) {
     const core::Duration due{opening_ns / count * int64_t(started_)};
-    if (context_.now - share_.start < due && context_.may_begin()) return;
+    if (context_.now - share_.timeline.start < due && context_.may_begin()) return;
     connections_[started_++].start();
   }
 }
@@ -126,7 +121,7 @@ void LoadWorker::on_tick() {
   context_.stopping = stopping_.load(std::memory_order_relaxed);
   start_due_connections();
   for (LoadConnection& connection : connections_) connection.check_time();
-  mailbox_.put(stats_);
+  mailbox_.put(slice_, stats_);
   set_tick();
 }
 

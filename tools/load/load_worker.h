@@ -6,12 +6,13 @@
 #include "net/buffer_ring.h"
 #include "net/ring.h"
 #include "tools/load/load_connection.h"
+#include "tools/load/mailbox.h"
+#include "tools/load/timeline.h"
 
 #include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 
 namespace mailrace::tools {
 
@@ -20,22 +21,7 @@ struct LoadShare {
   uint32_t index = 0;  // of the worker
   uint32_t connections = 0;
   uint64_t messages = 0;
-  core::Instant start{};          // of the run
-  core::Instant measured_from{};  // behind the warm-up
-  core::Instant deadline{};
-};
-
-/// Counts from the worker's thread to the reporting one, a few times a second.
-class LoadMailbox {
- public:
-  /// Adds `stats` to what waits here, and clears it. The worker's thread.
-  void put(LoadStats& stats);
-  /// Moves what waits here to the end of `target`. Any thread.
-  void take(LoadStats& target);
-
- private:
-  std::mutex mutex_;
-  LoadStats waiting_;
+  LoadTimeline timeline;
 };
 
 class LoadWorker {
@@ -69,7 +55,8 @@ class LoadWorker {
   size_t started_ = 0;  // of them
   net::Ring ring_;
   net::BufferRing buffers_;
-  LoadStats stats_;
+  LoadStats stats_;  // of this slice, since they were last handed over
+  LoadSlice slice_;
   LoadContext context_;
   LoadMailbox mailbox_;
 };

@@ -5,6 +5,7 @@
 #include "core/base/limits.h"
 #include "core/base/time.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -38,6 +39,9 @@ struct LoadOptions {
   bool json = false;
   bool quiet = false;
   core::Duration reply_timeout = core::seconds(core::kLoadReplyTimeoutS);
+
+  /// No thread is without a connection.
+  uint32_t worker_count() const noexcept { return std::min(threads, connections); }
 };
 
 }  // namespace mailrace::tools

@@ -1,28 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Numbers to text.
+// Numbers to text for people.
 #include "tools/load/report.h"
 
 #include "tools/lib/formatted.h"
-#include "tools/lib/json.h"
 
 namespace mailrace::tools {
 namespace {
-
-constexpr const char* kErrorNames[kLoadErrorCount] = {
-    "connect", "closed", "unexpected_reply", "malformed_reply", "timeout", "tls"};
-
-struct Quantile {
-  const char* name;
-  uint32_t per_mille;
-};
-constexpr Quantile kQuantiles[] = {{"p50", 500}, {"p90", 900}, {"p99", 990}, {"max", 1000}};
 
 double per_second(double count, core::Duration time) {
   return time.ns > 0 ? count * 1e9 / double(time.ns) : 0.0;
 }
 
-double milliseconds_at(const core::Histogram& latency_ns, uint32_t per_mille) {
-  return double(latency_ns.percentile(per_mille)) / 1e6;
+double milliseconds_at(const core::Histogram& times_ns, uint32_t per_mille) {
+  return double(times_ns.percentile(per_mille)) / 1e6;
 }
 
 std::string replies_text(const LoadStats& stats) {
@@ -41,17 +31,27 @@ std::string errors_text(const LoadStats& stats) {
   for (size_t error = 0; error < kLoadErrorCount; ++error) {
     if (stats.errors[error] == 0) continue;
     if (!text.empty()) text += ", ";
-    text += std::string(kErrorNames[error]) + ": " + std::to_string(stats.errors[error]);
+    text += std::string(name_of(LoadError(error))) + ": " + std::to_string(stats.errors[error]);
   }
   return text + "; the first: " + stats.first_error;
 }
 
-std::string quantiles_json(const core::Histogram& times_ns) {
-  return json_object([&](JsonLine& line) {
-    for (const Quantile& quantile : kQuantiles) {
-      line.raw(quantile.name, formatted("%.6f", milliseconds_at(times_ns, quantile.per_mille)));
+// A table with a line for each phase that there was.
+std::string phases_text(const LoadStats& stats) {
+  std::string text = formatted("%-10s %12s", "phase, ms", "count");
+  for (const LoadQuantile& quantile : kLoadQuantiles) text += formatted(" %10s", quantile.name);
+  text += '\n';
+  for (size_t phase = 0; phase < kLoadPhaseCount; ++phase) {
+    const core::Histogram& times_ns = stats.phases_ns[phase];
+    if (times_ns.count() == 0) continue;
+    text += formatted("%-10s %12llu", name_of(LoadPhase(phase)),
+                      static_cast<unsigned long long>(times_ns.count()));
+    for (const LoadQuantile& quantile : kLoadQuantiles) {
+      text += formatted(" %10.3f", milliseconds_at(times_ns, quantile.per_mille));
     }
-  });
+    text += '\n';
+  }
+  return text;
 }
 
 }  // namespace
@@ -96,7 +96,7 @@ std::string report_text(const LoadReport& report) {
   text += formatted("rate       %.1f messages/s, %.1f MB/s\n", report.messages_per_second(),
                     report.megabytes_per_second());
   text += "latency   ";
-  for (const Quantile& quantile : kQuantiles) {
+  for (const LoadQuantile& quantile : kLoadQuantiles) {
     text += formatted(" %s %.3f ms", quantile.name,
                       milliseconds_at(stats.latency_ns, quantile.per_mille));
   }
@@ -107,50 +107,13 @@ std::string report_text(const LoadReport& report) {
         static_cast<unsigned long long>(stats.handshakes),
         static_cast<unsigned long long>(stats.resumed),
         per_second(double(stats.handshakes), report.elapsed),
-        milliseconds_at(stats.handshake_ns, 500), milliseconds_at(stats.handshake_ns, 990));
+        milliseconds_at(stats.phase_ns(LoadPhase::tls), 500),
+        milliseconds_at(stats.phase_ns(LoadPhase::tls), 990));
   }
   text += "replies    " + replies_text(stats) + "\n";
   text += "errors     " + errors_text(stats) + "\n";
   text += formatted("generator  %.5f ms CPU per message\n", report.cpu_ms_per_message());
-  return text;
-}
-
-std::string report_json(const LoadReport& report, const LoadOptions& options) {
-  const LoadStats& stats = report.stats;
-  const std::string latency = quantiles_json(stats.latency_ns);
-  const std::string replies = json_object([&](JsonLine& line) {
-    for (size_t code = 0; code < stats.replies.size(); ++code) {
-      if (stats.replies[code] > 0) line.number(std::to_string(code), stats.replies[code]);
-    }
-  });
-  const std::string errors = json_object([&](JsonLine& line) {
-    for (size_t error = 0; error < kLoadErrorCount; ++error) {
-      line.number(kErrorNames[error], stats.errors[error]);
-    }
-  });
-  std::string text;
-  JsonLine line(text);
-  line.number("messages", stats.messages)
-      .number("warmup_messages", stats.warmup_messages)
-      .raw("seconds", formatted("%.6f", double(report.elapsed.ns) / 1e9))
-      .raw("messages_per_second", formatted("%.3f", report.messages_per_second()))
-      .raw("megabytes_per_second", formatted("%.3f", report.megabytes_per_second()))
-      .raw("latency_ms", latency)
-      .raw("replies", replies)
-      .raw("errors", errors)
-      .text("first_error", stats.first_error)
-      .raw("generator_cpu_ms_per_message", formatted("%.6f", report.cpu_ms_per_message()))
-      .number("tls_handshakes", stats.handshakes)
-      .number("tls_resumed", stats.resumed)
-      .raw("tls_handshake_ms", quantiles_json(stats.handshake_ns))
-      .number("connections_opened", stats.connections)
-      .number("connections", uint64_t{options.connections})
-      .number("threads", uint64_t{options.threads})
-      .number("message_bytes", options.message_bytes)
-      .number("messages_per_connection", options.messages_per_connection)
-      .raw("pipelining", options.pipelining ? "true" : "false");
-  line.end();
-  return text;
+  return text + phases_text(stats);
 }
 
 }  // namespace mailrace::tools

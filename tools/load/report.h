@@ -4,14 +4,30 @@
 
 #include "core/base/time.h"
 #include "tools/load/options.h"
+#include "tools/load/series.h"
 #include "tools/load/stats.h"
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 namespace mailrace::tools {
 
+/// The quantiles that are reported of latencies and phases.
+struct LoadQuantile {
+  const char* name;
+  const char* json_name;
+  uint32_t per_mille;
+};
+inline constexpr LoadQuantile kLoadQuantiles[] = {{"p50", "p50", 500},
+                                                  {"p90", "p90", 900},
+                                                  {"p99", "p99", 990},
+                                                  {"p99.9", "p99_9", 999},
+                                                  {"max", "max", 1000}};
+
 struct LoadReport {
   LoadStats stats;
+  std::vector<LoadSecond> seconds;
   core::Duration elapsed;  // from the end of the warm-up to the last acknowledgement
   core::Duration cpu;      // of this process, user and system, with the warm-up
 

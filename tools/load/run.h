@@ -1,28 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A whole load run: threads, their pinning, the live line, the report.
+// The subcommand `mailrace load`: measures, prints, says by its exit status what it found.
 #pragma once
 
-#include "core/base/result.h"
 #include "tools/load/options.h"
-#include "tools/load/report.h"
-
-#include <atomic>
-#include <functional>
 
 namespace mailrace::tools {
-
-/// Called about once a second: counts since the last call, the time since then, seconds since the
-/// start.
-using LoadProgress = std::function<void(const LoadStats&, core::Duration, int64_t)>;
-
-/// Sends what the options say, from `options.threads` threads of its own.
-///
-/// options    as load_flags() lets them through
-/// stopping   set from anywhere to end early
-/// progress   may be empty
-/// fails      io: a thread could not set up its ring
-core::Result<LoadReport> measure_load(const LoadOptions& options, const std::atomic<bool>& stopping,
-                                      const LoadProgress& progress);
 
 /// `mailrace load`: measures, prints, and ends early on SIGINT or SIGTERM.
 ///

@@ -6,6 +6,18 @@
 
 namespace mailrace::tools {
 
+const char* name_of(LoadError error) noexcept {
+  static constexpr const char* kNames[kLoadErrorCount] = {
+      "connect", "closed", "unexpected_reply", "malformed_reply", "timeout", "tls"};
+  return kNames[size_t(error)];
+}
+
+const char* name_of(LoadPhase phase) noexcept {
+  static constexpr const char* kNames[kLoadPhaseCount] = {"connect", "banner", "ehlo", "tls",
+                                                          "mail",    "rcpt",   "data", "message"};
+  return kNames[size_t(phase)];
+}
+
 void LoadStats::merge(const LoadStats& other) {
   messages += other.messages;
   warmup_messages += other.warmup_messages;
@@ -18,7 +30,9 @@ void LoadStats::merge(const LoadStats& other) {
   for (size_t error = 0; error < errors.size(); ++error) errors[error] += other.errors[error];
   if (first_error.empty()) first_error = other.first_error;
   latency_ns.merge(other.latency_ns);
-  handshake_ns.merge(other.handshake_ns);
+  for (size_t phase = 0; phase < kLoadPhaseCount; ++phase) {
+    phases_ns[phase].merge(other.phases_ns[phase]);
+  }
 }
 
 }  // namespace mailrace::tools

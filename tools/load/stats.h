@@ -22,6 +22,24 @@ enum class LoadError : uint8_t {
   tls,               // no handshake, or a record that does not check
 };
 inline constexpr size_t kLoadErrorCount = 6;
+/// As in reports: "unexpected_reply".
+const char* name_of(LoadError error) noexcept;
+
+/// What is waited for, one after the other: from when the worker sends to when it looks at the
+/// reply. That is by the clock that it reads once for all it finds; of `tls` and `message` the end
+/// is by one more look, and so is where they begin.
+enum class LoadPhase : uint8_t {
+  connect,  // TCP
+  banner,   // from there, or from the end of an implicit handshake, to 220
+  ehlo,
+  tls,   // from the ClientHello to the end of the handshake
+  mail,  // with pipelining this and the next two begin together
+  rcpt,
+  data,     // to 354
+  message,  // from handing the last octets to the kernel to 250
+};
+inline constexpr size_t kLoadPhaseCount = 8;
+const char* name_of(LoadPhase phase) noexcept;
 
 struct LoadStats {
   uint64_t messages = 0;         // acknowledged with 250, behind the warm-up
@@ -35,7 +53,11 @@ struct LoadStats {
   std::array<uint64_t, kLoadErrorCount> errors{};
   std::string first_error;  // one line; empty if there was none
   core::Histogram latency_ns;
-  core::Histogram handshake_ns;  // from the ClientHello to its end
+  std::array<core::Histogram, kLoadPhaseCount> phases_ns;  // by LoadPhase, behind the warm-up
+
+  const core::Histogram& phase_ns(LoadPhase phase) const noexcept {
+    return phases_ns[size_t(phase)];
+  }
 
   void count_error(LoadError error, std::string text) {
     ++errors[size_t(error)];

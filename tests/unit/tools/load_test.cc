@@ -4,8 +4,8 @@
 #include "net/fd.h"
 #include "net/listener.h"
 #include "net/ring_failure.h"
+#include "tools/load/measure.h"
 #include "tools/load/report.h"
-#include "tools/load/run.h"
 
 #include <gtest/gtest.h>
 
@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <set>
 #include <string>
@@ -32,6 +33,7 @@ struct Behaviour {
   bool octet_by_octet = false;        // replies
   bool hang_up_in_mail_data = false;  // reset, not end
   bool silent_after_mail_data = false;
+  core::Duration before_rcpt_reply{};
 };
 
 // A blocking SMTP server, one thread per connection, that remembers what it was sent.
@@ -124,7 +126,10 @@ class TestServer {
       early_ += more_is_there(stream) ? 1 : 0;
       if (line.starts_with("EHLO ")) say(stream, behaviour_.ehlo);
       if (line.starts_with("MAIL FROM:<")) say(stream, "250 ok\r\n");
-      if (line.starts_with("RCPT TO:<")) say(stream, behaviour_.rcpt);
+      if (line.starts_with("RCPT TO:<")) {
+        std::this_thread::sleep_for(std::chrono::nanoseconds(behaviour_.before_rcpt_reply.ns));
+        say(stream, behaviour_.rcpt);
+      }
       if (line == "DATA\r\n" && !take_mail(stream)) return;
       if (line == "QUIT\r\n") return say(stream, "221 bye\r\n");
     }
@@ -191,6 +196,57 @@ TEST_F(LoadTest, SendsEveryMessageOnceInOneTransactionEach) {
   EXPECT_EQ(report.stats.replies[221], 3u);
   EXPECT_EQ(server.early_count(), 2 * 10u) << "behind MAIL and behind RCPT";
   expect_good_mails(server.mails(), 10, 1000);
+}
+
+uint64_t phase_count(const LoadReport& report, LoadPhase phase) {
+  return report.stats.phase_ns(phase).count();
+}
+
+TEST_F(LoadTest, TimesEachPhase) {
+  for (const bool pipelining : {true, false}) {
+    options_.pipelining = pipelining;
+    TestServer server({});
+    const LoadReport report = run(server);
+    for (const LoadPhase once : {LoadPhase::connect, LoadPhase::banner, LoadPhase::ehlo}) {
+      EXPECT_EQ(phase_count(report, once), 3u) << name_of(once);
+    }
+    for (const LoadPhase each :
+         {LoadPhase::mail, LoadPhase::rcpt, LoadPhase::data, LoadPhase::message}) {
+      EXPECT_EQ(phase_count(report, each), 10u) << name_of(each);
+      EXPECT_GT(report.stats.phase_ns(each).max(), 0u) << name_of(each);
+    }
+    EXPECT_EQ(phase_count(report, LoadPhase::tls), 0u);
+  }
+}
+
+TEST_F(LoadTest, ASlowAnswerIsInItsPhase) {
+  options_.connections = 1;
+  options_.messages = 2;
+  TestServer server({.before_rcpt_reply = core::milliseconds(100)});
+  const auto slow_ns = uint64_t(core::milliseconds(100).ns);
+  for (const bool pipelining : {true, false}) {
+    options_.pipelining = pipelining;
+    const LoadReport report = run(server);
+    EXPECT_GE(report.stats.phase_ns(LoadPhase::rcpt).percentile(500), slow_ns);
+    if (!pipelining) continue;
+    EXPECT_GE(report.stats.phase_ns(LoadPhase::data).percentile(500), slow_ns)
+        << "it was sent with RCPT";
+  }
+}
+
+TEST_F(LoadTest, CountsEachSecond) {
+  options_.messages = 0;
+  options_.duration = core::milliseconds(1'300);
+  TestServer server({.before_rcpt_reply = core::milliseconds(20)});
+  const LoadReport report = run(server);
+  ASSERT_GE(report.seconds.size(), 2u);
+  EXPECT_EQ(report.seconds[0].start, core::Duration{});
+  EXPECT_EQ(report.seconds[1].start, core::seconds(1));
+  uint64_t messages = 0;
+  for (const LoadSecond& second : report.seconds) messages += second.messages;
+  EXPECT_EQ(messages, report.stats.messages);
+  EXPECT_GT(report.seconds[0].messages, 0u);
+  EXPECT_GT(report.seconds[1].messages, 0u);
 }
 
 TEST_F(LoadTest, WaitsForEachReplyWithoutPipelining) {
@@ -359,13 +415,19 @@ TEST(LoadReport, JsonHasWhatWasCounted) {
   report.stats.replies[250] = 12;
   report.stats.count_error(LoadError::timeout, "RCPT: \"quoted\"");
   report.stats.latency_ns.add(40);
+  report.stats.phases_ns[size_t(LoadPhase::rcpt)].add(7);
+  report.seconds.push_back({.start = core::milliseconds(-500), .is_warmup = true, .messages = 9});
+  report.seconds.push_back({.end = core::seconds(1), .messages = 4, .p99_ns = 40});
   report.elapsed = core::seconds(2);
   report.cpu = core::milliseconds(1);
   const std::string json = report_json(report, LoadOptions());
   for (const char* part :
        {"\"messages\":4,", "\"messages_per_second\":2.000,", "\"megabytes_per_second\":1.000,",
         "\"p50\":0.000040,", "\"replies\":{\"250\":12},", "\"timeout\":1,\"tls\":0}",
-        "\"first_error\":\"RCPT: \\\"quoted\\\"\"", "\"generator_cpu_ms_per_message\":0.250000,"}) {
+        "\"first_error\":\"RCPT: \\\"quoted\\\"\"", "\"generator_cpu_ms_per_message\":0.250000,",
+        "\"phases\":{\"rcpt\":{\"count\":1,\"p50\":0.000007,", "\"p99_9\":0.000007,",
+        "\"series\":[{\"start\":-0.500,\"end\":0.000,\"warmup\":true,\"messages\":9,",
+        "{\"start\":0.000,\"end\":1.000,\"warmup\":false,\"messages\":4,\"bytes\":0,"}) {
     EXPECT_NE(json.find(part), std::string::npos) << part << " is not in " << json;
   }
   EXPECT_TRUE(json.ends_with("}\n"));
