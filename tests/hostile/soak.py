@@ -121,7 +121,9 @@ class Soak(rig.Run):
         self.clean_up.append(rig.mount_small_disk(self.maildir, MAILDIR_BYTES))
 
     def server(self):
-        self.block_list = os.path.join(self.directory, "block-list")
+        lists = mailrace.Temporary()  # not on the disk that is full now and then
+        self.block_list = os.path.join(lists.__enter__(), "block-list")
+        self.clean_up.append(lists.__exit__)
         self.write_block_list("198.51.100.0/24\n")
         self.scenario = dataclasses.replace(self.scenario, flags=(
             "--block-list", self.block_list, "--timeout-command", "5s", "--timeout-data-block",

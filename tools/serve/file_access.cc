@@ -4,6 +4,7 @@
 #include "tools/serve/file_access.h"
 
 #include "net/fd.h"
+#include "tools/lib/sanitizer.h"
 
 #include <fcntl.h>
 #include <linux/landlock.h>
@@ -116,6 +117,8 @@ std::optional<std::string> forbid_other_files(const LockdownOptions& options,
     // What root has read and we may not: it is not read anew, and reload() says so.
     if (error != 0 && error != EACCES) return failure(path, error);
   }
+  // To say where something is wrong a sanitizer reads the program and its libraries.
+  if (kHasSanitizer) allow(ruleset.get(), refused.files, "/", kRead);
   if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) == 0) return std::nullopt;
   return failure("landlock_restrict_self", errno);
 }

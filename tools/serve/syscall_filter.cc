@@ -2,6 +2,8 @@
 // A list of what is let through: what a later kernel adds is refused until somebody has looked.
 #include "tools/serve/syscall_filter.h"
 
+#include "tools/lib/sanitizer.h"
+
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/mman.h>
@@ -13,14 +15,6 @@
 
 namespace mailrace::tools {
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kHasSanitizer = true;
-#elif defined(__has_feature)
-constexpr bool kHasSanitizer = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool kHasSanitizer = false;
-#endif
 
 // By name, because not every machine has all of them: aarch64 has no open, no unlink, no rename.
 constexpr auto kAllowed = std::to_array<const char*>({
