@@ -4,6 +4,7 @@
 #include "tools/lib/version.h"
 #include "tools/load/run.h"
 #include "tools/serve/serve.h"
+#include "tools/sink/run.h"
 #include "tools/spool/spool.h"
 #include "tools/status/status.h"
 
@@ -24,6 +25,7 @@ constexpr Subcommand kSubcommands[] = {
     {"status", "says how a running server is", mailrace::tools::main_status},
     {"top", "shows what a running server does, live", mailrace::tools::main_top},
     {"load", "sends mail to an SMTP server and measures", mailrace::tools::main_load},
+    {"sink", "takes mail and keeps nothing, for testing senders", mailrace::tools::main_sink},
 };
 
 void print_usage(std::FILE* target) {

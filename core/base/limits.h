@@ -474,6 +474,28 @@ inline constexpr int64_t kLoadRampStepDefaultS = 5;
 inline constexpr uint32_t kLoadRepeatsMax = 100;
 inline constexpr size_t kLoadServerProcessesMax = 4096;  // whose CPU time is added up
 
+// --- mailrace sink -------------------------------------------------------------------------------
+
+/// Of a worker; the next ones wait in the kernel until one of these ends.
+inline constexpr uint32_t kSinkConnectionsPerWorkerMax = 16384;
+/// Connections that send nothing for so long are closed.
+inline constexpr int64_t kSinkIdleTimeoutS = 300;
+/// For clients to say QUIT once --messages are there.
+inline constexpr int64_t kSinkDrainTimeoutS = 5;
+inline constexpr uint32_t kSinkFaultRulesMax = 64;  // of each of --delay, --reply, --reset, --close
+inline constexpr int64_t kSinkDelayMaxS = 240;
+static_assert(kSinkDelayMaxS < kSinkIdleTimeoutS);
+/// How far into a mail the id of a load run is looked for, and the longest line that is one: what
+/// must be there has 64 octets with its CRLF, blanks may stand around the id.
+inline constexpr size_t kLoadIdSearchBytesMax = 64 << 10;
+inline constexpr size_t kLoadIdLineBytesMax = 80;
+/// Mails that --verify can match, sent and arrived ones; 32 octets each, so 2 GiB for either.
+inline constexpr size_t kMailRecordsMax = 1u << 26;
+/// Records on their way from a worker to --ids; with so many it waits for the disk.
+inline constexpr size_t kMailRecordsWaitingMax = 1u << 20;
+/// Mails that the report names of each kind that is wrong.
+inline constexpr size_t kMailExamplesMax = 5;
+
 // --- limits of clients ---------------------------------------------------------------------------
 
 /// Rules of --limit, for all networks together, and for one network.

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The README's flag tables are the programs' own.
+#include "tools/lib/flag_text.h"
+#include "tools/load/flags.h"
+#include "tools/serve/options.h"
+#include "tools/sink/flags.h"
+
 #include <gtest/gtest.h>
 
 #include <fstream>
 #include <iterator>
 #include <string>
-
-#include "tools/lib/flag_text.h"
-#include "tools/load/flags.h"
-#include "tools/serve/options.h"
 
 namespace mailrace::tools {
 namespace {
@@ -27,6 +28,12 @@ TEST(ReadmeTest, HasTheFlagsOfServe) {
 TEST(ReadmeTest, HasTheFlagsOfLoad) {
   LoadOptions options;
   const std::string table = markdown_table(load_flags(options));
+  EXPECT_NE(readme().find(table), std::string::npos) << "README.md should have:\n" << table;
+}
+
+TEST(ReadmeTest, HasTheFlagsOfSink) {
+  SinkOptions options;
+  const std::string table = markdown_table(sink_flags(options));
   EXPECT_NE(readme().find(table), std::string::npos) << "README.md should have:\n" << table;
 }
 
