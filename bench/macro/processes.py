@@ -67,7 +67,8 @@ def require_free_port(port):
                 return probe.bind(("127.0.0.1", port))
             except OSError as error:
                 if time.monotonic() > end:
-                    sys.exit(f"port {port} is taken: {error.strerror}")
+                    name = os.path.basename(sys.argv[0])
+                    sys.exit(f"{name}: port {port} is taken: {error.strerror}")
         time.sleep(0.02)
 
 

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Other mail servers, taking mail in and delivering nothing: what they do before their 250.
 
-Each is unpacked from its Debian package and runs in a mount namespace of its own, with users of its
-own, because at most one of them can be installed. Each keeps its package's defaults for durability;
-only limits on how much one client may send are lifted.
+Each is unpacked from its Debian package, or installed by npm, and runs in a mount namespace of its
+own, with users of its own, because at most one of them can be installed. Each keeps its package's
+defaults for durability; only limits on how much one client may send are lifted.
 """
 
 import os
 import pathlib
+import shutil
 import subprocess
 
 FETCH_TIMEOUT_S = 300
@@ -79,6 +80,22 @@ action "hold" relay host smtp://127.0.0.1:9
 match from any for any action "hold"
 """
 
+# Delivers at once, if only to nobody; that is part of its CPU time. It asks DNS about the sender.
+CHASQUID_CONFIG = """
+hostname: "mx.example.test"
+smtp_address: "127.0.0.1:{port}"
+submission_address: "127.0.0.1:0"
+submission_over_tls_address: "127.0.0.1:0"
+data_dir: "{directory}/data"
+mail_delivery_agent_bin: "/bin/true"
+mail_log_path: "/dev/null"
+"""
+
+HARAKA_SMTP = """
+listen=127.0.0.1:{port}
+nodes=0
+"""
+
 
 class Peer:
     """One server.
@@ -86,6 +103,7 @@ class Peer:
     directory   on the disk under test; emptied by whoever made it
     """
 
+    durability = "disk"  # where a mail is before 250; or "page cache", or "stores nothing"
     packages = ()
     users = ()
     certificate = ""
@@ -94,12 +112,15 @@ class Peer:
     def __init__(self, cache, directory, port):
         self.directory = pathlib.Path(directory)
         self.port = port
-        self.root = unpack(pathlib.Path(cache), self.packages)
+        self.root = self.fetch(pathlib.Path(cache))
         self.configure()
+
+    def fetch(self, cache):
+        return unpack(cache, self.packages)
 
     def write(self, name, text):
         path = self.directory / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text.format(directory=self.directory, port=self.port,
                                     certificates=CERTIFICATES, certificate=self.certificate)
                         .lstrip(), encoding="utf-8")
@@ -119,7 +140,8 @@ class Peer:
             lines += [f"{user}:{fields.format(uid=UID + i)}" for i, user in enumerate(self.users)]
             self.write(kind, "\n".join(lines) + "\n")
         script = ["set -e", "ulimit -n $(ulimit -H -n)",
-                  'mount -t overlay overlay -o lowerdir="$1/usr":/usr /usr',
+                  '[ ! -d "$1/usr" ] ||'
+                  ' mount -t overlay overlay -o lowerdir="$1/usr":/usr /usr',
                   "mount --bind \"$2/passwd\" /etc/passwd", "mount --bind \"$2/group\" /etc/group"]
         script += [f"mount --bind \"$2/{own}\" {place}" for own, place in self.writable]
         return ["unshare", "--mount", "sh", "-c", "\n".join([*script, self.run]), "sh",
@@ -189,20 +211,79 @@ class OpenSmtpd(Peer):
         (self.directory / "lib/opensmtpd/empty").mkdir(parents=True)
 
 
+class Chasquid(Peer):
+    title = "chasquid"
+    durability = "page cache"
+    packages = ("chasquid",)
+    writable = (("resolv.conf", "/etc/resolv.conf"),)
+    run = 'exec /usr/bin/chasquid --config_dir="$2"'
+
+    def configure(self):
+        self.write("chasquid.conf", CHASQUID_CONFIG)
+        self.write("resolv.conf", "nameserver 127.0.0.1\n")  # where nobody is: refused at once
+        self.write("domains/example.test/aliases", "load: x\n")
+        for name, source in (("fullchain.pem", "ecdsa.pem"), ("privkey.pem", "ecdsa.key")):
+            self.write(f"certs/mx.example.test/{name}", (CERTIFICATES / source).read_text())
+
+
+class Haraka(Peer):
+    title = "Haraka"
+    durability = "stores nothing"
+    version = "3.1.1"
+    before = "2025-11-13"  # what it depends on is as of its release
+    run = ('export YES_REALLY_DO_DISCARD=1\n'
+           'exec node "$1/node_modules/Haraka/bin/haraka" -c "$2"')
+
+    def fetch(self, cache):
+        return make_once(cache / f"haraka-{self.version}", [
+            ["npm", "install", "--no-audit", "--no-fund", "--omit=optional", "--ignore-scripts",
+             f"--before={self.before}", "--prefix", ".", f"Haraka@{self.version}"],
+            # The only script it cannot do without; with the headers that are here.
+            ["npm", "rebuild", "--nodedir=/usr", "--foreground-scripts", "iconv"]])
+
+    def configure(self):
+        defaults = self.root / "node_modules" / "Haraka" / "config"
+        self.write("config/smtp.ini", HARAKA_SMTP)
+        shutil.copy(defaults / "connection.ini", self.directory / "config" / "connection.ini")
+        self.write("config/log.ini", "[main]\nlevel=crit\n")
+        self.write("config/me", "mx.example.test\n")
+        self.write("config/plugins", "take\nqueue/discard\n")
+        self.write("plugins/take.js", "exports.hook_rcpt = (next) => next(OK)\n")
+
+
+class SmtpSink(Peer):
+    title = "Postfix smtp-sink"
+    durability = "stores nothing"
+    packages = ("postfix",)
+    run = 'exec /usr/sbin/smtp-sink -u nobody -c 127.0.0.1:$(cat "$2/port") 1000'
+
+    def configure(self):
+        self.directory.chmod(0o755)
+        self.write("port", "{port}")
+
+
 PEERS = {"postfix": Postfix, "postfix-ecdsa": PostfixEcdsa, "postfix-rsa": PostfixRsa,
-         "exim": Exim, "opensmtpd": OpenSmtpd}
+         "exim": Exim, "opensmtpd": OpenSmtpd, "chasquid": Chasquid, "haraka": Haraka,
+         "smtp-sink": SmtpSink}
+
+
+def make_once(root, commands):
+    """Has commands fill a directory, unless they have done so before. Returns it."""
+    if not root.is_dir():
+        partial = root.with_name(root.name + ".part")
+        subprocess.run(["rm", "-rf", partial], check=True)
+        partial.mkdir(parents=True)
+        for command in commands:
+            done = subprocess.run(command, cwd=partial, capture_output=True, text=True,
+                                  timeout=FETCH_TIMEOUT_S, check=False)
+            if done.returncode != 0:
+                raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr.strip()}")
+        partial.rename(root)
+    return root
 
 
 def unpack(cache, packages):
     """Fetches packages once and unpacks them into one tree. Returns it."""
-    root = cache / "-".join(packages)
-    if not root.is_dir():
-        partial = cache / (root.name + ".part")
-        subprocess.run(["rm", "-rf", partial], check=True)
-        partial.mkdir(parents=True)
-        for command in (["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", *packages],
-                        ["sh", "-c", "for p in ./*.deb; do dpkg-deb -x $p .; done"]):
-            subprocess.run(command, cwd=partial, capture_output=True, timeout=FETCH_TIMEOUT_S,
-                           check=True)
-        partial.rename(root)
-    return root
+    return make_once(cache / "-".join(packages), [
+        ["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", *packages],
+        ["sh", "-c", "for p in ./*.deb; do dpkg-deb -x $p .; done"]])
