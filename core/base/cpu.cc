@@ -23,6 +23,7 @@ CpuFeatures find_features() noexcept {
   const bool bw = __builtin_cpu_supports("avx512bw") != 0;
   const bool vl = __builtin_cpu_supports("avx512vl") != 0;
   features.avx512 = f && bw && vl;
+  features.vpclmul = __builtin_cpu_supports("vpclmulqdq") != 0;
 #elif defined(__aarch64__)
   features.arm_crc32 = (::getauxval(AT_HWCAP) & HWCAP_CRC32) != 0;
 #endif

@@ -13,6 +13,7 @@ struct CpuFeatures {
   bool pclmul = false;     // x86: carry-less multiplication
   bool avx2 = false;       // x86
   bool avx512 = false;     // x86: F, BW and VL together
+  bool vpclmul = false;    // x86: carry-less multiplication in all lanes of a register
   bool arm_crc32 = false;  // AArch64: crc32c*
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Three kernels for CRC-32C, and the choice between them.
+// Kernels for CRC-32C, and the choice between them; the one for AVX-512 is in crc32c_avx512.cc.
 //
 // The state of a CRC is a polynomial over GF(2) modulo P of degree 32, kept reflected: bit 0 of the
 // 32 is the coefficient of x^31. Eight more octets W turn the state S into (S*x^32 + W) * x^32 mod
@@ -17,6 +17,8 @@
 #include "core/base/crc32c.h"
 
 #include "core/base/cpu.h"
+#include "core/base/crc32c_avx512.h"
+#include "core/base/crc32c_polynomial.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -27,12 +29,6 @@
 
 namespace mailrace::core {
 namespace {
-
-constexpr uint32_t kPolynomial = 0x82f63b78;  // reflected
-
-constexpr uint32_t times_x(uint32_t state) noexcept {
-  return (state >> 1) ^ ((state & 1) != 0 ? kPolynomial : 0);
-}
 
 // --- table: eight octets a step, one look-up each ------------------------------------------------
 
@@ -153,6 +149,18 @@ MAILRACE_TARGET_SSE42 uint32_t extend_sse42(uint32_t crc, Octets data) noexcept 
 
 bool sse42_runs_here() noexcept { return cpu_features().sse42 && cpu_features().pclmul; }
 
+// --- avx512: whole steps of 256 octets are folded, the rest is sse42's ---------------------------
+
+uint32_t extend_avx512(uint32_t crc, Octets data) noexcept {
+  const size_t folded = data.size() - data.size() % kCrc32cFoldBytes;
+  if (folded > 0) crc = fold_crc32c_avx512(crc, data.first(folded));
+  return extend_sse42(crc, data.subspan(folded));
+}
+
+bool avx512_runs_here() noexcept {
+  return sse42_runs_here() && cpu_features().avx512 && cpu_features().vpclmul;
+}
+
 // --- arm: one chain of crc32c instructions -------------------------------------------------------
 
 #elif defined(__aarch64__)
@@ -186,6 +194,7 @@ bool arm_runs_here() noexcept { return cpu_features().arm_crc32; }
 
 constexpr Crc32cKernel kKernels[] = {
 #if defined(__x86_64__)
+    {"avx512", avx512_runs_here, extend_avx512},
     {"sse42", sse42_runs_here, extend_sse42},
 #elif defined(__aarch64__)
     {"arm", arm_runs_here, extend_arm},

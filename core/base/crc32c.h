@@ -23,7 +23,7 @@ std::string_view crc32c_name() noexcept;
 
 /// One way to compute it; all give the same result.
 struct Crc32cKernel {
-  std::string_view name;  // "sse42" "arm" "table"
+  std::string_view name;  // "avx512" "sse42" "arm" "table"
   bool (*runs_here)() noexcept;
   uint32_t (*extend)(uint32_t crc, Octets data) noexcept;  // as crc32c(); requires: runs_here()
 };
