@@ -469,7 +469,13 @@ inline constexpr uint64_t kLoadBacklogMax = 1'000'000;
 // connection is free, or when its threads use so much of a CPU each.
 inline constexpr int64_t kLoadLatenessMaxMs = 5;
 inline constexpr uint32_t kLoadBusyPercentMax = 95;
+inline constexpr int64_t kLoadBusyTimeMinS = 1;  // what is shorter says nothing about a CPU
 inline constexpr uint32_t kLoadRampStepsMax = 100;
+// A server keeps up with a rate as long as so much of what is due is acknowledged, and p99 is no
+// more than so many times the least one of the ramp, or so long.
+inline constexpr uint64_t kLoadKneePercentMin = 95;
+inline constexpr uint64_t kLoadKneeLatencyFactor = 5;
+inline constexpr int64_t kLoadKneeLatencyMs = 10;
 inline constexpr int64_t kLoadRampStepDefaultS = 5;
 inline constexpr uint32_t kLoadRepeatsMax = 100;
 inline constexpr size_t kLoadServerProcessesMax = 4096;  // whose CPU time is added up

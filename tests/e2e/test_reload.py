@@ -350,7 +350,7 @@ class Reload(mailrace.ServerTestCase):
         host, port = server.address
         command = [mailrace.PROGRAM, "load", "--target", f"{host}:{port}", "--rcpt",
                    "user@example.com", "--connections", "8", "--messages-per-connection", "3",
-                   "--duration", "1h", "--json"]
+                   "--duration", "1h", "--allow-generator-limit", "--json"]
         loads = [subprocess.Popen([*command, "--tls", tls], stdout=subprocess.PIPE,
                                   env=mailrace.clean_environment(),
                                   preexec_fn=mailrace.die_with_parent)

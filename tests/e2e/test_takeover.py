@@ -38,8 +38,9 @@ class Takeover(mailrace.ServerTestCase):
         return subprocess.Popen(
             [mailrace.PROGRAM, "load", "--target", f"127.0.0.1:{self.port}", "--rcpt",
              "user@example.com", "--connections", "8", "--messages-per-connection", "3",
-             "--duration", f"{seconds}s", "--json"], stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, preexec_fn=mailrace.die_with_parent)
+             "--duration", f"{seconds}s", "--allow-generator-limit", "--json"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=mailrace.die_with_parent)
 
     def test_fifty_times_under_load(self):
         server = self.start()

@@ -12,6 +12,7 @@
 #include <concepts>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -68,6 +69,29 @@ Flag number_flag(std::string name, T* target, std::string value_name, const Rang
   return make_number_flag(
       std::move(name), std::move(value_name), std::move(help), range,
       [target](uint64_t value) { *target = static_cast<T>(value); }, [target] { return *target; });
+}
+
+/// A value of any type that has a text. In a config file a bare integer is read as well.
+///
+/// parse, format   text to value, or why not; and back
+template <class T, class Parse, class Format>
+Flag value_flag(std::string name, T* target, std::string value_name, std::string allowed,
+                std::string help, Parse parse, Format format) {
+  Flag flag;
+  flag.name = std::move(name);
+  flag.value_name = std::move(value_name);
+  flag.help = std::move(help);
+  flag.allowed = std::move(allowed);
+  flag.kind = FlagKind::amount;
+  flag.set = [target, parse](std::string_view text) -> std::optional<std::string> {
+    FromText<T> value = parse(text);
+    if (!value) return value.error();
+    *target = *std::move(value);
+    return std::nullopt;
+  };
+  flag.get = [target, format] { return std::vector<std::string>{format(*target)}; };
+  flag.defaults = flag.get();
+  return flag;
 }
 
 /// A size in octets, see parse_bytes().

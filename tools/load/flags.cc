@@ -6,6 +6,7 @@
 #include "core/base/limits.h"
 #include "core/base/text.h"
 #include "tools/lib/flag_values.h"
+#include "tools/load/pace_flags.h"
 
 #include <algorithm>
 #include <string_view>
@@ -41,7 +42,7 @@ std::vector<Flag> load_flags(LoadOptions& options) {
   const TextRule host{"a host name of up to 253 octets, or empty for none",
                       [](std::string_view text) { return text.empty() || is_host(text); }};
   constexpr uint64_t kManyMessages = 1'000'000'000'000;
-  return {
+  std::vector<Flag> flags = {
       text_flag("target", &options.target, "ADDR:PORT", "the server to send to", endpoint),
       number_flag("connections", &options.connections, "COUNT", {1, core::kLoadConnectionsMax},
                   "connections at a time; each waits for a reply before it goes on"),
@@ -54,7 +55,8 @@ std::vector<Flag> load_flags(LoadOptions& options) {
                     "half"),
       duration_flag("duration", &options.duration,
                     {core::Duration{}, core::seconds(86'400),
-                     "0 means until --messages are sent, or 10s without these"},
+                     "0 means until --messages are sent, or 10s without these, 5s for each step "
+                     "of --ramp"},
                     "how long to begin new messages, behind --warmup"),
       bytes_flag("size", &options.message_bytes,
                  {core::kLoadMessageBytesMin, core::kLoadMessageBytesMax},
@@ -91,6 +93,8 @@ std::vector<Flag> load_flags(LoadOptions& options) {
       switch_flag("json", &options.json, "print the result as one JSON object, and no live line"),
       switch_flag("quiet", &options.quiet, "no live line on stderr"),
   };
+  add_pace_flags(flags, options);
+  return flags;
 }
 
 }  // namespace mailrace::tools

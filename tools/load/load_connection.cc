@@ -36,7 +36,7 @@ LoadConnection::~LoadConnection() {
 
 void LoadConnection::start() noexcept {
   MAILRACE_CHECK(idle());
-  if (!context_.may_begin()) return;
+  if (!due_ && !context_.may_begin()) return;
   ++context_.open_count;
   step_ = Step::connect;
   progress_ = context_.now;
@@ -237,7 +237,8 @@ void LoadConnection::on_send_mail_data(int result) noexcept {
 }
 
 void LoadConnection::check_time() noexcept {
-  if (idle() || context_.now - progress_ < plan_.options.reply_timeout) return;
+  if (idle() || step_ == Step::resting) return;
+  if (context_.now - progress_ < plan_.options.reply_timeout) return;
   give_up(LoadError::timeout, "no progress in time");
   context_.timed_out = true;
 }
@@ -260,6 +261,7 @@ void LoadConnection::on_reply(uint32_t code) noexcept {
                                            {250, LoadPhase::rcpt},
                                            {354, LoadPhase::data},
                                            {250},
+                                           {0},
                                            {221},
                                            {0},
                                            {0}};
@@ -298,6 +300,7 @@ void LoadConnection::on_reply(uint32_t code) noexcept {
       return send_mail_data();
     case Step::mail_data:
       count_message();
+      due_.reset();
       ++messages_done_;
       return next_message();
     case Step::quit:
@@ -306,6 +309,7 @@ void LoadConnection::on_reply(uint32_t code) noexcept {
       return hang_up();  // like most clients; some servers wait for it
     case Step::idle:
     case Step::handshake:
+    case Step::resting:
     case Step::end:
     case Step::failed:
       return;  // never expects a reply: given up above
@@ -324,7 +328,8 @@ void LoadConnection::count_message() noexcept {
     return;
   }
   context_.stats.last_reply = clock_now();
-  context_.stats.latency_ns.add(uint64_t((context_.stats.last_reply - waiting_since_).ns));
+  const core::Instant begun = due_.value_or(waiting_since_);
+  context_.stats.latency_ns.add(uint64_t((context_.stats.last_reply - begun).ns));
   count_phase(LoadPhase::message, context_.stats.last_reply);
   ++context_.stats.messages;
   context_.stats.bytes += plan_.mail.size();
@@ -339,14 +344,44 @@ void LoadConnection::count_handshake() noexcept {
 
 void LoadConnection::next_message() noexcept {
   const uint64_t most = plan_.options.messages_per_connection;
-  if (!context_.may_begin() || (most > 0 && messages_done_ >= most)) {
-    step_ = Step::quit;
-    return send(plan_.quit);
+  if (due_) return send_message();  // it is what the connection was opened for
+  if (!context_.may_begin() || (most > 0 && messages_done_ >= most)) return quit();
+  if (context_.pacer != nullptr) {
+    due_ = context_.pacer->take();
+    if (!due_) {
+      step_ = Step::resting;
+      return context_.resting.push_back(slot_);
+    }
   }
+  send_message();
+}
+
+void LoadConnection::send_message() noexcept {
   --context_.messages_left;
   LoadMail::patch_number(header_, context_.next_number++);
   step_ = Step::mail;
   send(pipelining_ ? plan_.transaction : plan_.mail_command);
+}
+
+void LoadConnection::quit() noexcept {
+  step_ = Step::quit;
+  send(plan_.quit);
+}
+
+// --- the open loop -------------------------------------------------------------------------------
+
+void LoadConnection::send_due(core::Instant due) noexcept {
+  MAILRACE_CHECK(can_send());
+  due_ = due;
+  if (idle()) return start();
+  progress_ = context_.now;
+  send_message();
+}
+
+void LoadConnection::quit_if_resting() noexcept {
+  if (step_ != Step::resting) return;
+  progress_ = context_.now;
+  quit();
 }
 
 // --- the end -------------------------------------------------------------------------------------
@@ -354,8 +389,8 @@ void LoadConnection::next_message() noexcept {
 void LoadConnection::give_up(LoadError error, std::string_view what) noexcept {
   if (step_ == Step::failed) return;  // one error each: the others follow from it
   static constexpr const char* kSteps[] = {"",     "connect", "EHLO", "STARTTLS",  "TLS handshake",
-                                           "MAIL", "RCPT",    "DATA", "mail data", "QUIT",
-                                           "221",  ""};
+                                           "MAIL", "RCPT",    "DATA", "mail data", "rest",
+                                           "QUIT", "221",     ""};
   static_assert(std::size(kSteps) == size_t(Step::failed) + 1);
   context_.stats.count_error(error, std::string(kSteps[size_t(step_)]) + ": " + std::string(what));
   step_ = Step::failed;
@@ -382,8 +417,10 @@ void LoadConnection::close_if_quiet() noexcept {
   tls_.reset();
   const bool again = step_ == Step::end;
   step_ = Step::idle;
+  due_.reset();
   --context_.open_count;
-  if (again) start();
+  if (!again) return;
+  context_.pacer != nullptr ? context_.resting.push_back(slot_) : start();
 }
 
 }  // namespace mailrace::tools

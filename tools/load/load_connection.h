@@ -4,6 +4,7 @@
 
 #include "core/base/time.h"
 #include "net/ring.h"
+#include "tools/load/pacer.h"
 #include "tools/load/plan.h"
 #include "tools/load/reply_parser.h"
 #include "tools/load/stats.h"
@@ -12,6 +13,7 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -19,7 +21,7 @@
 namespace mailrace::tools {
 
 /// What an operation under way is about.
-enum class LoadOp : uint8_t { ignore, connect, receive, send, send_mail_data, tick };
+enum class LoadOp : uint8_t { ignore, connect, receive, send, send_mail_data, tick, due };
 
 /// sqe.user_data: [ op 8 | unused 24 | slot 32 ]. A slot is opened again only when nothing of its
 /// last connection is under way, so no generation is needed.
@@ -49,11 +51,18 @@ struct LoadContext {
   bool timed_out = false;   // somebody waited in vain: the run ends here and now
   uint32_t open_count = 0;  // connections that are not idle
 
-  bool may_begin() const noexcept { return !stopping && messages_left > 0 && now < deadline; }
+  LoadPacer* pacer = nullptr;      // nullptr: a closed loop
+  std::deque<uint32_t> resting{};  // slots without a message, those first that rest the longest
+
+  bool may_begin() const noexcept {
+    const bool has_more = pacer != nullptr ? !pacer->is_exhausted() : messages_left > 0;
+    return !stopping && has_more && now < deadline;
+  }
 };
 
 /// Connects, sends messages one after the other, quits; and again if messages are left. Never sends
-/// before the reply to the last step is there. Gives up at the first error and stays idle.
+/// before the reply to the last step is there. Gives up at the first error and stays idle. In an
+/// open loop it rests when no message waits: connected, or not if its messages are counted.
 class LoadConnection {
  public:
   LoadConnection(LoadContext& context, uint32_t slot) noexcept;
@@ -63,6 +72,16 @@ class LoadConnection {
 
   /// Opens a connection if there is a message to send. Requires: idle().
   void start() noexcept;
+
+  /// Sends the message that was due then, over a new connection if there is none. For one that was
+  /// taken from LoadContext::resting.
+  /// Requires: can_send().
+  void send_due(core::Instant due) noexcept;
+  /// Not so while a connection that ended by itself is being closed.
+  bool can_send() const noexcept { return step_ == Step::idle || step_ == Step::resting; }
+
+  /// Quits if it is connected and has no message.
+  void quit_if_resting() noexcept;
 
   /// The completions of this connection, by LoadOp. `octets` is what was received, valid for the
   /// call.
@@ -88,6 +107,7 @@ class LoadConnection {
     rcpt,
     data,
     mail_data,
+    resting,
     quit,
     end,
     failed
@@ -109,6 +129,8 @@ class LoadConnection {
   void count_message() noexcept;
   void count_handshake() noexcept;
   void next_message() noexcept;
+  void send_message() noexcept;
+  void quit() noexcept;
   void give_up(LoadError error, std::string_view what) noexcept;
   void hang_up() noexcept;
   void close_if_quiet() noexcept;
@@ -125,11 +147,12 @@ class LoadConnection {
   bool receiving_ = false;
   uint32_t sends_ = 0;
   bool hung_up_ = false;
-  uint64_t messages_done_ = 0;     // over this connection
-  size_t handed_bytes_ = 0;        // of the message, to the kernel
-  size_t sent_bytes_ = 0;          // of these, taken by it
-  core::Instant progress_{};       // last sign of life, or when it began to be awaited
-  core::Instant waiting_since_{};  // for the end of a phase
+  uint64_t messages_done_ = 0;        // over this connection
+  size_t handed_bytes_ = 0;           // of the message, to the kernel
+  size_t sent_bytes_ = 0;             // of these, taken by it
+  core::Instant progress_{};          // last sign of life, or when it began to be awaited
+  core::Instant waiting_since_{};     // for the end of a phase
+  std::optional<core::Instant> due_;  // of the message, in an open loop
   ReplyParser parser_;
   std::optional<LoadTlsSession> tls_;
   std::vector<std::byte> encrypted_;  // being sent

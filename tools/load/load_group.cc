@@ -33,7 +33,7 @@ LoadGroup::LoadGroup(const LoadPlan& plan, const LoadTimeline& timeline,
   const uint32_t count = options.worker_count();
   for (uint32_t index = 0; index < count; ++index) {
     LoadShare share;
-    share.index = index;
+    share.part = {index, count};
     share.connections = uint32_t(share_of(options.connections, count, index));
     share.messages = options.messages > 0 ? share_of(options.messages, count, index) : UINT64_MAX;
     share.timeline = timeline;

@@ -4,6 +4,8 @@
 
 #include "net/system_clock.h"
 
+#include <time.h>
+
 namespace mailrace::tools {
 namespace {
 
@@ -14,6 +16,14 @@ constexpr __kernel_timespec kTick{.tv_sec = 0, .tv_nsec = 100'000'000};
 constexpr __kernel_timespec kOpeningTick{.tv_sec = 0, .tv_nsec = 5'000'000};
 // Messages are numbered by worker, so that no number is given twice.
 constexpr unsigned kNumberBits = 48;
+constexpr core::Instant kNever{INT64_MAX};
+constexpr int64_t kNsPerSecond = 1'000'000'000;
+
+core::Duration thread_cpu_time() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return {int64_t{time.tv_sec} * kNsPerSecond + time.tv_nsec};
+}
 
 }  // namespace
 
@@ -25,11 +35,14 @@ LoadWorker::LoadWorker(const LoadPlan& plan, LoadShare share, const std::atomic<
                .buffer_group = kBufferGroup,
                .stats = stats_,
                .messages_left = share.messages,
-               .next_number = uint64_t{share.index} << kNumberBits,
+               .next_number = uint64_t{share.part.index} << kNumberBits,
                .deadline = share.timeline.deadline()} {
   for (uint32_t slot = 0; slot < share.connections; ++slot) {
     connections_.emplace_back(context_, slot);
   }
+  if (!plan.options.is_open_loop()) return;
+  pacer_.emplace(share.messages, stats_);
+  context_.pacer = &*pacer_;
 }
 
 core::Result<void> LoadWorker::open() {
@@ -47,18 +60,30 @@ core::Result<void> LoadWorker::open() {
 core::Result<void> LoadWorker::run() {
   if (auto opened = open(); !opened) return opened;
   net::SystemClock clock;
-  slice_ = share_.timeline.slice_at(clock.now());
+  slice_ = share_.timeline.slice_at(share_.timeline.start);
+  context_.measuring = !slice_.is_warmup();
+  begin_step(share_.timeline.start);
   take_time(clock.now());
   start_due_connections();
   set_tick();
-  while ((context_.open_count > 0 || started_ < connections_.size()) && !context_.timed_out) {
+  while (is_running()) {
+    set_due_timer();
     ring_.submit_and_wait();
     take_time(clock.now());
+    send_due_messages();
     ring_.visit_completions([this](const io_uring_cqe& cqe) { dispatch(cqe); });
   }
   io_uring_submit(&ring_.handle());  // the last closes
+  if (pacer_) pacer_->end(context_.now);
+  count_cpu();
   mailbox_.put(slice_, stats_);
   return {};
+}
+
+bool LoadWorker::is_running() const {
+  const bool is_waiting = pacer_ && !context_.resting.empty() && context_.may_begin();
+  return !context_.timed_out &&
+         (context_.open_count > 0 || started_ < connections_.size() || is_waiting);
 }
 
 void LoadWorker::dispatch(const io_uring_cqe& cqe) {
@@ -76,6 +101,9 @@ void LoadWorker::dispatch(const io_uring_cqe& cqe) {
       return connections_[token.slot].on_send_mail_data(cqe.res);
     case LoadOp::tick:
       return on_tick();
+    case LoadOp::due:
+      timer_ = kNever;
+      return;
   }
 }
 
@@ -88,26 +116,41 @@ void LoadWorker::receive(LoadConnection& connection, const io_uring_cqe& cqe) {
   buffers_.give_back(id);
 }
 
+// --- time ----------------------------------------------------------------------------------------
+
 // What is counted from here on belongs to `now`, so slices end before it is.
 void LoadWorker::take_time(core::Instant now) {
   context_.now = now;
-  const core::Instant measured_from = share_.timeline.measured_from;
-  if (now >= measured_from + slice_.end) {
-    mailbox_.put(slice_, stats_);
-    slice_ = share_.timeline.slice_at(now);
-  }
-  context_.measuring = now >= measured_from;
+  while (now >= share_.timeline.measured_from + slice_.end) next_slice();
 }
 
-// Evenly over the first half of the warm-up; all at once without one.
-void LoadWorker::start_due_connections() {
-  const int64_t opening_ns = (share_.timeline.measured_from - share_.timeline.start).ns / 2;
-  const int64_t count = int64_t(connections_.size());
-  while (started_ < connections_.size()) {
-    const core::Duration due{opening_ns / count * int64_t(started_)};
-    if (context_.now - share_.timeline.start < due && context_.may_begin()) return;
-    connections_[started_++].start();
-  }
+void LoadWorker::next_slice() {
+  const core::Instant end = share_.timeline.measured_from + slice_.end;
+  const LoadSlice next = share_.timeline.slice_at(end);
+  const bool is_new_step = next.step != slice_.step || next.is_warmup() != slice_.is_warmup();
+  count_cpu();
+  if (pacer_) pacer_->advance({end.ns - 1});
+  if (pacer_ && is_new_step) pacer_->give_up(end);
+  mailbox_.put(slice_, stats_);
+  slice_ = next;
+  context_.measuring = !next.is_warmup();
+  if (is_new_step) begin_step(end);
+}
+
+// A step has a schedule of its own; what the last one left unsent is not sent any more.
+void LoadWorker::begin_step(core::Instant start) {
+  if (!pacer_) return;
+  if (slice_.step >= share_.timeline.step_count) return pacer_->end(start);
+  const LoadOptions& options = context_.plan.options;
+  pacer_->begin(LoadSchedule(options.rate_of(slice_.step), options.arrivals, share_.part,
+                             options.seed, start),
+                context_.measuring);
+}
+
+void LoadWorker::count_cpu() {
+  const core::Duration cpu = thread_cpu_time();
+  if (context_.measuring) stats_.cpu.ns += cpu.ns - cpu_.ns;
+  cpu_ = cpu;
 }
 
 void LoadWorker::set_tick() {
@@ -123,6 +166,57 @@ void LoadWorker::on_tick() {
   for (LoadConnection& connection : connections_) connection.check_time();
   mailbox_.put(slice_, stats_);
   set_tick();
+}
+
+// --- what is begun when --------------------------------------------------------------------------
+
+// Evenly over the first half of the warm-up; all at once without one. In an open loop connections
+// whose messages are counted are opened when there is a message for them.
+void LoadWorker::start_due_connections() {
+  const LoadTimeline& timeline = share_.timeline;
+  const int64_t opening_ns = (timeline.measured_from - timeline.start).ns / 2;
+  const int64_t count = int64_t(connections_.size());
+  const bool is_for_later = pacer_ && context_.plan.options.messages_per_connection > 0;
+  while (started_ < connections_.size()) {
+    const core::Duration due{opening_ns / count * int64_t(started_)};
+    if (context_.now - timeline.start < due && context_.may_begin()) return;
+    const auto slot = uint32_t(started_++);
+    is_for_later ? context_.resting.push_back(slot) : connections_[slot].start();
+  }
+}
+
+// Before completions are looked at: connections that rest now have rested since the last look, so
+// messages that are seen late are late because of this thread.
+void LoadWorker::send_due_messages() {
+  if (!pacer_) return;
+  std::deque<uint32_t>& resting = context_.resting;
+  if (context_.may_begin()) {
+    pacer_->advance(context_.now);
+  } else {
+    pacer_->end(context_.now);
+    for (const uint32_t slot : resting) connections_[slot].quit_if_resting();
+    resting.clear();
+  }
+  while (pacer_->has_waiting() && !resting.empty()) {
+    LoadConnection& connection = connections_[resting.front()];
+    resting.pop_front();
+    if (!connection.can_send()) continue;
+    const core::Instant due = *pacer_->take();
+    if (context_.measuring) stats_.late_ns.add(uint64_t((context_.now - due).ns));
+    connection.send_due(due);
+  }
+}
+
+// Only if a connection is free: else the next thing to happen is a reply.
+void LoadWorker::set_due_timer() {
+  if (!pacer_ || context_.resting.empty() || !context_.may_begin()) return;
+  const auto due = pacer_->next_due();
+  if (!due || *due >= timer_) return;
+  timer_ = *due;
+  timer_time_ = {.tv_sec = due->ns / kNsPerSecond, .tv_nsec = due->ns % kNsPerSecond};
+  io_uring_sqe& sqe = ring_.next_sqe();
+  io_uring_prep_timeout(&sqe, &timer_time_, 0, IORING_TIMEOUT_ABS);
+  io_uring_sqe_set_data64(&sqe, LoadToken{LoadOp::due, 0}.pack());
 }
 
 }  // namespace mailrace::tools

@@ -13,12 +13,13 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 
 namespace mailrace::tools {
 
 /// What one worker is to do.
 struct LoadShare {
-  uint32_t index = 0;  // of the worker
+  LoadPart part;
   uint32_t connections = 0;
   uint64_t messages = 0;
   LoadTimeline timeline;
@@ -42,8 +43,14 @@ class LoadWorker {
   core::Result<void> open();
   void dispatch(const io_uring_cqe& cqe);
   void receive(LoadConnection& connection, const io_uring_cqe& cqe);
+  bool is_running() const;
   void take_time(core::Instant now);
+  void next_slice();
+  void begin_step(core::Instant start);
+  void count_cpu();
   void start_due_connections();
+  void send_due_messages();
+  void set_due_timer();
   void set_tick();
   void on_tick();
 
@@ -57,6 +64,10 @@ class LoadWorker {
   net::BufferRing buffers_;
   LoadStats stats_;  // of this slice, since they were last handed over
   LoadSlice slice_;
+  core::Duration cpu_{};  // of this thread, when it was last looked at
+  std::optional<LoadPacer> pacer_;
+  core::Instant timer_{INT64_MAX};  // when it wakes us for a message; INT64_MAX: none is set
+  __kernel_timespec timer_time_{};
   LoadContext context_;
   LoadMailbox mailbox_;
 };

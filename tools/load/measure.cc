@@ -3,12 +3,17 @@
 #include "tools/load/measure.h"
 
 #include "net/system_clock.h"
+#include "tools/load/generator_limit.h"
 #include "tools/load/load_group.h"
+#include "tools/load/process_cpu.h"
 #include "tools/load/series.h"
 
 #include <time.h>
 
 #include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace mailrace::tools {
 namespace {
@@ -21,22 +26,40 @@ core::Duration process_cpu_time() {
 
 LoadTimeline timeline_of(const LoadOptions& options, core::Instant start) {
   LoadTimeline timeline{.start = start, .measured_from = start + options.warmup};
+  if (options.ramp.is_asked_for()) timeline.step_count = options.ramp.count();
   if (options.duration.ns > 0) {
     timeline.step = options.duration;
+  } else if (options.ramp.is_asked_for()) {
+    timeline.step = core::seconds(core::kLoadRampStepDefaultS);
   } else if (options.messages == 0) {
     timeline.step = core::seconds(core::kLoadDurationDefaultS);
   }
   return timeline;
 }
 
+// To the last acknowledgement. In an open loop the time until the next message would have been due
+// belongs to it as well, up to the end of all steps.
+core::Duration elapsed_of(const LoadStats& stats, const LoadOptions& options,
+                          const LoadTimeline& timeline, core::Instant now) {
+  core::Instant end = stats.messages > 0 ? stats.last_reply : now;
+  const core::Instant deadline = timeline.deadline();
+  if (options.is_open_loop() && deadline <= now) end = std::max(end, deadline);
+  return std::max(end - timeline.measured_from, core::Duration{});
+}
+
 // Adds up what workers counted, in the ways that it is reported.
 class LoadSums {
  public:
+  /// ramp_steps   0: there is no ramp
+  explicit LoadSums(uint32_t ramp_steps) : steps_(ramp_steps) {}
+
   /// Returns all that was counted since the last call, of whatever slice.
   LoadStats take(LoadGroup& group) {
     LoadStats recent;
     for (const LoadSliceStats& part : group.take()) {
       recent.merge(part.stats);
+      const bool is_of_step = !part.slice.is_warmup() && part.slice.step < steps_.size();
+      if (is_of_step) steps_[part.slice.step].merge(part.stats);
       series_.add(part.slice, part.stats);
     }
     stats_.merge(recent);
@@ -45,11 +68,59 @@ class LoadSums {
 
   const LoadStats& stats() const noexcept { return stats_; }
   const LoadSeries& series() const noexcept { return series_; }
+  const std::vector<LoadStats>& steps() const noexcept { return steps_; }
 
  private:
   LoadStats stats_;
   LoadSeries series_;
+  std::vector<LoadStats> steps_;
 };
+
+// The CPU time of the server, from the end of the warm-up on.
+class ServerCpu {
+ public:
+  explicit ServerCpu(uint32_t pid) : pid_(pid_t(pid)) {}
+
+  void begin() {
+    const auto cpu = read();
+    is_known_ = cpu.has_value();
+    begun_ = cpu.value_or(core::Duration{});
+  }
+  std::optional<core::Duration> used() const {
+    const auto cpu = read();
+    if (!is_known_ || !cpu) return std::nullopt;
+    return core::Duration{cpu->ns - begun_.ns};
+  }
+
+ private:
+  std::optional<core::Duration> read() const {
+    return pid_ > 0 ? family_cpu_time(pid_) : std::nullopt;
+  }
+
+  pid_t pid_;
+  bool is_known_ = false;
+  core::Duration begun_{};
+};
+
+std::vector<LoadRampStep> ramp_of(const LoadOptions& options, const LoadTimeline& timeline,
+                                  const std::vector<LoadStats>& steps) {
+  std::vector<LoadRampStep> ramp;
+  for (uint32_t index = 0; index < steps.size(); ++index) {
+    ramp.push_back(
+        ramp_step(options.rate_of(index), steps[index], timeline.step, options.worker_count()));
+  }
+  return ramp;
+}
+
+// Of a ramp that of its first step that has one: its last steps may be there to find the limit.
+std::string limit_of(const LoadReport& report) {
+  for (const LoadRampStep& step : report.ramp) {
+    if (step.generator_limit.empty()) continue;
+    return "at " + format_rate(step.rate) + " messages/s " + step.generator_limit;
+  }
+  if (!report.ramp.empty()) return "";
+  return generator_limit(report.stats.late_ns, report.busy, report.elapsed);
+}
 
 }  // namespace
 
@@ -62,24 +133,37 @@ core::Result<LoadReport> measure_load(const LoadOptions& options, const std::ato
   LoadGroup group(plan, timeline, stopping);
   group.start();
 
-  LoadSums sums;
+  LoadSums sums(options.ramp.is_asked_for() ? timeline.step_count : 0);
+  ServerCpu server_cpu(options.server_pid);
+  bool is_warm = false;
   core::Instant last = timeline.start;
-  for (int64_t second = 1;; ++second) {
-    const bool ended = group.wait(timeline.start + core::seconds(second) - clock.now());
+  for (int64_t second = 1;;) {
+    core::Instant wake = timeline.start + core::seconds(second);
+    if (!is_warm) wake = std::min(wake, timeline.measured_from);
+    const bool ended = group.wait(wake - clock.now());
     const core::Instant now = clock.now();
-    const LoadStats recent = sums.take(group);
+    if (!is_warm && now >= timeline.measured_from) {
+      server_cpu.begin();
+      is_warm = true;
+    }
     if (ended) break;
+    if (now < timeline.start + core::seconds(second)) continue;
+    const LoadStats recent = sums.take(group);
     if (progress) progress(recent, now - last, second);
     last = now;
+    ++second;
   }
   if (auto joined = group.join(); !joined) return tl::unexpected(joined.error());
   sums.take(group);
   LoadReport report;
+  report.server_cpu = server_cpu.used();
   report.stats = sums.stats();
   report.seconds = sums.series().seconds();
   report.cpu = {process_cpu_time().ns - cpu_start.ns};
-  const core::Instant end = report.stats.messages > 0 ? report.stats.last_reply : clock.now();
-  report.elapsed = std::max(end - timeline.measured_from, core::Duration{});
+  report.elapsed = elapsed_of(report.stats, options, timeline, clock.now());
+  report.busy = busy_share(report.stats.cpu, report.elapsed, options.worker_count());
+  report.ramp = ramp_of(options, timeline, sums.steps());
+  report.generator_limit = limit_of(report);
   return report;
 }
 

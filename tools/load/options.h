@@ -4,6 +4,8 @@
 
 #include "core/base/limits.h"
 #include "core/base/time.h"
+#include "tools/load/rate.h"
+#include "tools/load/schedule.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -29,6 +31,13 @@ struct LoadOptions {
   uint64_t messages = 0;      // all threads together; 0: no end but `duration`
   core::Duration warmup{};    // before what is measured; connections are opened in its first half
   core::Duration duration{};  // 0: no end but `messages`, or kLoadDurationDefaultS without either
+  LoadRate rate;              // all threads together; none: a closed loop
+  LoadArrivals arrivals = LoadArrivals::constant;
+  LoadRamp ramp;  // instead of `rate`; each step as long as `duration`
+  uint64_t seed = 42;
+  bool allow_generator_limit = false;  // no failure
+  uint32_t repeat = 1;                 // the whole of it
+  uint32_t server_pid = 0;             // whose CPU time is looked at; 0: nobody's
   uint64_t message_bytes = 4096;
   uint64_t messages_per_connection = 0;  // then QUIT and connect again; 0: never
   bool pipelining = true;                // where the server offers it
@@ -40,6 +49,11 @@ struct LoadOptions {
   bool quiet = false;
   core::Duration reply_timeout = core::seconds(core::kLoadReplyTimeoutS);
 
+  bool is_open_loop() const noexcept { return rate.thousandths > 0 || ramp.is_asked_for(); }
+  /// Requires: is_open_loop(). step   of the ramp
+  LoadRate rate_of(uint32_t step) const noexcept {
+    return ramp.is_asked_for() ? ramp.rate(step) : rate;
+  }
   /// No thread is without a connection.
   uint32_t worker_count() const noexcept { return std::min(threads, connections); }
 };

@@ -54,6 +54,37 @@ std::string phases_text(const LoadStats& stats) {
   return text;
 }
 
+// What an open loop was to send, and did not.
+std::string schedule_text(const LoadStats& stats) {
+  std::string text = formatted("due        %llu messages, %llu of them unsent\n",
+                               static_cast<unsigned long long>(stats.scheduled),
+                               static_cast<unsigned long long>(stats.unsent));
+  if (stats.unsent == 0) return text;
+  return text + "           for want of a connection; their time until then is among latencies\n";
+}
+
+// A line for each step, and where the server no longer keeps up.
+std::string ramp_text(const std::vector<LoadRampStep>& ramp) {
+  if (ramp.empty()) return "";
+  std::string text = formatted("%-12s %12s %10s %10s %10s %10s\n", "rate asked", "achieved",
+                               "p50 ms", "p99 ms", "p99.9 ms", "unsent");
+  for (const LoadRampStep& step : ramp) {
+    text += formatted("%-12s %12.1f %10.3f %10.3f %10.3f %10llu\n", format_rate(step.rate).c_str(),
+                      step.achieved, double(step.p50_ns) / 1e6, double(step.p99_ns) / 1e6,
+                      double(step.p999_ns) / 1e6, static_cast<unsigned long long>(step.unsent));
+  }
+  const LoadKnee knee = find_knee(ramp);
+  switch (knee.verdict) {
+    case LoadKnee::Verdict::none:
+      return text + "no knee up to " + format_rate(ramp.back().rate) + " messages/s\n";
+    case LoadKnee::Verdict::found:
+      return text + "knee at " + format_rate(knee.rate) + " messages/s\n";
+    case LoadKnee::Verdict::below:
+      return text + "the knee is below " + format_rate(ramp.front().rate) + " messages/s\n";
+  }
+  return text;
+}
+
 }  // namespace
 
 double LoadReport::messages_per_second() const noexcept {
@@ -67,6 +98,11 @@ double LoadReport::megabytes_per_second() const noexcept {
 double LoadReport::cpu_ms_per_message() const noexcept {
   const uint64_t messages = stats.messages + stats.warmup_messages;
   return messages > 0 ? double(cpu.ns) / 1e6 / double(messages) : 0.0;
+}
+
+std::optional<double> LoadReport::server_cpu_ms_per_message() const noexcept {
+  if (!server_cpu || stats.messages == 0) return std::nullopt;
+  return double(server_cpu->ns) / 1e6 / double(stats.messages);
 }
 
 std::string live_line(const LoadStats& recent, core::Duration interval, int64_t second) {
@@ -83,7 +119,7 @@ std::string live_line(const LoadStats& recent, core::Duration interval, int64_t 
                    static_cast<unsigned long long>(recent.error_count()));
 }
 
-std::string report_text(const LoadReport& report) {
+std::string report_text(const LoadReport& report, const LoadOptions& options) {
   const LoadStats& stats = report.stats;
   std::string text =
       formatted("messages   %llu in %.3f s over %llu connections\n",
@@ -100,7 +136,8 @@ std::string report_text(const LoadReport& report) {
     text += formatted(" %s %.3f ms", quantile.name,
                       milliseconds_at(stats.latency_ns, quantile.per_mille));
   }
-  text += ", end of data to reply\n";
+  text += options.is_open_loop() ? ", due to reply\n" : ", end of data to reply\n";
+  if (options.is_open_loop()) text += schedule_text(stats);
   if (stats.handshakes > 0) {
     text += formatted(
         "TLS        %llu handshakes, %llu of them resumed, %.1f/s, p50 %.3f ms, p99 %.3f ms\n",
@@ -112,8 +149,15 @@ std::string report_text(const LoadReport& report) {
   }
   text += "replies    " + replies_text(stats) + "\n";
   text += "errors     " + errors_text(stats) + "\n";
-  text += formatted("generator  %.5f ms CPU per message\n", report.cpu_ms_per_message());
-  return text + phases_text(stats);
+  text += formatted("generator  %.5f ms CPU per message, %.0f %% of a CPU in each thread\n",
+                    report.cpu_ms_per_message(), report.busy * 100);
+  if (!report.generator_limit.empty()) {
+    text += "           is the limit: " + report.generator_limit + "\n";
+  }
+  if (const auto server_cpu = report.server_cpu_ms_per_message()) {
+    text += formatted("server     %.5f ms CPU per message\n", *server_cpu);
+  }
+  return text + phases_text(stats) + ramp_text(report.ramp);
 }
 
 }  // namespace mailrace::tools

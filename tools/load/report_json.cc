@@ -4,6 +4,13 @@
 #include "tools/lib/json.h"
 #include "tools/load/report.h"
 
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <optional>
+#include <utility>
+#include <vector>
+
 namespace mailrace::tools {
 namespace {
 
@@ -45,6 +52,7 @@ std::string series_json(const std::vector<LoadSecond>& seconds) {
           .number("messages", second.messages)
           .number("bytes", second.bytes)
           .number("errors", second.errors)
+          .number("scheduled", second.scheduled)
           .raw("p50", milliseconds(second.p50_ns))
           .raw("p90", milliseconds(second.p90_ns))
           .raw("p99", milliseconds(second.p99_ns))
@@ -54,33 +62,144 @@ std::string series_json(const std::vector<LoadSecond>& seconds) {
   return text + "]";
 }
 
-}  // namespace
+// What is a median if there are several runs.
+struct Figures {
+  double messages_per_second = 0.0;
+  double megabytes_per_second = 0.0;
+  std::array<double, std::size(kLoadQuantiles)> latency_ms{};
+  double cpu_ms = 0.0;
+  double busy = 0.0;
+  std::optional<double> server_cpu_ms;
+};
 
-std::string report_json(const LoadReport& report, const LoadOptions& options) {
-  const LoadStats& stats = report.stats;
-  const std::string latency = quantiles_json(stats.latency_ns);
-  const std::string replies = json_object([&](JsonLine& line) {
+Figures figures_of(const LoadReport& report) {
+  Figures figures{.messages_per_second = report.messages_per_second(),
+                  .megabytes_per_second = report.megabytes_per_second(),
+                  .cpu_ms = report.cpu_ms_per_message(),
+                  .busy = report.busy,
+                  .server_cpu_ms = report.server_cpu_ms_per_message()};
+  for (size_t index = 0; index < figures.latency_ms.size(); ++index) {
+    const uint64_t ns = report.stats.latency_ns.percentile(kLoadQuantiles[index].per_mille);
+    figures.latency_ms[index] = double(ns) / 1e6;
+  }
+  return figures;
+}
+
+template <class Get>
+LoadSpread spread_of(const std::vector<Figures>& runs, Get&& get) {
+  std::vector<double> values;
+  for (const Figures& run : runs) values.push_back(get(run));
+  return tools::spread_of(std::move(values));
+}
+
+bool have_server_cpu(const std::vector<Figures>& runs) {
+  return std::ranges::all_of(runs, [](const Figures& run) { return bool(run.server_cpu_ms); });
+}
+
+Figures medians_of(const std::vector<Figures>& runs) {
+  const auto median = [&](auto get) { return spread_of(runs, get).median; };
+  Figures medians{
+      .messages_per_second = median([](const Figures& run) { return run.messages_per_second; }),
+      .megabytes_per_second = median([](const Figures& run) { return run.megabytes_per_second; }),
+      .cpu_ms = median([](const Figures& run) { return run.cpu_ms; }),
+      .busy = median([](const Figures& run) { return run.busy; }),
+      .server_cpu_ms = {}};
+  for (size_t index = 0; index < medians.latency_ms.size(); ++index) {
+    medians.latency_ms[index] = median([&](const Figures& run) { return run.latency_ms[index]; });
+  }
+  if (have_server_cpu(runs)) {
+    medians.server_cpu_ms = median([](const Figures& run) { return *run.server_cpu_ms; });
+  }
+  return medians;
+}
+
+std::string figure_json(const std::optional<double>& figure) {
+  return figure ? formatted("%.6f", *figure) : "null";
+}
+
+std::string latency_json(const Figures& figures) {
+  return json_object([&](JsonLine& line) {
+    for (size_t index = 0; index < figures.latency_ms.size(); ++index) {
+      line.raw(kLoadQuantiles[index].json_name, figure_json(figures.latency_ms[index]));
+    }
+  });
+}
+
+std::string spreads_json(const std::vector<Figures>& runs) {
+  return json_object([&](JsonLine& line) {
+    const auto add = [&](std::string_view name, auto get) {
+      const LoadSpread spread = spread_of(runs, get);
+      line.raw(name, "[" + figure_json(spread.min) + "," + figure_json(spread.max) + "]");
+    };
+    add("messages_per_second", [](const Figures& run) { return run.messages_per_second; });
+    for (size_t index = 0; index < std::size(kLoadQuantiles); ++index) {
+      add(kLoadQuantiles[index].json_name,
+          [&](const Figures& run) { return run.latency_ms[index]; });
+    }
+    add("generator_cpu_ms_per_message", [](const Figures& run) { return run.cpu_ms; });
+    if (!have_server_cpu(runs)) return;
+    add("server_cpu_ms_per_message", [](const Figures& run) { return *run.server_cpu_ms; });
+  });
+}
+
+std::string replies_json(const LoadStats& stats) {
+  return json_object([&](JsonLine& line) {
     for (size_t code = 0; code < stats.replies.size(); ++code) {
       if (stats.replies[code] > 0) line.number(std::to_string(code), stats.replies[code]);
     }
   });
-  const std::string errors = json_object([&](JsonLine& line) {
+}
+
+std::string errors_json(const LoadStats& stats) {
+  return json_object([&](JsonLine& line) {
     for (size_t error = 0; error < kLoadErrorCount; ++error) {
       line.number(name_of(LoadError(error)), stats.errors[error]);
     }
   });
-  std::string text;
-  JsonLine line(text);
+}
+
+std::string ramp_json(const std::vector<LoadRampStep>& ramp) {
+  std::string text = "[";
+  for (const LoadRampStep& step : ramp) {
+    if (text.size() > 1) text += ',';
+    text += json_object([&](JsonLine& line) {
+      line.raw("rate", format_rate(step.rate))
+          .raw("achieved", formatted("%.3f", step.achieved))
+          .number("scheduled", step.scheduled)
+          .number("messages", step.messages)
+          .number("unsent", step.unsent)
+          .raw("p50", milliseconds(step.p50_ns))
+          .raw("p99", milliseconds(step.p99_ns))
+          .raw("p99_9", milliseconds(step.p999_ns))
+          .text("generator_limit", step.generator_limit);
+    });
+  }
+  return text + "]";
+}
+
+void add_ramp(JsonLine& line, const std::vector<LoadRampStep>& ramp) {
+  if (ramp.empty()) return;
+  const LoadKnee knee = find_knee(ramp);
+  const bool is_found = knee.verdict == LoadKnee::Verdict::found;
+  line.raw("ramp", ramp_json(ramp))
+      .raw("knee", is_found ? format_rate(knee.rate) : "null")
+      .text("knee_verdict", name_of(knee.verdict));
+}
+
+void add_report(JsonLine& line, const LoadReport& report, const Figures& figures,
+                const LoadOptions& options) {
+  const LoadStats& stats = report.stats;
   line.number("messages", stats.messages)
       .number("warmup_messages", stats.warmup_messages)
       .raw("seconds", formatted("%.6f", double(report.elapsed.ns) / 1e9))
-      .raw("messages_per_second", formatted("%.3f", report.messages_per_second()))
-      .raw("megabytes_per_second", formatted("%.3f", report.megabytes_per_second()))
-      .raw("latency_ms", latency)
-      .raw("replies", replies)
-      .raw("errors", errors)
+      .raw("messages_per_second", formatted("%.3f", figures.messages_per_second))
+      .raw("megabytes_per_second", formatted("%.3f", figures.megabytes_per_second))
+      .raw("latency_ms", latency_json(figures))
+      .raw("replies", replies_json(stats))
+      .raw("errors", errors_json(stats))
       .text("first_error", stats.first_error)
-      .raw("generator_cpu_ms_per_message", formatted("%.6f", report.cpu_ms_per_message()))
+      .raw("generator_cpu_ms_per_message", figure_json(figures.cpu_ms))
+      .raw("server_cpu_ms_per_message", figure_json(figures.server_cpu_ms))
       .number("tls_handshakes", stats.handshakes)
       .number("tls_resumed", stats.resumed)
       .raw("tls_handshake_ms", quantiles_json(stats.phase_ns(LoadPhase::tls)))
@@ -90,8 +209,44 @@ std::string report_json(const LoadReport& report, const LoadOptions& options) {
       .number("message_bytes", options.message_bytes)
       .number("messages_per_connection", options.messages_per_connection)
       .raw("pipelining", options.pipelining ? "true" : "false")
+      .text("loop", options.is_open_loop() ? "open" : "closed")
+      .raw("rate", format_rate(options.rate))
+      .number("scheduled", stats.scheduled)
+      .number("unsent", stats.unsent)
+      .raw("late_ms", quantiles_json(stats.late_ns))
+      .raw("generator_busy", formatted("%.4f", figures.busy))
+      .text("generator_limit", report.generator_limit)
       .raw("phases", phases_json(stats))
       .raw("series", series_json(report.seconds));
+  add_ramp(line, report.ramp);
+}
+
+}  // namespace
+
+std::string report_json(const LoadReport& report, const LoadOptions& options) {
+  std::string text;
+  JsonLine line(text);
+  add_report(line, report, figures_of(report), options);
+  line.end();
+  return text;
+}
+
+std::string repeats_json(std::span<const LoadReport> reports, const LoadOptions& options) {
+  LoadReport all;
+  std::vector<Figures> runs;
+  std::string repeats = "[";
+  for (const LoadReport& report : reports) {
+    all.stats.merge(report.stats);
+    all.elapsed.ns += report.elapsed.ns;
+    if (all.generator_limit.empty()) all.generator_limit = report.generator_limit;
+    runs.push_back(figures_of(report));
+    if (repeats.size() > 1) repeats += ',';
+    repeats += json_object([&](JsonLine& line) { add_report(line, report, runs.back(), options); });
+  }
+  std::string text;
+  JsonLine line(text);
+  add_report(line, all, medians_of(runs), options);
+  line.raw("spread", spreads_json(runs)).raw("repeats", repeats + "]");
   line.end();
   return text;
 }

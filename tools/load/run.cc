@@ -7,13 +7,18 @@
 #include "tools/lib/exit_codes.h"
 #include "tools/load/flags.h"
 #include "tools/load/measure.h"
+#include "tools/load/pace_flags.h"
+#include "tools/load/process_cpu.h"
 
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace mailrace::tools {
@@ -38,6 +43,25 @@ int complain(const std::string& what, int exit_code) {
   return exit_code;
 }
 
+// While the next one is still to come.
+void say_report(const std::vector<LoadReport>& reports, const LoadOptions& options) {
+  if (options.repeat > 1) std::printf("--- run %zu\n", reports.size());
+  std::fputs(report_text(reports.back(), options).c_str(), stdout);
+  std::fflush(stdout);
+}
+
+// Errors are worse than a generator that was too slow: they say more about the server.
+int judge(const std::vector<LoadReport>& reports, const LoadOptions& options) {
+  const auto has_errors = [](const LoadReport& report) { return report.stats.error_count() > 0; };
+  if (std::ranges::any_of(reports, has_errors)) return kExitFailure;
+  if (options.allow_generator_limit) return kExitOk;
+  for (const LoadReport& report : reports) {
+    if (report.generator_limit.empty()) continue;
+    return complain("the generator is the limit: " + report.generator_limit, kExitGeneratorLimit);
+  }
+  return kExitOk;
+}
+
 }  // namespace
 
 int run_load(const LoadOptions& options) {
@@ -52,23 +76,41 @@ int run_load(const LoadOptions& options) {
       std::fprintf(stderr, "%s\n", live_line(recent, interval, second).c_str());
     };
   }
-  const auto report = measure_load(options, stop_requested, progress);
-  if (!report) {
-    return complain(
-        std::string(report.error().where) + ": " + std::strerror(report.error().sys_errno),
-        kExitUsage);
+  std::vector<LoadReport> reports;
+  while (reports.size() < options.repeat && (reports.empty() || !stop_requested)) {
+    auto report = measure_load(options, stop_requested, progress);
+    if (!report) {
+      return complain(
+          std::string(report.error().where) + ": " + std::strerror(report.error().sys_errno),
+          kExitUsage);
+    }
+    reports.push_back(std::move(*report));
+    if (!options.json) say_report(reports, options);
   }
-  const std::string text = options.json ? report_json(*report, options) : report_text(*report);
-  std::fputs(text.c_str(), stdout);
-  return report->stats.error_count() == 0 ? kExitOk : kExitFailure;
+  if (options.json) {
+    const std::string text =
+        options.repeat > 1 ? repeats_json(reports, options) : report_json(reports.front(), options);
+    std::fputs(text.c_str(), stdout);
+  } else if (options.repeat > 1) {
+    std::fputs(repeats_text(reports).c_str(), stdout);
+  }
+  return judge(reports, options);
 }
 
 int main_load(int argc, char** argv) {
   LoadOptions options;
   const std::vector<Flag> flags = load_flags(options);
-  const ParseOutcome outcome = parse_flags(
-      "load", "sends mail as fast as a server takes it, and measures", flags, argc, argv);
+  constexpr std::string_view kSummary =
+      "sends mail as fast as a server takes it, or at a rate, and measures";
+  const ParseOutcome outcome = parse_flags("load", kSummary, flags, argc, argv);
   if (!outcome.proceed) return outcome.exit_code;
+  if (const std::string why = contradiction_in(options); !why.empty()) {
+    return complain(why, kExitUsage);
+  }
+  if (options.server_pid > 0 && !family_cpu_time(pid_t(options.server_pid))) {
+    return complain("--server-pid: there is no process " + std::to_string(options.server_pid),
+                    kExitUsage);
+  }
   return run_load(options);
 }
 

@@ -8,7 +8,8 @@ namespace mailrace::tools {
 
 /// `mailrace load`: measures, prints, and ends early on SIGINT or SIGTERM.
 ///
-/// returns   the exit status: kExitFailure if anything unexpected was answered or went wrong,
+/// returns   the exit status: kExitFailure if anything unexpected was answered or went wrong, or
+///           else kExitGeneratorLimit if the generator was the limit and that is not allowed;
 ///           kExitUsage if this machine cannot do it
 int run_load(const LoadOptions& options);
 

@@ -19,6 +19,7 @@ void LoadSeries::Row::merge(const Row& other) {
   second.messages += other.second.messages;
   second.bytes += other.second.bytes;
   second.errors += other.second.errors;
+  second.scheduled += other.second.scheduled;
   latency_ns.merge(other.latency_ns);
 }
 
@@ -29,7 +30,8 @@ void LoadSeries::add(const LoadSlice& slice, const LoadStats& stats) {
                      .is_warmup = slice.is_warmup(),
                      .messages = stats.messages + stats.warmup_messages,
                      .bytes = stats.bytes,
-                     .errors = stats.error_count()},
+                     .errors = stats.error_count(),
+                     .scheduled = stats.scheduled},
           .latency_ns = stats.latency_ns};
   put(row);
   if (rows_.size() > seconds_max_) halve();

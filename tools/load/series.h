@@ -21,7 +21,8 @@ struct LoadSecond {
   uint64_t messages = 0;   // acknowledged
   uint64_t bytes = 0;      // of their mail data; 0 in the warm-up
   uint64_t errors = 0;
-  uint64_t p50_ns = 0;  // of latency
+  uint64_t scheduled = 0;  // became due, in an open loop
+  uint64_t p50_ns = 0;     // of latency
   uint64_t p90_ns = 0;
   uint64_t p99_ns = 0;
   uint64_t max_ns = 0;

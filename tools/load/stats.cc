@@ -29,6 +29,10 @@ void LoadStats::merge(const LoadStats& other) {
   for (size_t code = 0; code < replies.size(); ++code) replies[code] += other.replies[code];
   for (size_t error = 0; error < errors.size(); ++error) errors[error] += other.errors[error];
   if (first_error.empty()) first_error = other.first_error;
+  scheduled += other.scheduled;
+  unsent += other.unsent;
+  cpu.ns += other.cpu.ns;
+  late_ns.merge(other.late_ns);
   latency_ns.merge(other.latency_ns);
   for (size_t phase = 0; phase < kLoadPhaseCount; ++phase) {
     phases_ns[phase].merge(other.phases_ns[phase]);

@@ -48,11 +48,20 @@ struct LoadStats {
   uint64_t connections = 0;      // that were greeted
   uint64_t handshakes = 0;       // of TLS, behind the warm-up
   uint64_t resumed = 0;          // of these
+  // Behind the warm-up, of an open loop: messages that became due, and of these the ones that were
+  // given up unsent, for want of a connection.
+  uint64_t scheduled = 0;
+  uint64_t unsent = 0;
+  core::Duration cpu{};  // of workers, behind the warm-up
   core::Instant last_reply{};
   std::array<uint64_t, 600> replies{};  // by code
   std::array<uint64_t, kLoadErrorCount> errors{};
   std::string first_error;  // one line; empty if there was none
+  // Closed loop: from handing the last octets to the kernel to 250. Open loop: from when the
+  // message was due, and of unsent ones as long as they waited.
   core::Histogram latency_ns;
+  // Of an open loop: from when a message was due to when the worker saw it, if it had a connection.
+  core::Histogram late_ns;
   std::array<core::Histogram, kLoadPhaseCount> phases_ns;  // by LoadPhase, behind the warm-up
 
   const core::Histogram& phase_ns(LoadPhase phase) const noexcept {

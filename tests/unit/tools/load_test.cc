@@ -408,6 +408,105 @@ TEST_F(LoadTest, FinishesWhatIsUnderWayWhenItIsStopped) {
   EXPECT_EQ(server.mails().size(), report->stats.messages);
 }
 
+// --- the open loop -------------------------------------------------------------------------------
+
+TEST_F(LoadTest, SendsWhatIsDueAndRestsOtherwise) {
+  options_.rate = *parse_rate("200");
+  options_.messages = 21;
+  options_.threads = 2;
+  TestServer server({});
+  const LoadReport report = run(server);
+  EXPECT_EQ(report.stats.error_count(), 0u) << report.stats.first_error;
+  EXPECT_EQ(report.stats.messages, 21u);
+  EXPECT_EQ(report.stats.scheduled, 21u);
+  EXPECT_EQ(report.stats.unsent, 0u);
+  EXPECT_GE(report.elapsed, core::milliseconds(100)) << "the last one is due then";
+  EXPECT_EQ(server.connection_count(), 3u) << "they stay open between messages";
+  EXPECT_EQ(report.stats.replies[221], 3u);
+  expect_good_mails(server.mails(), 21, 1000);
+}
+
+TEST_F(LoadTest, OpensAConnectionForEachMessageThatIsDue) {
+  options_.rate = *parse_rate("200");
+  options_.arrivals = LoadArrivals::poisson;
+  options_.messages = 15;
+  options_.messages_per_connection = 1;
+  TestServer server({});
+  const LoadReport report = run(server);
+  EXPECT_EQ(report.stats.error_count(), 0u) << report.stats.first_error;
+  EXPECT_EQ(report.stats.messages, 15u);
+  EXPECT_EQ(server.connection_count(), 15u);
+  EXPECT_EQ(report.stats.phase_ns(LoadPhase::banner).count(), 15u);
+}
+
+TEST_F(LoadTest, CountsTheTimeThatMessagesWaitForAConnection) {
+  options_.rate = *parse_rate("100");
+  options_.connections = 1;
+  options_.messages = 10;
+  TestServer server({.before_rcpt_reply = core::milliseconds(30)});
+  const LoadReport report = run(server);
+  EXPECT_EQ(report.stats.messages, 10u);
+  EXPECT_EQ(report.stats.latency_ns.count(), 10u);
+  // The n-th is due at 10 ms * n, and cannot be sent before 30 ms * n.
+  EXPECT_GE(report.stats.latency_ns.max(), uint64_t(core::milliseconds(30 + 9 * 20).ns));
+}
+
+TEST_F(LoadTest, CountsWhatIsDueAndUnsentAtTheEnd) {
+  options_.rate = *parse_rate("100");
+  options_.connections = 1;
+  options_.messages = 0;
+  options_.duration = core::milliseconds(400);
+  TestServer server({.before_rcpt_reply = core::milliseconds(100)});
+  const LoadReport report = run(server);
+  EXPECT_EQ(report.stats.error_count(), 0u) << report.stats.first_error;
+  EXPECT_EQ(report.stats.scheduled, 40u);
+  EXPECT_EQ(report.stats.messages + report.stats.unsent, 40u);
+  EXPECT_GE(report.stats.unsent, 35u) << "no more than one in 100 ms can be sent";
+  EXPECT_EQ(report.stats.latency_ns.count(), 40u);
+  EXPECT_EQ(server.mails().size(), report.stats.messages);
+  EXPECT_GE(report.elapsed, core::milliseconds(400));
+}
+
+TEST_F(LoadTest, CountsWhatIsDueInEachSecond) {
+  options_.rate = *parse_rate("50");
+  options_.messages = 0;
+  options_.warmup = core::milliseconds(500);
+  options_.duration = core::milliseconds(1'500);
+  TestServer server({});
+  const LoadReport report = run(server);
+  EXPECT_EQ(report.stats.scheduled, 75u);
+  ASSERT_GE(report.seconds.size(), 3u);
+  EXPECT_TRUE(report.seconds[0].is_warmup);
+  EXPECT_EQ(report.seconds[1].scheduled, 50u);
+  EXPECT_EQ(report.seconds[2].scheduled, 25u);
+}
+
+TEST_F(LoadTest, AnOpenLoopEndsWhenItIsStopped) {
+  options_.rate = *parse_rate("0.001");  // the first one at once, the next in 1000 s
+  options_.messages = 0;
+  options_.duration = core::seconds(600);
+  TestServer server({});
+  options_.target = server.target();
+  std::atomic<bool> stopping = false;
+  const auto report = measure_load(
+      options_, stopping, [&](const LoadStats&, core::Duration, int64_t) { stopping = true; });
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->stats.messages, 1u);
+  EXPECT_EQ(report->stats.replies[221], 3u);
+  EXPECT_EQ(report->stats.error_count(), 0u) << report->stats.first_error;
+}
+
+TEST_F(LoadTest, AnOpenLoopEndsWhenNobodyIsThere) {
+  options_.rate = *parse_rate("100");
+  options_.duration = core::seconds(600);
+  options_.messages = 0;
+  options_.target = "127.0.0.1:1";
+  const std::atomic<bool> stopping = false;
+  const auto report = measure_load(options_, stopping, {});
+  ASSERT_TRUE(report);
+  EXPECT_EQ(error_count(*report, LoadError::connect), 3u);
+}
+
 TEST(LoadReport, JsonHasWhatWasCounted) {
   LoadReport report;
   report.stats.messages = 4;
