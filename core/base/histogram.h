@@ -41,6 +41,18 @@ class Histogram {
     return max_;
   }
 
+  /// Calls visit(low, high, count) for each bucket that counts something, in order: `count` values
+  /// from `low` to `high`, both included.
+  template <class Visit>
+  void for_each_bucket(Visit&& visit) const {
+    uint64_t low = 0;
+    for (size_t i = 0; i < buckets_.size(); ++i) {
+      const uint64_t high = upper_bound(i);
+      if (buckets_[i] > 0) visit(low, high, buckets_[i]);
+      low = high + 1;
+    }
+  }
+
  private:
   static constexpr uint32_t kSubBits = 5;
   static constexpr uint64_t kSub = 1u << kSubBits;

@@ -480,6 +480,9 @@ inline constexpr int64_t kLoadRampStepDefaultS = 5;
 inline constexpr uint32_t kLoadRepeatsMax = 100;
 inline constexpr size_t kLoadServerProcessesMax = 4096;  // whose CPU time is added up
 
+// How much a live view of a run looks back.
+inline constexpr size_t kLoadLiveSecondsMax = 60;
+
 // --- mailrace sink -------------------------------------------------------------------------------
 
 /// Of a worker; the next ones wait in the kernel until one of these ends.

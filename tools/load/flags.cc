@@ -41,6 +41,8 @@ std::vector<Flag> load_flags(LoadOptions& options) {
       [](std::string_view text) { return text == "<>" || is_path(text); }};
   const TextRule host{"a host name of up to 253 octets, or empty for none",
                       [](std::string_view text) { return text.empty() || is_host(text); }};
+  const TextRule file{"a name of a file; - is none",
+                      [](std::string_view text) { return text != "-"; }};
   constexpr uint64_t kManyMessages = 1'000'000'000'000;
   std::vector<Flag> flags = {
       text_flag("target", &options.target, "ADDR:PORT", "the server to send to", endpoint),
@@ -90,11 +92,21 @@ std::vector<Flag> load_flags(LoadOptions& options) {
                 "the name that the client asks for (SNI)", host),
       number_flag("threads", &options.threads, "COUNT", {1, core::kWorkersMax - 1},
                   "threads to send from, each on a CPU of its own as far as there are"),
+      text_flag("csv", &options.csv, "FILE", "a line for each second, written while it goes on",
+                file),
+      text_flag("html", &options.html, "FILE", "the result as a page, with plots, at the end",
+                file),
       switch_flag("json", &options.json, "print the result as one JSON object, and no live line"),
       switch_flag("quiet", &options.quiet, "no live line on stderr"),
   };
   add_pace_flags(flags, options);
   return flags;
+}
+
+std::string flag_values_text(const Flag& flag) {
+  std::string text;
+  for (const std::string& value : flag.get()) text += (text.empty() ? "" : ", ") + value;
+  return text;
 }
 
 }  // namespace mailrace::tools

@@ -51,13 +51,15 @@ core::Duration elapsed_of(const LoadStats& stats, const LoadOptions& options,
 class LoadSums {
  public:
   /// ramp_steps   0: there is no ramp
-  explicit LoadSums(uint32_t ramp_steps) : steps_(ramp_steps) {}
+  LoadSums(uint32_t ramp_steps, const LoadProgress& progress)
+      : progress_(progress), steps_(ramp_steps) {}
 
   /// Returns all that was counted since the last call, of whatever slice.
   LoadStats take(LoadGroup& group) {
     LoadStats recent;
     for (const LoadSliceStats& part : group.take()) {
       recent.merge(part.stats);
+      if (progress_.on_slice) progress_.on_slice(part.slice, part.stats);
       const bool is_of_step = !part.slice.is_warmup() && part.slice.step < steps_.size();
       if (is_of_step) steps_[part.slice.step].merge(part.stats);
       series_.add(part.slice, part.stats);
@@ -71,6 +73,7 @@ class LoadSums {
   const std::vector<LoadStats>& steps() const noexcept { return steps_; }
 
  private:
+  const LoadProgress& progress_;
   LoadStats stats_;
   LoadSeries series_;
   std::vector<LoadStats> steps_;
@@ -133,7 +136,7 @@ core::Result<LoadReport> measure_load(const LoadOptions& options, const std::ato
   LoadGroup group(plan, timeline, stopping);
   group.start();
 
-  LoadSums sums(options.ramp.is_asked_for() ? timeline.step_count : 0);
+  LoadSums sums(options.ramp.is_asked_for() ? timeline.step_count : 0, progress);
   ServerCpu server_cpu(options.server_pid);
   bool is_warm = false;
   core::Instant last = timeline.start;
@@ -149,7 +152,7 @@ core::Result<LoadReport> measure_load(const LoadOptions& options, const std::ato
     if (ended) break;
     if (now < timeline.start + core::seconds(second)) continue;
     const LoadStats recent = sums.take(group);
-    if (progress) progress(recent, now - last, second);
+    if (progress.on_second) progress.on_second(recent, now - last, second);
     last = now;
     ++second;
   }

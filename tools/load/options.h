@@ -45,6 +45,8 @@ struct LoadOptions {
   std::string mail_from = "load@example.test";  // "<>": the null reverse-path
   LoadTlsOptions tls;
   uint32_t threads = 1;
+  std::string csv;  // files; empty: none
+  std::string html;
   bool json = false;
   bool quiet = false;
   core::Duration reply_timeout = core::seconds(core::kLoadReplyTimeoutS);

@@ -7,6 +7,7 @@
 #include "tools/lib/exit_codes.h"
 #include "tools/load/flags.h"
 #include "tools/load/measure.h"
+#include "tools/load/outputs.h"
 #include "tools/load/pace_flags.h"
 #include "tools/load/process_cpu.h"
 
@@ -70,21 +71,19 @@ int run_load(const LoadOptions& options) {
   }
   raise_descriptor_limit();
   end_early_at_signals();
-  LoadProgress progress;
-  if (!options.json && !options.quiet) {
-    progress = [](const LoadStats& recent, core::Duration interval, int64_t second) {
-      std::fprintf(stderr, "%s\n", live_line(recent, interval, second).c_str());
-    };
-  }
+  LoadOutputs outputs(options);
+  if (auto opened = outputs.open(); !opened) return complain(opened.error(), kExitUsage);
   std::vector<LoadReport> reports;
   while (reports.size() < options.repeat && (reports.empty() || !stop_requested)) {
-    auto report = measure_load(options, stop_requested, progress);
+    auto report =
+        measure_load(options, stop_requested, outputs.begin_run(uint32_t(reports.size()) + 1));
     if (!report) {
       return complain(
           std::string(report.error().where) + ": " + std::strerror(report.error().sys_errno),
           kExitUsage);
     }
     reports.push_back(std::move(*report));
+    outputs.end_run(reports.back());
     if (!options.json) say_report(reports, options);
   }
   if (options.json) {
@@ -93,6 +92,9 @@ int run_load(const LoadOptions& options) {
     std::fputs(text.c_str(), stdout);
   } else if (options.repeat > 1) {
     std::fputs(repeats_text(reports).c_str(), stdout);
+  }
+  if (auto written = outputs.finish(reports); !written) {
+    return complain(written.error(), kExitFailure);
   }
   return judge(reports, options);
 }

@@ -387,7 +387,9 @@ TEST_F(LoadTest, OpensNoMoreConnectionsWhenItIsStopped) {
   options_.target = server.target();
   std::atomic<bool> stopping = false;
   const auto report = measure_load(
-      options_, stopping, [&](const LoadStats&, core::Duration, int64_t) { stopping = true; });
+      options_, stopping,
+      {.on_slice = {},
+       .on_second = [&](const LoadStats&, core::Duration, int64_t) { stopping = true; }});
   ASSERT_TRUE(report);
   EXPECT_LT(report->stats.connections, 1000u);
   EXPECT_EQ(report->stats.messages, 0u);
@@ -401,7 +403,9 @@ TEST_F(LoadTest, FinishesWhatIsUnderWayWhenItIsStopped) {
   options_.target = server.target();
   std::atomic<bool> stopping = false;
   const auto report = measure_load(
-      options_, stopping, [&](const LoadStats&, core::Duration, int64_t) { stopping = true; });
+      options_, stopping,
+      {.on_slice = {},
+       .on_second = [&](const LoadStats&, core::Duration, int64_t) { stopping = true; }});
   ASSERT_TRUE(report);
   EXPECT_LT(report->elapsed, core::seconds(30));
   EXPECT_EQ(report->stats.error_count(), 0u);

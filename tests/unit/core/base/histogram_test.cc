@@ -47,5 +47,27 @@ TEST(HistogramTest, AgreesWithASortedListWithinOneBucket) {
   }
 }
 
+TEST(HistogramTest, ShowsItsBuckets) {
+  Histogram histogram;
+  for (const uint64_t value : {uint64_t{0}, uint64_t{7}, uint64_t{7}, uint64_t{1'000'000}}) {
+    histogram.add(value);
+  }
+  histogram.add(UINT64_MAX);
+  std::vector<uint64_t> counts;
+  uint64_t behind = 0;
+  histogram.for_each_bucket([&](uint64_t low, uint64_t high, uint64_t count) {
+    EXPECT_GE(low, behind);
+    EXPECT_LE(high - low, low / 32);
+    behind = high;
+    counts.push_back(count);
+    if (counts.size() == 3) {
+      EXPECT_LE(low, 1'000'000u);
+      EXPECT_GE(high, 1'000'000u);
+    }
+  });
+  EXPECT_EQ(counts, (std::vector<uint64_t>{1, 2, 1, 1}));
+  EXPECT_EQ(behind, UINT64_MAX);
+}
+
 }  // namespace
 }  // namespace mailrace::core
