@@ -480,7 +480,11 @@ inline constexpr int64_t kLoadRampStepDefaultS = 5;
 inline constexpr uint32_t kLoadRepeatsMax = 100;
 inline constexpr size_t kLoadServerProcessesMax = 4096;  // whose CPU time is added up
 
-// How much a live view of a run looks back.
+// Results that are compared, octets of one, and how deep it may be nested; and how much a live view
+// looks back.
+inline constexpr size_t kLoadResultsMax = 16;
+inline constexpr size_t kLoadResultBytesMax = 64 << 20;
+inline constexpr size_t kLoadResultDepthMax = 16;
 inline constexpr size_t kLoadLiveSecondsMax = 60;
 
 // --- mailrace sink -------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # wolfSSL.
 BUILD_PACKAGES=(
   g++ cmake ninja-build libmimalloc-dev libcli11-dev libtomlplusplus-dev libexpected-dev libidn2-dev
-  libseccomp-dev
+  libseccomp-dev nlohmann-json3-dev
   ca-certificates debian-archive-keyring dpkg-dev make
 )
 

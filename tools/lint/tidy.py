@@ -64,7 +64,8 @@ LIBRARIES = {
     "c-ares": ("ares*.h", ("net/resolver*",)),
 }
 # Slow to compile: one source file each, in the whole tree.
-ONE_FILE_ONLY = {"CLI/*": "tools/lib/flags.cc", "toml++/*": "tools/lib/config_file.cc"}
+ONE_FILE_ONLY = {"CLI/*": "tools/lib/flags.cc", "toml++/*": "tools/lib/config_file.cc",
+                 "nlohmann/*": "tools/load/result_file.cc"}
 
 BANNED_CALLS = re.compile(
     r"(?<![\w.>])(?:std::|::)?"

@@ -3,6 +3,7 @@
 #include "tools/lib/formatted.h"
 #include "tools/lib/json.h"
 #include "tools/load/report.h"
+#include "tools/load/setting.h"
 
 #include <algorithm>
 #include <array>
@@ -221,12 +222,17 @@ void add_report(JsonLine& line, const LoadReport& report, const Figures& figures
   add_ramp(line, report.ramp);
 }
 
+void add_setting(JsonLine& line, const LoadOptions& options) {
+  line.raw("flags", flags_json(options)).raw("machine", machine_json());
+}
+
 }  // namespace
 
 std::string report_json(const LoadReport& report, const LoadOptions& options) {
   std::string text;
   JsonLine line(text);
   add_report(line, report, figures_of(report), options);
+  add_setting(line, options);
   line.end();
   return text;
 }
@@ -247,6 +253,7 @@ std::string repeats_json(std::span<const LoadReport> reports, const LoadOptions&
   JsonLine line(text);
   add_report(line, all, medians_of(runs), options);
   line.raw("spread", spreads_json(runs)).raw("repeats", repeats + "]");
+  add_setting(line, options);
   line.end();
   return text;
 }

@@ -5,6 +5,7 @@
 #include "net/ring_failure.h"
 #include "tools/lib/descriptor_limit.h"
 #include "tools/lib/exit_codes.h"
+#include "tools/load/compare.h"
 #include "tools/load/flags.h"
 #include "tools/load/measure.h"
 #include "tools/load/outputs.h"
@@ -100,6 +101,9 @@ int run_load(const LoadOptions& options) {
 }
 
 int main_load(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "compare") {
+    return main_load_compare(argc - 1, argv + 1);
+  }
   LoadOptions options;
   const std::vector<Flag> flags = load_flags(options);
   constexpr std::string_view kSummary =
