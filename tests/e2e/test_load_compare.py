@@ -14,10 +14,11 @@ import mailrace  # noqa: E402
 class LoadCompare(mailrace.ServerTestCase):
     def setUp(self):
         super().setUp()
-        host, port = self.serve().address
+        self.server = self.serve()
+        host, port = self.server.address
         code, self.printed, err = mailrace.run(
             "load", "--target", f"{host}:{port}", "--rcpt", "user@example.com", "--connections",
-            "4", "--messages", "50", "--json")
+            "4", "--messages", "50", "--json", "--allow-generator-limit")
         self.assertEqual((code, err), (0, ""))
 
     def file(self, name, text):
@@ -66,6 +67,21 @@ class LoadCompare(mailrace.ServerTestCase):
         self.assertEqual(code, 0, out)
         self.assertRegex(out, r"messages/s +1000 \+-5\.0% +910 \+-5\.2% +~\n")
         self.assertNotIn("no repeats", out)
+
+    def test_compare_reads_several_runs(self):
+        host, port = self.server.address
+        code, out, _ = mailrace.run(
+            "load", "--target", f"{host}:{port}", "--rcpt", "user@example.com", "--messages", "50",
+            "--repeat", "3", "--json", "--allow-generator-limit")
+        self.assertEqual(code, 0)
+        several = self.file("several.json", out)
+        code, out, err = self.compare(several, several, "--json", "--fail-over", "0")
+        self.assertEqual((code, err), (0, ""))
+        done = json.loads(out)
+        self.assertEqual(done["repeats"], [3, 3])
+        figure = done["figures"]["messages_per_second"]
+        self.assertGreater(figure["noise_percent"][0], 0)
+        self.assertEqual(figure["verdict"], ["same", "same"])
 
     def test_compare_refuses_what_is_no_result(self):
         good = self.result("good.json")

@@ -91,7 +91,7 @@ class LoadOutputs(mailrace.ServerTestCase):
     def flags(self, server, *flags):
         host, port = server.address
         return ("load", "--target", f"{host}:{port}", "--rcpt", "user@example.com",
-                "--connections", "4", *flags)
+                "--connections", "4", "--allow-generator-limit", *flags)
 
     def load(self, server, *flags):
         return mailrace.run(*self.flags(server, *flags), timeout=3 * mailrace.PATIENCE_S)
@@ -156,6 +156,36 @@ class LoadOutputs(mailrace.ServerTestCase):
         for plot in plots:
             root = xml.etree.ElementTree.fromstring(plot)
             self.assertTrue(root.findall(".//path[@d]") or root.findall(".//rect"), plot)
+
+    def test_html_and_csv_of_a_ramp(self):
+        page, seconds = self.file("page.html"), self.file("seconds.csv")
+        code, out, err = self.load(self.serve(), "--json", "--ramp", "50:150:50", "--duration",
+                                   "400ms", "--html", page, "--csv", seconds)
+        self.assertEqual((code, err), (0, ""))
+        with open(page, encoding="utf-8") as file:
+            text = file.read()
+        self.assertIn("Ramp", Page(text).words)
+        plots = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
+        self.assertEqual(len(plots), 6)
+        for plot in plots:
+            xml.etree.ElementTree.fromstring(plot)
+        with open(seconds, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual(sum(int(row["scheduled"]) for row in rows), json.loads(out)["scheduled"])
+
+    def test_html_and_csv_of_several_runs(self):
+        page, seconds = self.file("page.html"), self.file("seconds.csv")
+        code, _, err = self.load(self.serve(), "--quiet", "--repeat", "3", "--messages", "20",
+                                 "--html", page, "--csv", seconds)
+        self.assertEqual((code, err), (0, ""))
+        with open(page, encoding="utf-8") as file:
+            words = Page(file.read()).words
+        self.assertIn("Runs; the one that is shown is bold", words)
+        with open(seconds, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        for run in ("1", "2", "3"):
+            self.assertEqual(sum(int(row["messages"]) for row in rows if row["run"] == run), 20)
+        self.assertEqual({row["scheduled"] for row in rows}, {""})
 
     def test_html_of_a_server_that_refuses(self):
         path = self.file("page.html")

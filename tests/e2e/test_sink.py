@@ -107,7 +107,7 @@ class Ends(SinkTestCase):
     def load(self, server, *flags):
         host, port = server.address
         status, out, err = mailrace.run("load", "--target", f"{host}:{port}", "--json",
-                                        "--connections", "8", *flags)
+                                        "--connections", "8", "--allow-generator-limit", *flags)
         self.assertEqual((status, err), (0, ""), out)
         return json.loads(out)
 

@@ -28,6 +28,19 @@ bool is_host(std::string_view text) {
          });
 }
 
+// What is shown and written, and where.
+void add_output_flags(std::vector<Flag>& flags, LoadOptions& options) {
+  const TextRule file{"a name of a file; - is none",
+                      [](std::string_view text) { return text != "-"; }};
+  flags.push_back(text_flag("csv", &options.csv, "FILE",
+                            "a line for each second, written while it goes on", file));
+  flags.push_back(text_flag("html", &options.html, "FILE",
+                            "the result as a page, with plots, at the end", file));
+  flags.push_back(
+      switch_flag("json", &options.json, "print the result as one JSON object, and no live line"));
+  flags.push_back(switch_flag("quiet", &options.quiet, "no live line on stderr"));
+}
+
 }  // namespace
 
 std::vector<Flag> load_flags(LoadOptions& options) {
@@ -41,8 +54,6 @@ std::vector<Flag> load_flags(LoadOptions& options) {
       [](std::string_view text) { return text == "<>" || is_path(text); }};
   const TextRule host{"a host name of up to 253 octets, or empty for none",
                       [](std::string_view text) { return text.empty() || is_host(text); }};
-  const TextRule file{"a name of a file; - is none",
-                      [](std::string_view text) { return text != "-"; }};
   constexpr uint64_t kManyMessages = 1'000'000'000'000;
   std::vector<Flag> flags = {
       text_flag("target", &options.target, "ADDR:PORT", "the server to send to", endpoint),
@@ -92,14 +103,9 @@ std::vector<Flag> load_flags(LoadOptions& options) {
                 "the name that the client asks for (SNI)", host),
       number_flag("threads", &options.threads, "COUNT", {1, core::kWorkersMax - 1},
                   "threads to send from, each on a CPU of its own as far as there are"),
-      text_flag("csv", &options.csv, "FILE", "a line for each second, written while it goes on",
-                file),
-      text_flag("html", &options.html, "FILE", "the result as a page, with plots, at the end",
-                file),
-      switch_flag("json", &options.json, "print the result as one JSON object, and no live line"),
-      switch_flag("quiet", &options.quiet, "no live line on stderr"),
   };
   add_pace_flags(flags, options);
+  add_output_flags(flags, options);
   return flags;
 }
 

@@ -5,6 +5,7 @@
 #include "core/base/limits.h"
 #include "core/base/utf8.h"
 #include "tools/lib/formatted.h"
+#include "tools/load/report.h"
 
 #include <algorithm>
 #include <cmath>
@@ -32,9 +33,10 @@ double milliseconds_at(const core::Histogram& times_ns, uint32_t per_mille) {
 
 // 0: until the messages are sent
 core::Duration whole_time(const LoadOptions& options) {
-  core::Duration time = options.duration;
-  if (time.ns == 0 && options.messages == 0) time = core::seconds(core::kLoadDurationDefaultS);
-  return time.ns > 0 ? core::Duration{options.warmup.ns + time.ns} : time;
+  const core::Duration step = options.step_time();
+  if (step.ns == 0) return {};
+  const uint32_t steps = options.ramp.is_asked_for() ? options.ramp.count() : 1;
+  return {options.warmup.ns + step.ns * int64_t{steps}};
 }
 
 std::string cut(std::string line, size_t columns) {
@@ -140,6 +142,8 @@ std::string LoadLiveView::latency_line() const {
 
 std::vector<std::string> LoadLiveView::lines(const LoadLiveShape& shape) const {
   std::string title = formatted("%u connections to ", options_.connections) + options_.target;
+  if (options_.is_open_loop()) title += ", " + rates_text(options_);
+  if (options_.repeat > 1) title += formatted(", run %u of %u", run_, options_.repeat);
   std::string errors = formatted("errors   %llu", static_cast<unsigned long long>(errors_));
   std::vector<std::string> lines = {
       title, progress_line(shape), rate_line(), history_line(shape), latency_line(), errors};

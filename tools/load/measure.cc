@@ -27,13 +27,7 @@ core::Duration process_cpu_time() {
 LoadTimeline timeline_of(const LoadOptions& options, core::Instant start) {
   LoadTimeline timeline{.start = start, .measured_from = start + options.warmup};
   if (options.ramp.is_asked_for()) timeline.step_count = options.ramp.count();
-  if (options.duration.ns > 0) {
-    timeline.step = options.duration;
-  } else if (options.ramp.is_asked_for()) {
-    timeline.step = core::seconds(core::kLoadRampStepDefaultS);
-  } else if (options.messages == 0) {
-    timeline.step = core::seconds(core::kLoadDurationDefaultS);
-  }
+  if (options.step_time().ns > 0) timeline.step = options.step_time();
   return timeline;
 }
 

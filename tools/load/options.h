@@ -56,6 +56,12 @@ struct LoadOptions {
   LoadRate rate_of(uint32_t step) const noexcept {
     return ramp.is_asked_for() ? ramp.rate(step) : rate;
   }
+  /// How long a step is, or all that is measured without a ramp; 0: until `messages` are sent.
+  core::Duration step_time() const noexcept {
+    if (duration.ns > 0) return duration;
+    if (ramp.is_asked_for()) return core::seconds(core::kLoadRampStepDefaultS);
+    return core::seconds(messages > 0 ? 0 : core::kLoadDurationDefaultS);
+  }
   /// No thread is without a connection.
   uint32_t worker_count() const noexcept { return std::min(threads, connections); }
 };

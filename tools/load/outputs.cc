@@ -30,7 +30,7 @@ Outcome create(std::optional<Output>& file, const char* flag, const std::string&
 Outcome LoadOutputs::open() {
   if (!options_.csv.empty()) {
     if (auto created = create(csv_file_, "csv", options_.csv); !created) return created;
-    csv_.emplace(*csv_file_);
+    csv_.emplace(*csv_file_, options_.is_open_loop());
   }
   if (!options_.html.empty()) {
     if (auto created = create(html_, "html", options_.html); !created) return created;

@@ -105,6 +105,12 @@ std::optional<double> LoadReport::server_cpu_ms_per_message() const noexcept {
   return double(server_cpu->ns) / 1e6 / double(stats.messages);
 }
 
+std::string rates_text(const LoadOptions& options) {
+  const LoadRamp& ramp = options.ramp;
+  if (!ramp.is_asked_for()) return format_rate(options.rate) + " messages/s";
+  return format_rate(ramp.from) + " to " + format_rate(ramp.to) + " messages/s";
+}
+
 std::string live_line(const LoadStats& recent, core::Duration interval, int64_t second) {
   if (recent.warmup_messages > 0) {
     return formatted("%4lld s  %9.0f messages/s, warming up  errors %llu",

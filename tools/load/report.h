@@ -61,6 +61,9 @@ LoadSpread spread_of(std::vector<double> values);
 /// second   since the start
 std::string live_line(const LoadStats& recent, core::Duration interval, int64_t second);
 
+/// "250 messages/s", "100 to 500 messages/s". Requires: options.is_open_loop().
+std::string rates_text(const LoadOptions& options);
+
 /// A few lines for people.
 std::string report_text(const LoadReport& report, const LoadOptions& options);
 

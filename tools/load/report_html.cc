@@ -8,6 +8,8 @@
 #include "tools/lib/markup.h"
 #include "tools/lib/version.h"
 #include "tools/load/flags.h"
+#include "tools/load/knee.h"
+#include "tools/load/ramp_plots.h"
 #include "tools/load/report_plots.h"
 
 #include <algorithm>
@@ -87,7 +89,7 @@ std::string table_card(const HtmlTable& table) {
 
 // --- tables --------------------------------------------------------------------------------------
 
-HtmlTable summary_table(const LoadReport& report) {
+HtmlTable summary_table(const LoadReport& report, bool is_open_loop) {
   const LoadStats& stats = report.stats;
   HtmlTable table("Summary");
   table.add({"messages", count_text(stats.messages)});
@@ -100,7 +102,15 @@ HtmlTable summary_table(const LoadReport& report) {
     table.add({"TLS handshakes", count_text(stats.handshakes)});
     table.add({"of them resumed", count_text(stats.resumed)});
   }
+  if (is_open_loop) {
+    table.add({"became due", count_text(stats.scheduled)});
+    table.add({"of these unsent", count_text(stats.unsent)}, stats.unsent > 0);
+  }
   table.add({"generator CPU", formatted("%.5f ms/message", report.cpu_ms_per_message())});
+  table.add({"generator busy", formatted("%.1f %% of each thread", 100 * report.busy)});
+  if (const auto server_cpu = report.server_cpu_ms_per_message()) {
+    table.add({"server CPU", formatted("%.5f ms/message", *server_cpu)});
+  }
   return table;
 }
 
@@ -153,6 +163,31 @@ HtmlTable runs_table(std::span<const LoadReport> reports, const LoadReport& show
   return table;
 }
 
+HtmlTable ramp_table(const std::vector<LoadRampStep>& steps) {
+  HtmlTable table("Steps", {"messages/s", "achieved", "unsent", "p50 ms", "p99 ms", "p99.9 ms"});
+  for (const LoadRampStep& step : steps) {
+    table.add({format_rate(step.rate), formatted("%.1f", step.achieved), count_text(step.unsent),
+               formatted("%.3f", double(step.p50_ns) / 1e6),
+               formatted("%.3f", double(step.p99_ns) / 1e6),
+               formatted("%.3f", double(step.p999_ns) / 1e6)});
+  }
+  return table;
+}
+
+std::string knee_text(const std::vector<LoadRampStep>& steps) {
+  const LoadKnee knee = find_knee(steps);
+  switch (knee.verdict) {
+    case LoadKnee::Verdict::none:
+      return "No knee up to " + format_rate(steps.back().rate) + " messages/s.";
+    case LoadKnee::Verdict::found:
+      return "The knee is at " + format_rate(knee.rate) +
+             " messages/s, the highest rate that holds.";
+    case LoadKnee::Verdict::below:
+      return "No rate holds: the knee is below " + format_rate(steps.front().rate) + " messages/s.";
+  }
+  return {};
+}
+
 // Bold is what was said to be other than it is by default.
 HtmlTable flags_table(const LoadOptions& options) {
   LoadOptions said = options;
@@ -180,10 +215,12 @@ HtmlTable machine_table(const LoadMachine& machine) {
 
 std::string head(std::span<const LoadReport> reports, const LoadReport& shown,
                  const LoadOptions& options, core::WallTime ended) {
+  const std::string loop =
+      options.is_open_loop() ? "open loop, " + rates_text(options) : "closed loop";
   std::string html = "<h1>" + escaped_markup("mailrace load " + options.target) + "</h1>\n";
   html +=
       "<p class=\"faint\">" +
-      escaped_markup(counted(options.connections, "connection") + ", " +
+      escaped_markup(loop + ", " + counted(options.connections, "connection") + ", " +
                      counted(options.worker_count(), "thread") + ", ended " + date_text(ended)) +
       "</p>\n";
   if (reports.size() > 1) {
@@ -195,14 +232,27 @@ std::string head(std::span<const LoadReport> reports, const LoadReport& shown,
     html += "<p class=\"alarm\">" + escaped_markup("The first error: " + shown.stats.first_error) +
             "</p>\n";
   }
+  if (!shown.generator_limit.empty()) {
+    html += "<p class=\"alarm\">" +
+            escaped_markup("The generator is the limit: " + shown.generator_limit) + "</p>\n";
+  }
   return html;
 }
 
-std::string plots(const LoadReport& report) {
+std::string ramp(const std::vector<LoadRampStep>& steps) {
+  if (steps.empty()) return {};
+  return "<h2>Ramp</h2>\n<p>" + escaped_markup(knee_text(steps)) + "</p>\n<div class=\"grid\">\n" +
+         card(ramp_rate_plot(steps)) + card(ramp_latency_plot(steps)) +
+         table_card(ramp_table(steps)) + "</div>\n";
+}
+
+std::string plots(const LoadReport& report, bool is_open_loop) {
   const std::vector<LoadSecond> seconds = plotted_seconds(report.seconds, report.elapsed);
   std::string html = "<h2>Over time</h2>\n<div class=\"grid\">\n";
   html += card(throughput_plot(seconds)) + card(latency_plot(seconds));
-  html += "</div>\n<h2>Latency: from the end of the data to the reply</h2>\n<div class=\"grid\">\n";
+  html += "</div>\n<h2>Latency: from ";
+  html += is_open_loop ? "when a message was due" : "the end of the data";
+  html += " to the reply</h2>\n<div class=\"grid\">\n";
   html += card(percentile_plot(report.stats.latency_ns)) +
           card(distribution_plot(report.stats.latency_ns));
   return html + "</div>\n";
@@ -213,8 +263,10 @@ std::string plots(const LoadReport& report) {
 std::string report_html(std::span<const LoadReport> reports, const LoadOptions& options,
                         const LoadMachine& machine, core::WallTime ended) {
   const LoadReport& shown = median_of(reports);
-  std::string body = head(reports, shown, options, ended) + plots(shown);
-  body += "<h2>Figures</h2>\n<div class=\"grid\">\n" + table_card(summary_table(shown)) +
+  std::string body = head(reports, shown, options, ended) + ramp(shown.ramp) +
+                     plots(shown, options.is_open_loop());
+  body += "<h2>Figures</h2>\n<div class=\"grid\">\n" +
+          table_card(summary_table(shown, options.is_open_loop())) +
           table_card(phases_table(shown.stats)) + table_card(replies_table(shown.stats)) +
           table_card(errors_table(shown.stats));
   if (reports.size() > 1) body += table_card(runs_table(reports, shown));

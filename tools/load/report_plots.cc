@@ -134,17 +134,26 @@ std::vector<LoadSecond> plotted_seconds(std::vector<LoadSecond> seconds, core::D
 ReportPlot throughput_plot(const std::vector<LoadSecond>& seconds) {
   ReportPlot plot{.title = "Messages per second", .keys = {{"s1", "acknowledged"}}};
   std::vector<PlotPoint> messages;
+  std::vector<PlotPoint> due;
   std::vector<PlotPoint> errors;
   Range range;
   range.add(0);
   for (const LoadSecond& second : seconds) {
     messages.push_back({middle_of(second), double(second.messages) / length_of(second)});
     range.add(messages.back().y);
+    if (second.scheduled > 0) {
+      due.push_back({middle_of(second), double(second.scheduled) / length_of(second)});
+      range.add(due.back().y);
+    }
     if (second.errors > 0) errors.push_back({middle_of(second), 0.0});
   }
   SvgPlot svg(plot.title, time_axis(seconds), PlotAxis::linear(range.least, range.most), kTimeTitle,
               "messages/s");
   add_warmup(svg, seconds);
+  if (!due.empty()) {
+    svg.add_line(due, "plain dashed");
+    plot.keys.push_back({"plain", "became due"});
+  }
   svg.add_line(messages, "s1");
   svg.add_dots(errors, "error");
   if (!errors.empty()) plot.keys.push_back({"error", "a second with errors"});

@@ -21,8 +21,8 @@ std::string milliseconds_text(const core::Histogram& times_ns, uint32_t per_mill
 
 }  // namespace
 
-LoadCsv::LoadCsv(Output& target) : target_(target) {
-  target_.write("run,start,end,warmup,messages,bytes,errors,p50,p90,p99,max\n");
+LoadCsv::LoadCsv(Output& target, bool is_open_loop) : target_(target), is_open_loop_(is_open_loop) {
+  target_.write("run,start,end,warmup,messages,bytes,errors,scheduled,p50,p90,p99,max\n");
   target_.flush();
 }
 
@@ -56,7 +56,8 @@ void LoadCsv::write(core::Duration start, const Row& row) {
   std::string line = std::to_string(run_) + ',' + seconds_text(start) + ',' + seconds_text(row.end);
   line += start.ns < 0 ? ",1," : ",0,";
   line += std::to_string(stats.messages + stats.warmup_messages) + ',' +
-          std::to_string(stats.bytes) + ',' + std::to_string(stats.error_count());
+          std::to_string(stats.bytes) + ',' + std::to_string(stats.error_count()) + ',';
+  if (is_open_loop_) line += std::to_string(stats.scheduled);
   for (const uint32_t per_mille : {500u, 900u, 990u, 1000u}) {
     line += ',' + milliseconds_text(stats.latency_ns, per_mille);
   }

@@ -18,8 +18,11 @@ namespace mailrace::tools {
 /// hands over later still is in the next line. Times are in ms.
 class LoadCsv {
  public:
-  /// Writes the header line. target   outlives this; a failure shows in its error()
-  explicit LoadCsv(Output& target);
+  /// Writes the header line.
+  ///
+  /// target         outlives this; a failure shows in its error()
+  /// is_open_loop   otherwise nothing becomes due, and that column is empty
+  LoadCsv(Output& target, bool is_open_loop);
 
   /// All that is counted from here on belongs to run `number`, 1 for the first one.
   void begin_run(uint32_t number) { run_ = number; }
@@ -39,6 +42,7 @@ class LoadCsv {
   void write(core::Duration start, const Row& row);
 
   Output& target_;
+  bool is_open_loop_;
   uint32_t run_ = 1;
   std::map<core::Duration, Row> rows_;  // by start
   core::Duration written_{INT64_MIN};   // up to here

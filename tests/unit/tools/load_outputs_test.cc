@@ -49,10 +49,11 @@ class LoadCsvTest : public testing::Test {
   Output output_;
 };
 
-constexpr const char* kHeader = "run,start,end,warmup,messages,bytes,errors,p50,p90,p99,max";
+constexpr const char* kHeader =
+    "run,start,end,warmup,messages,bytes,errors,scheduled,p50,p90,p99,max";
 
 TEST_F(LoadCsvTest, WritesEachSecondWhenItIsWhole) {
-  LoadCsv csv(output_);
+  LoadCsv csv(output_, false);
   EXPECT_THAT(lines(), ElementsAre(kHeader));
   LoadStats warm_up;
   warm_up.warmup_messages = 3;
@@ -60,26 +61,26 @@ TEST_F(LoadCsvTest, WritesEachSecondWhenItIsWhole) {
   csv.add(slice(0, 1'000), counted(1, {2'000'000}));
   csv.add(slice(0, 1'000), counted(2, {2'000'000, 2'000'000}));
   csv.write_whole(milliseconds(1'000));
-  EXPECT_THAT(lines(), ElementsAre(kHeader, "1,-0.500,0.000,1,3,0,0,,,,"))
+  EXPECT_THAT(lines(), ElementsAre(kHeader, "1,-0.500,0.000,1,3,0,0,,,,,"))
       << "threads may still have some of the second";
   csv.write_whole(milliseconds(1'500));
-  EXPECT_THAT(lines(), ElementsAre(kHeader, "1,-0.500,0.000,1,3,0,0,,,,",
-                                   "1,0.000,1.000,0,3,0,0,2.000000,2.000000,2.000000,2.000000"));
+  EXPECT_THAT(lines(), ElementsAre(kHeader, "1,-0.500,0.000,1,3,0,0,,,,,",
+                                   "1,0.000,1.000,0,3,0,0,,2.000000,2.000000,2.000000,2.000000"));
 }
 
 TEST_F(LoadCsvTest, CountsWhatComesLateInTheNextLine) {
-  LoadCsv csv(output_);
+  LoadCsv csv(output_, false);
   csv.add(slice(0, 1'000), counted(1));
   csv.write_whole(milliseconds(2'000));
   csv.add(slice(0, 1'000), counted(4));
   csv.add(slice(1'000, 2'000), counted(8));
   csv.end_run(seconds(2));
   EXPECT_THAT(lines(),
-              ElementsAre(kHeader, "1,0.000,1.000,0,1,0,0,,,,", "1,1.000,2.000,0,12,0,0,,,,"));
+              ElementsAre(kHeader, "1,0.000,1.000,0,1,0,0,,,,,", "1,1.000,2.000,0,12,0,0,,,,,"));
 }
 
 TEST_F(LoadCsvTest, TheLastLineEndsWithTheRunAndTheNextRunBeginsAnew) {
-  LoadCsv csv(output_);
+  LoadCsv csv(output_, false);
   csv.add(slice(0, 1'000), counted(1));
   csv.end_run(milliseconds(250));
   csv.begin_run(2);
@@ -89,7 +90,16 @@ TEST_F(LoadCsvTest, TheLastLineEndsWithTheRunAndTheNextRunBeginsAnew) {
   csv.add(slice(0, 1'000), stats);
   csv.end_run(milliseconds(800));
   EXPECT_THAT(lines(),
-              ElementsAre(kHeader, "1,0.000,0.250,0,1,0,0,,,,", "2,0.000,0.800,0,7,70,1,,,,"));
+              ElementsAre(kHeader, "1,0.000,0.250,0,1,0,0,,,,,", "2,0.000,0.800,0,7,70,1,,,,,"));
+}
+
+TEST_F(LoadCsvTest, SaysWhatBecameDueInAnOpenLoop) {
+  LoadCsv csv(output_, true);
+  LoadStats stats = counted(7);
+  stats.scheduled = 9;
+  csv.add(slice(0, 1'000), stats);
+  csv.end_run(seconds(1));
+  EXPECT_THAT(lines(), ElementsAre(kHeader, "1,0.000,1.000,0,7,0,0,9,,,,"));
 }
 
 // --- live view -----------------------------------------------------------------------------------
@@ -142,6 +152,21 @@ TEST_F(LoadLiveViewTest, GoesByMessagesIfThatIsSooner) {
   LoadLiveView view(options_);
   view.add(counted(50), seconds(1), seconds(1));
   EXPECT_THAT(lines(view)[1], HasSubstr(" 50 %  1 s, 1 s left"));
+}
+
+TEST_F(LoadLiveViewTest, ARampIsAsLongAsItsSteps) {
+  options_.ramp = {{1'000}, {3'000}, {1'000}};
+  LoadLiveView view(options_);
+  view.add(counted(50), seconds(1), seconds(15));
+  EXPECT_THAT(lines(view)[0], HasSubstr("1 to 3 messages/s"));
+  EXPECT_THAT(lines(view)[1], HasSubstr(" 50 %  15 s, 15 s left"));
+}
+
+TEST_F(LoadLiveViewTest, SaysWhichRunItIs) {
+  options_.repeat = 3;
+  LoadLiveView view(options_);
+  view.begin_run(2);
+  EXPECT_THAT(lines(view)[0], HasSubstr("run 2 of 3"));
 }
 
 TEST_F(LoadLiveViewTest, NeverIsWiderThanTheTerminal) {

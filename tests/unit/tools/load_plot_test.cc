@@ -3,6 +3,7 @@
 #include "tools/lib/html_page.h"
 #include "tools/lib/markup.h"
 #include "tools/load/plot_axis.h"
+#include "tools/load/ramp_plots.h"
 #include "tools/load/report_html.h"
 #include "tools/load/report_plots.h"
 #include "tools/load/svg_plot.h"
@@ -229,6 +230,44 @@ TEST(ReportPlots, BarsOfADistributionAddUp) {
   EXPECT_NEAR(sum, 100.0, 0.5);
 }
 
+TEST(ReportPlots, ShowWhatBecameDue) {
+  auto seconds = some_seconds();
+  EXPECT_EQ(throughput_plot(seconds).svg.find("dashed"), std::string::npos);
+  seconds[1].scheduled = 120;
+  EXPECT_THAT(throughput_plot(seconds).svg, HasSubstr("plain dashed"));
+}
+
+std::vector<LoadRampStep> some_steps() {
+  std::vector<LoadRampStep> steps(3);
+  for (size_t index = 0; index < steps.size(); ++index) {
+    steps[index].rate = {(index + 1) * 100'000};
+    steps[index].scheduled = (index + 1) * 500;
+    steps[index].messages = steps[index].scheduled;
+    steps[index].achieved = double(index + 1) * 100;
+    steps[index].p50_ns = 1'000'000;
+    steps[index].p99_ns = 2'000'000;
+    steps[index].p999_ns = 3'000'000;
+  }
+  steps[2].messages = 700;
+  steps[2].achieved = 140;
+  return steps;
+}
+
+TEST(RampPlots, MarkTheKnee) {
+  for (const ReportPlot& plot : {ramp_rate_plot(some_steps()), ramp_latency_plot(some_steps())}) {
+    EXPECT_THAT(plot.svg, HasSubstr(">knee: 200</text>"));
+    EXPECT_THAT(plot.svg, HasSubstr("300 messages/s asked for, 140.0 achieved"));
+  }
+}
+
+TEST(RampPlots, AreThereForOneStepWithoutMessages) {
+  std::vector<LoadRampStep> steps(1);
+  steps[0].rate = {100'000};
+  steps[0].scheduled = 500;
+  EXPECT_THAT(ramp_rate_plot(steps).svg, Not(HasSubstr("knee")));
+  EXPECT_THAT(ramp_latency_plot(steps).svg, HasSubstr("</svg>"));
+}
+
 // --- page ----------------------------------------------------------------------------------------
 
 TEST(ReportHtml, EscapesWhatServersSay) {
@@ -241,6 +280,19 @@ TEST(ReportHtml, EscapesWhatServersSay) {
   EXPECT_THAT(page, Not(HasSubstr("<script")));
   EXPECT_THAT(page, HasSubstr("&lt;b&gt;"));
   EXPECT_EQ(count_of(page, "<svg"), 4u);
+}
+
+TEST(ReportHtml, ShowsARampAndWhoWasTheLimit) {
+  LoadReport report;
+  report.ramp = some_steps();
+  report.generator_limit = "<busy>";
+  LoadOptions options;
+  options.ramp = {{100'000}, {300'000}, {100'000}};
+  const std::string page = report_html({&report, 1}, options, {}, {});
+  EXPECT_THAT(page, HasSubstr("The knee is at 200 messages/s"));
+  EXPECT_THAT(page, HasSubstr("&lt;busy&gt;"));
+  EXPECT_THAT(page, HasSubstr("open loop, 100 to 300 messages/s"));
+  EXPECT_EQ(count_of(page, "<svg"), 4u) << "two of the ramp, two over time";
 }
 
 TEST(ReportHtml, ShowsTheRunInTheMiddle) {

@@ -493,7 +493,9 @@ TEST_F(LoadTest, AnOpenLoopEndsWhenItIsStopped) {
   options_.target = server.target();
   std::atomic<bool> stopping = false;
   const auto report = measure_load(
-      options_, stopping, [&](const LoadStats&, core::Duration, int64_t) { stopping = true; });
+      options_, stopping,
+      {.on_slice = {},
+       .on_second = [&](const LoadStats&, core::Duration, int64_t) { stopping = true; }});
   ASSERT_TRUE(report);
   EXPECT_EQ(report->stats.messages, 1u);
   EXPECT_EQ(report->stats.replies[221], 3u);
