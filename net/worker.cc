@@ -33,7 +33,7 @@ Worker::Worker(WorkerOptions options)
       timers_(core::kConnectionsPerWorkerMax, options_.clock->now()),
       session_blocks_(core::kSessionBlockBytes, core::kSessionBlocksReserved),
       transaction_blocks_(core::kSessionBlockBytes,
-                          core::kConnectionsPerWorkerMax + core::kTransactionBlocksShared),
+                          core::kTransactionBlocksReserved + core::kTransactionBlocksShared),
       tls_blocks_(core::kTlsOutputBytes, core::kConnectionsPerWorkerMax),
       tls_plaintext_(new std::byte[core::kTlsRecordBytesMax]),
       context_{.worker = options_.worker,

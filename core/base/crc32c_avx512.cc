@@ -3,7 +3,7 @@
 // 2009), sixteen lanes of 128 bits wide.
 //
 // A lane holds 16 octets as a polynomial, H * x^64 + L: H is what its first eight octets say. D
-// bits further on in the data that is worth H * x^(64+D) + L * x^D, and modulo P the powers of x are
+// bits on in the data that is worth H * x^(64+D) + L * x^D, and modulo P the powers of x are
 // constants of 32 bits, so both products fit into the lane that is D bits on, and are added to it.
 // In the end one lane is left, and two crc32 instructions from state 0 take it for 16 octets.
 //

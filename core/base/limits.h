@@ -174,8 +174,9 @@ inline constexpr uint32_t kConnectionsPerWorkerMax = kSessionsPerWorkerMax + kRe
 inline constexpr size_t kSessionBlockBytes = 4096;
 static_assert(kSessionBlockBytes >= kCommandLineBytesMax);
 static_assert(kSessionBlockBytes >= kReplyBufferBytes);
-/// A line, a reply buffer and a first transaction block for everybody ...
+/// A line, a reply buffer, an ENVID and a first transaction block for everybody ...
 inline constexpr size_t kSessionBlocksReserved = 3 * size_t{kConnectionsPerWorkerMax};
+inline constexpr size_t kTransactionBlocksReserved = 2 * size_t{kConnectionsPerWorkerMax};
 /// ... and more transaction blocks for those with many recipients; when they are out, 452 4.3.1.
 inline constexpr size_t kTransactionBlocksShared = 4096;
 

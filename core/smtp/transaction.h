@@ -4,6 +4,7 @@
 
 #include "core/base/bounded.h"
 #include "core/base/limits.h"
+#include "core/base/pooled_text.h"
 #include "core/smtp/envelope.h"
 #include "core/smtp/recipient_list.h"
 #include "core/smtp/recipient_replies.h"
@@ -22,9 +23,9 @@ struct Transaction {
   MailClaims claims;
   uint64_t size_declared = 0;                 // octets, SIZE= of RFC 1870; 0 if absent
   BoundedString<kPathBytesMax> reverse_path;  // without brackets; empty: the null reverse-path
-  BoundedString<kEnvelopeIdXtextBytesMax> envelope_id;  // ENVID of RFC 3461, as written
-  RecipientList recipients;                             // accepted ones
-  RecipientReplies recipient_replies{};                 // open: PRDR was asked for
+  PooledText envelope_id;                     // ENVID of RFC 3461, as written; few have one
+  RecipientList recipients;                   // accepted ones
+  RecipientReplies recipient_replies{};       // open: PRDR was asked for
 };
 
 }  // namespace mailrace::core

@@ -27,13 +27,15 @@ Step ServerSession::check_mail(const Command& command, ReplyBuffer& out) noexcep
   }
   const uint64_t declared = parameters.size.value_or(0);
   if (declared > config_.message_bytes_max) return refuse(ReplyId::mail_too_large, out);
-  if (parameters.prdr &&
-      !transaction_.recipient_replies.open(transactions_, config_.recipients_max)) {
+  const bool has_room = transaction_.envelope_id.assign(transactions_, parameters.envelope_id) &&
+                        (!parameters.prdr || transaction_.recipient_replies.open(
+                                                 transactions_, config_.recipients_max));
+  if (!has_room) {
+    reset();
     return refuse(ReplyId::too_many_open, out);
   }
   transaction_.reverse_path.assign(parsed.path.mailbox());
   transaction_.claims = parameters.claims;
-  transaction_.envelope_id.assign(parameters.envelope_id);
   transaction_.size_declared = declared;
   return ask(Question::mail, transaction_.reverse_path.view());
 }

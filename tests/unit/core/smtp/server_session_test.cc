@@ -569,6 +569,25 @@ TEST(ServerSessionTest, OnlyErrorsCountAsErrors) {
 }
 
 // A row that nothing produces is a reply that no peer can get, or one without a test.
+// Of one block: what ENVID has while its transaction lasts, recipients and PRDR cannot have.
+TEST(ServerSessionTest, EnvidHasABlockOfTheTransactions) {
+  const auto codes_of = [](std::string_view input) {
+    SessionDriver driver({.transaction_blocks = 1, .options = {.prdr = true}});
+    advance(driver, From::greeted);
+    std::string codes;
+    for (const std::string& reply : tests::split_replies(replies_to(driver, input))) {
+      codes += reply.substr(0, 3) + " ";
+    }
+    return codes;
+  };
+  EXPECT_EQ(codes_of("MAIL FROM:<a@b> ENVID=x\r\nRCPT TO:<r@d.test>\r\n"
+                     "RSET\r\nMAIL FROM:<a@b>\r\nRCPT TO:<r@d.test>\r\n"),
+            "250 452 250 250 250 ");
+  EXPECT_EQ(codes_of("MAIL FROM:<a@b> ENVID=x PRDR\r\nMAIL FROM:<a@b> PRDR\r\nRSET\r\n"
+                     "MAIL FROM:<a@b>\r\nRCPT TO:<r@d.test>\r\n"),
+            "452 250 250 250 250 ");
+}
+
 TEST(RepliesTest, EveryRowIsProduced) {
   Coverage coverage;
   add_dialogs(coverage, kOrder);
