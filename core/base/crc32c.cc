@@ -30,6 +30,15 @@
 namespace mailrace::core {
 namespace {
 
+// The product of two states as polynomials modulo P.
+uint32_t product(uint32_t a, uint32_t b) noexcept {
+  uint32_t sum = 0;
+  for (; a != 0; a <<= 1, b = times_x(b)) {  // from the bit of x^0 on
+    if ((a & 0x80000000) != 0) sum ^= b;
+  }
+  return sum;
+}
+
 // --- table: eight octets a step, one look-up each ------------------------------------------------
 
 using Table = std::array<std::array<uint32_t, 256>, 8>;
@@ -221,5 +230,25 @@ const Crc32cKernel& choose_crc32c_kernel(std::string_view wish) noexcept {
 uint32_t crc32c(uint32_t crc, Octets data) noexcept { return chosen().extend(crc, data); }
 
 std::string_view crc32c_name() noexcept { return chosen().name; }
+
+// n octets of anything move the state before them on by x^(8n), and the complements cancel out.
+Crc32cJoin::Crc32cJoin(uint64_t octets) noexcept {
+  uint32_t power = power_of_x(8);  // and its squares
+  uint32_t moved = power_of_x(0);  // x^(8 * octets) in the end
+  for (; octets > 0; octets >>= 1, power = product(power, power)) {
+    if ((octets & 1) != 0) moved = product(moved, power);
+  }
+  std::array<uint32_t, 32> of_bit;
+  for (size_t bit = 32; bit-- > 0; moved = times_x(moved)) of_bit[bit] = moved;
+  for (size_t digit = 0; digit < moved_.size(); ++digit) {
+    for (size_t value = 0; value < 16; ++value) {
+      uint32_t sum = 0;
+      for (size_t bit = 0; bit < 4; ++bit) {
+        if ((value >> bit & 1) != 0) sum ^= of_bit[4 * digit + bit];
+      }
+      moved_[digit][value] = sum;
+    }
+  }
+}
 
 }  // namespace mailrace::core

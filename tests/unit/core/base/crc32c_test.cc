@@ -117,6 +117,25 @@ TEST(Crc32cTest, GoesOnWhereItWasLeft) {
   }
 }
 
+TEST(Crc32cTest, JoinsTwoStretchesWithoutTheirOctets) {
+  const std::vector<std::byte> octets = random_octets(7000, 5);
+  const uint32_t whole = crc32c(0, octets);
+  for (size_t split = 0; split <= octets.size(); split += split < 300 ? 1 : 61) {
+    const Octets second = Octets(octets).subspan(split);
+    const uint32_t first = crc32c(0, Octets(octets).first(split));
+    ASSERT_EQ(Crc32cJoin(second.size())(first, crc32c(0, second)), whole) << "split at " << split;
+  }
+}
+
+// More than could be computed octet by octet: 2^40 octets are two stretches of 2^39.
+TEST(Crc32cTest, JoinsStretchesOfAnyLength) {
+  const Crc32cJoin half(1ull << 39);
+  const Crc32cJoin whole(1ull << 40);
+  for (const uint32_t crc : {0u, 1u, 0x80000000u, 0xe3069283u}) {
+    EXPECT_EQ(half(half(crc, 0), 0), whole(crc, 0));
+  }
+}
+
 TEST(Crc32cTest, ReadsNothingOutsideItsInput) {
   const tests::GuardedPages pages(4096);
   for (const Crc32cKernel& kernel : crc32c_kernels()) {
