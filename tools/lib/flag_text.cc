@@ -148,7 +148,7 @@ std::string help_text(std::string_view subcommand, std::string_view summary,
 std::string print_config(std::span<const Flag> flags, bool non_default_only) {
   std::string out;
   for (const Flag& flag : flags) {
-    if (flag.positional) continue;
+    if (flag.positional || flag.is_config) continue;
     const std::vector<std::string> values = flag.get();
     if (non_default_only && values == flag.defaults) continue;
     out += flag.name + " = ";

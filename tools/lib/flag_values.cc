@@ -286,6 +286,12 @@ Flag with_options(Flag flag) {
   return flag;
 }
 
+Flag config_flag(std::string name, std::string* target, std::string help) {
+  Flag flag = text_flag(std::move(name), target, "FILE", std::move(help));
+  flag.is_config = true;
+  return flag;
+}
+
 Flag required(Flag flag) {
   flag.required = true;
   return flag;

@@ -139,6 +139,10 @@ Flag switch_flag(std::string name, bool* target, std::string help);
 /// --name and --no-name.
 Flag negatable_flag(std::string name, bool* target, std::string help);
 
+/// A flag whose value is a config file more: its keys are over those of --config, and under the
+/// environment.
+Flag config_flag(std::string name, std::string* target, std::string help);
+
 /// A flag that must be given by one of the sources.
 Flag required(Flag flag);
 

@@ -209,11 +209,11 @@ void read_config(std::span<const Flag> flags, const std::string& path, std::stri
   if (!entries) throw UsageError{entries.error()};
   Values known;
   for (const Flag& flag : flags) {
-    if (!flag.positional) known.push_back(flag.name);
+    if (!flag.positional && !flag.is_config) known.push_back(flag.name);
   }
   for (const ConfigEntry& entry : *entries) {
     const Flag* const flag = find_named(flags, entry.key);
-    if (flag != nullptr) {
+    if (flag != nullptr && !flag->is_config) {
       set_from_entry(*flag, entry, path, sources);
       continue;
     }
@@ -298,11 +298,18 @@ std::optional<std::string> apply_sources(std::string_view subcommand, std::span<
                                          const Values& arguments, const Environment& environment,
                                          ParseResult& result) {
   const CommandLine line = split_command_line(flags, arguments);
-  const auto config = line.values.find("config");
-  result.config = config != line.values.end()
-                      ? config->second.front()
-                      : environment(environment_name("config")).value_or("");
+  const auto file_named = [&](const std::string& name) {
+    const auto given = line.values.find(name);
+    return given != line.values.end() ? given->second.front()
+                                      : environment(environment_name(name)).value_or("");
+  };
+  result.config = file_named("config");
   if (!result.config.empty()) read_config(flags, result.config, subcommand, result.sources);
+  for (const Flag& flag : flags) {
+    if (!flag.is_config) continue;
+    const std::string file = file_named(flag.name);
+    if (!file.empty()) read_config(flags, file, subcommand, result.sources);
+  }
   read_environment(flags, environment, result.sources);
   take_arguments(flags, line, result.sources);
   const bool non_default = line.values.contains("non-default");

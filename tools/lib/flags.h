@@ -33,6 +33,7 @@ struct Flag {
   bool negatable = false;    // a toggle with --no-name besides --name
   bool positional = false;  // on the command line only, in table order; a repeatable one comes last
   bool required = false;
+  bool is_config = false;  // its value is a config file; not to be given in one
 
   /// Takes one value. Returns nothing, or why not: a few words, or "" if `allowed` says it all.
   std::function<std::optional<std::string>(std::string_view)> set;
@@ -51,7 +52,8 @@ struct ParseOutcome {
 inline constexpr std::string_view kSubcommands[] = {"serve", "relay", "spool", "map",
                                                     "load",  "sink",  "top"};
 
-/// Sets the targets of `flags`: command line > environment > config file > what they are now.
+/// Sets the targets of `flags`: command line > environment > config file > what they are now. The
+/// file of a config_flag() is over the config file.
 /// Every flag NAME-X has the variable MAILRACE_NAME_X (not set and empty are the same; values of
 /// repeatable flags are separated by commas, and with has_options ,NAME=VALUE belongs to the value
 /// before it) and the key name-x, at the top of the file or in the table of the subcommand, which
