@@ -449,10 +449,26 @@ inline constexpr uint64_t kLoadMessageBytesMin = 256;  // the header section alo
 inline constexpr uint64_t kLoadMessageBytesMax = 1ull << 30;
 /// One send: progress is seen, and timed, in pieces of this size.
 inline constexpr size_t kLoadSendBytesMax = 16 << 20;
-/// Small and few, since replies are.
-// The same under TLS, where they are encrypted into memory of their own first.
+/// The same under TLS, where they are encrypted into memory of their own first.
 inline constexpr size_t kLoadTlsSendBytesMax = 256 << 10;
 inline constexpr size_t kLoadTlsReadBytes = 16 << 10;
+/// Sizes of the messages of a run, if they have a distribution: at equal steps of probability.
+inline constexpr size_t kLoadSizesMax = 64;
+/// Standard deviation of the logarithm of sizes: at 4, one mail in a hundred is 10,000 times as
+/// long as the median.
+inline constexpr double kLoadSizeSigmaMax = 4.0;
+/// Files of --mails, and octets of all of them together.
+inline constexpr size_t kLoadMailFilesMax = 10'000;
+inline constexpr uint64_t kLoadMailFolderBytesMax = 1ull << 30;
+/// Recipients of a message, and how many numbers there are for the %d of --rcpt.
+inline constexpr uint32_t kLoadRecipientsMax = 1000;
+inline constexpr uint32_t kLoadRecipientNumbers = 1'000'000;
+static_assert(kLoadRecipientsMax <= kRecipientsMax);
+inline constexpr uint64_t kLoadSlowRateMax = 1'000'000'000;
+/// Ids of messages that wait to be written to --ids: 24 octets each. Past it they are lost, and the
+/// run has failed.
+inline constexpr size_t kLoadIdsWaitingMax = 16u << 20;
+/// Small and few, since replies are.
 inline constexpr size_t kLoadReceiveBufferBytes = 4096;
 inline constexpr uint32_t kLoadReceiveBufferCount = 256;
 static_assert((kLoadReceiveBufferCount & (kLoadReceiveBufferCount - 1)) == 0);

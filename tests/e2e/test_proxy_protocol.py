@@ -11,6 +11,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../support"))
 
 import mailrace  # noqa: E402
+from sink import crc32c  # noqa: E402
 
 CONTENT = b"Subject: x\r\n\r\ntext\r\n"
 PROXY = "127.2.0.1"      # trusted
@@ -32,15 +33,6 @@ def v2(command, family, block):
 
 def tlv(kind, value):
     return bytes([kind]) + struct.pack(">H", len(value)) + value
-
-
-def crc32c(octets):
-    crc = 0xffffffff
-    for octet in octets:
-        crc ^= octet
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
-    return crc ^ 0xffffffff
 
 
 def with_checksum(difference=0):

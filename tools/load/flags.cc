@@ -2,25 +2,20 @@
 // What a load run may be told, and within which bounds.
 #include "tools/load/flags.h"
 
-#include "core/base/ip.h"
 #include "core/base/limits.h"
 #include "core/base/text.h"
 #include "tools/lib/flag_values.h"
 #include "tools/load/pace_flags.h"
+#include "tools/load/scenario_flags.h"
+#include "tools/load/target.h"
 
 #include <algorithm>
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace mailrace::tools {
 namespace {
-
-// As far as the line it becomes part of stays one line; what is in it is for the server to judge.
-bool is_path(std::string_view text) {
-  return text.size() + 2 <= core::kPathBytesMax &&
-         std::none_of(text.begin(), text.end(), [](char c) {
-           return static_cast<unsigned char>(c) <= ' ' || c == '<' || c == '>' || c == 0x7f;
-         });
-}
 
 bool is_host(std::string_view text) {
   return text.size() <= core::kDomainBytesMax && std::ranges::all_of(text, [](char c) {
@@ -44,19 +39,19 @@ void add_output_flags(std::vector<Flag>& flags, LoadOptions& options) {
 }  // namespace
 
 std::vector<Flag> load_flags(LoadOptions& options) {
-  const TextRule endpoint{"ADDRESS:PORT or [ADDRESS]:PORT, numeric", [](std::string_view text) {
-                            const auto parsed = core::parse_endpoint(text);
-                            return parsed.has_value() && parsed->port > 0;
-                          }};
-  const TextRule path{"up to 254 octets without spaces and angle brackets", is_path};
-  const TextRule path_or_null{
-      "up to 254 octets without spaces and angle brackets, or '<>' for the null reverse-path",
-      [](std::string_view text) { return text == "<>" || is_path(text); }};
+  TextRule target{std::string(kLoadTargetSyntax), {}};
+  target.why_not = [](std::string_view text) -> std::optional<std::string> {
+    const auto parsed = parse_load_target(text);
+    if (parsed) return std::nullopt;
+    return parsed.error();
+  };
   const TextRule host{"a host name of up to 253 octets, or empty for none",
                       [](std::string_view text) { return text.empty() || is_host(text); }};
   constexpr uint64_t kManyMessages = 1'000'000'000'000;
   std::vector<Flag> flags = {
-      text_flag("target", &options.target, "ADDR:PORT", "the server to send to", endpoint),
+      text_flag("target", &options.target, "TARGET", "the server to send to", target),
+      config_flag("scenario", &options.scenario,
+                  "TOML file with what to send: long flag names as keys, over those of --config"),
       number_flag("connections", &options.connections, "COUNT", {1, core::kLoadConnectionsMax},
                   "connections at a time; each waits for a reply before it goes on"),
       number_flag("messages", &options.messages, "COUNT",
@@ -71,17 +66,6 @@ std::vector<Flag> load_flags(LoadOptions& options) {
                      "0 means until --messages are sent, or 10s without these, 5s for each step "
                      "of --ramp"},
                     "how long to begin new messages, behind --warmup"),
-      bytes_flag("size", &options.message_bytes,
-                 {core::kLoadMessageBytesMin, core::kLoadMessageBytesMax},
-                 "octets of a message, header section and body"),
-      number_flag("messages-per-connection", &options.messages_per_connection, "COUNT",
-                  {0, kManyMessages, "0 means all"},
-                  "messages before QUIT and the next connection"),
-      negatable_flag("pipelining", &options.pipelining,
-                     "send MAIL, RCPT and DATA in one piece if the server offers it"),
-      text_flag("rcpt", &options.rcpt, "ADDRESS", "recipient of all messages", path),
-      text_flag("mail-from", &options.mail_from, "ADDRESS", "reverse-path of all messages",
-                path_or_null),
       choice_flag<LoadTlsMode>("tls", &options.tls.mode, "MODE",
                                {{"off", LoadTlsMode::off},
                                 {"starttls", LoadTlsMode::starttls},
@@ -104,6 +88,7 @@ std::vector<Flag> load_flags(LoadOptions& options) {
       number_flag("threads", &options.threads, "COUNT", {1, core::kWorkersMax - 1},
                   "threads to send from, each on a CPU of its own as far as there are"),
   };
+  add_scenario_flags(flags, options);
   add_pace_flags(flags, options);
   add_output_flags(flags, options);
   return flags;

@@ -2,6 +2,9 @@
 // Few, cheap operations: the machine under test often is the one that this runs on.
 #include "tools/load/load_connection.h"
 
+#include "core/base/check.h"
+#include "core/base/prng.h"
+#include "net/socket_address.h"
 #include "net/system_clock.h"
 
 #include <netinet/in.h>
@@ -24,9 +27,7 @@ core::Instant clock_now() noexcept { return net::SystemClock().now(); }
 }  // namespace
 
 LoadConnection::LoadConnection(LoadContext& context, uint32_t slot) noexcept
-    : context_(context), plan_(context.plan), slot_(slot) {
-  plan_.mail.write_header(header_);
-}
+    : context_(context), plan_(context.plan), slot_(slot), dialog_(context) {}
 
 LoadConnection::~LoadConnection() {
   if (descriptor_ >= 0) ::close(descriptor_);
@@ -36,15 +37,16 @@ LoadConnection::~LoadConnection() {
 
 void LoadConnection::start() noexcept {
   MAILRACE_CHECK(idle());
-  if (!due_ && !context_.may_begin()) return;
+  if (!dialog_.is_due() && !context_.may_begin()) return;
   ++context_.open_count;
-  step_ = Step::connect;
   progress_ = context_.now;
-  waiting_since_ = context_.now;
-  pipelining_ = false;
   hung_up_ = false;
-  messages_done_ = 0;
   parser_.reset();
+  const LoadOptions& options = plan_.options;
+  core::Prng random(~options.seed ^ context_.next_connection);
+  dialog_.open(options.messages_per_connection.draw(random));
+  is_slow_ = random.below(100) < options.slow_percent;
+  proxy_header_ = plan_.proxy_header_of(random.next());
   open();
 }
 
@@ -52,16 +54,29 @@ void LoadConnection::start() noexcept {
 // and with many, and need Linux 6.7 for the option.
 void LoadConnection::open() noexcept {
   descriptor_ = ::socket(plan_.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (descriptor_ < 0) {
+  if (descriptor_ < 0 || !bind_to_source()) {
     give_up(LoadError::connect, std::strerror(errno));
     return close_if_quiet();
   }
-  ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &kOn, sizeof kOn);
+  if (!plan_.target.is_unix()) {
+    ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &kOn, sizeof kOn);
+  }
   io_uring_sqe& connect = context_.ring.next_sqe();
   io_uring_prep_connect(&connect, descriptor_, reinterpret_cast<const sockaddr*>(&plan_.address),
                         plan_.address_size);
   io_uring_sqe_set_data64(&connect, token(LoadOp::connect));
   connecting_ = true;
+}
+
+// The port is chosen at connect, when the other end is known: so that a source address has all its
+// ports for each of them.
+bool LoadConnection::bind_to_source() noexcept {
+  const uint64_t number = context_.next_connection++;
+  if (!plan_.options.source) return true;
+  ::setsockopt(descriptor_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &kOn, sizeof kOn);
+  sockaddr_storage source;
+  const socklen_t size = net::to_socket_address({plan_.options.source->at(number), 0}, source);
+  return ::bind(descriptor_, reinterpret_cast<const sockaddr*>(&source), size) == 0;
 }
 
 void LoadConnection::receive() noexcept {
@@ -74,7 +89,7 @@ void LoadConnection::receive() noexcept {
 }
 
 void LoadConnection::send(std::string_view text) noexcept {
-  waiting_since_ = context_.now;
+  dialog_.wait_from(context_.now);
   if (tls_) {
     tls_->write(std::as_bytes(std::span(text)));
     return send_encrypted();
@@ -86,45 +101,85 @@ void LoadConnection::send(std::string_view text) noexcept {
   ++sends_;
 }
 
-// With the line that ends it.
-size_t LoadConnection::mail_bytes() const noexcept {
-  return LoadMail::kHeaderBytes + plan_.mail.body().size();
+void LoadConnection::perform(LoadAction action) noexcept {
+  switch (action) {
+    case LoadAction::wait:
+      return;
+    case LoadAction::send:
+      return send(dialog_.text());
+    case LoadAction::mail_data:
+      if (dialog_.outgoing().taken() == 0) slow_since_ = context_.now;
+      return send_mail_data();
+    case LoadAction::handshake:
+      return begin_tls();
+    case LoadAction::rest:
+      return context_.resting.push_back(slot_);
+    case LoadAction::end:  // like most clients; some servers wait for it
+      if (tls_) tls_->keep_for_resumption();
+      return hang_up();
+    case LoadAction::unexpected:
+      return give_up(LoadError::unexpected_reply, parser_.last_line());
+    case LoadAction::not_chunking:
+      return give_up(LoadError::unexpected_reply, "CHUNKING is not offered");
+  }
 }
 
-// The header section and the start of the body in one go; a large body in several.
+// The head and the start of the body in one go; a large body in several. A slow connection sends
+// what has come due since the mail data began, some times a second.
 void LoadConnection::send_mail_data() noexcept {
-  const core::Octets body = plan_.mail.body();
-  const size_t header_size = LoadMail::kHeaderBytes - std::min(sent_bytes_, LoadMail::kHeaderBytes);
-  const size_t body_at = header_size > 0 ? 0 : sent_bytes_ - LoadMail::kHeaderBytes;
-  const size_t most = tls_ ? core::kLoadTlsSendBytesMax : core::kLoadSendBytesMax;
-  const size_t body_size = std::min(body.size() - body_at, most);
-  if (body_at + body_size == body.size()) waiting_since_ = clock_now();
-  handed_bytes_ = sent_bytes_ + header_size + body_size;
-  const core::Octets header = std::as_bytes(std::span(header_)).last(header_size);
-  send_pieces(header, body.subspan(body_at, body_size));
+  LoadOutgoing& outgoing = dialog_.outgoing();
+  size_t most = tls_ ? core::kLoadTlsSendBytesMax : core::kLoadSendBytesMax;
+  if (is_slow_) {
+    const double seconds = double((context_.now - slow_since_).ns) * 1e-9;
+    const double due = seconds * double(plan_.options.slow_rate) - double(outgoing.taken());
+    if (due < 1.0) return;
+    if (due < double(most)) most = size_t(due);
+  }
+  const LoadOutgoing::Pieces pieces = outgoing.hand_over(most);
+  if (outgoing.is_handed()) dialog_.wait_from(clock_now());
+  send_pieces(pieces);
 }
 
-void LoadConnection::send_pieces(core::Octets header, core::Octets body) noexcept {
+void LoadConnection::send_pieces(const LoadOutgoing::Pieces& pieces) noexcept {
   if (tls_) {
-    if (!header.empty()) tls_->write(header);
-    tls_->write(body);
+    for (const core::Octets& piece : {pieces.command, pieces.head, pieces.body}) {
+      if (!piece.empty()) tls_->write(piece);
+    }
+    dialog_.outgoing().take(pieces.size());
     return send_encrypted();
   }
-  pieces_[0] = {const_cast<std::byte*>(header.data()), header.size()};
-  pieces_[1] = {const_cast<std::byte*>(body.data()), body.size()};
-  header_and_body_.msg_iov = pieces_;
-  header_and_body_.msg_iovlen = 2;
+  message_.msg_iov = pieces_;
+  message_.msg_iovlen = 0;
+  for (const core::Octets& piece : {pieces.command, pieces.head, pieces.body}) {
+    if (piece.empty()) continue;
+    pieces_[message_.msg_iovlen++] = {const_cast<std::byte*>(piece.data()), piece.size()};
+  }
   io_uring_sqe& sqe = context_.ring.next_sqe();
-  io_uring_prep_sendmsg(&sqe, descriptor_, &header_and_body_, MSG_NOSIGNAL | MSG_WAITALL);
+  io_uring_prep_sendmsg(&sqe, descriptor_, &message_, MSG_NOSIGNAL | MSG_WAITALL);
   io_uring_sqe_set_data64(&sqe, token(LoadOp::send_mail_data));
   ++sends_;
+}
+
+// What was sent is gone.
+void LoadConnection::go_on_with_mail_data() noexcept {
+  if (dialog_.step() != LoadStep::mail_data) return;
+  progress_ = context_.now;
+  if (!dialog_.outgoing().is_taken()) {
+    if (!is_slow_) send_mail_data();
+  } else if (dialog_.outgoing().is_cut() && dialog_.outgoing().is_last()) {
+    perform(dialog_.on_cut());
+  }
 }
 
 // --- TLS -----------------------------------------------------------------------------------------
 
 void LoadConnection::begin_tls() noexcept {
-  waiting_since_ = clock_now();
+  dialog_.wait_from(clock_now());
   tls_.emplace(*context_.tls);
+  if (plan_.options.tls.mode == LoadTlsMode::implicit) {  // what a proxy says is in the clear
+    const core::Octets header = core::as_octets(proxy_header_);
+    tls_->output().insert(tls_->output().begin(), header.begin(), header.end());
+  }
   send_encrypted();
 }
 
@@ -143,19 +198,18 @@ void LoadConnection::send_encrypted() noexcept {
 // What waited meanwhile, then the next piece of the message.
 void LoadConnection::go_on_encrypted() noexcept {
   send_encrypted();
-  if (step_ != Step::mail_data || sends_ > 0 || handed_bytes_ == mail_bytes()) return;
-  progress_ = context_.now;
-  sent_bytes_ = handed_bytes_;
-  send_mail_data();
+  if (sends_ == 0) go_on_with_mail_data();
 }
 
 void LoadConnection::take_encrypted(core::Octets octets) noexcept {
   using Status = LoadTlsSession::Status;
   core::Octets plaintext;
-  while (step_ != Step::failed && tls_) {
+  while (dialog_.step() != LoadStep::failed && tls_) {
     switch (tls_->advance(octets, plaintext)) {
       case Status::established:
-        on_established();
+        count_handshake();
+        dialog_.wait_from(context_.now);
+        perform(dialog_.on_established());
         break;
       case Status::plaintext:
         take_text(plaintext);
@@ -170,24 +224,17 @@ void LoadConnection::take_encrypted(core::Octets octets) noexcept {
   }
 }
 
-void LoadConnection::on_established() noexcept {
-  count_handshake();
-  waiting_since_ = context_.now;
-  if (step_ != Step::handshake) return;  // the greeting is still to come
-  step_ = Step::ehlo;
-  send(plan_.ehlo);
-}
-
 // --- completions ---------------------------------------------------------------------------------
 
 void LoadConnection::on_connect(int result) noexcept {
   connecting_ = false;
   if (result < 0) give_up(LoadError::connect, std::strerror(-result));
   if (hung_up_) return close_if_quiet();
-  count_phase(LoadPhase::connect, context_.now);
-  waiting_since_ = context_.now;
+  dialog_.count_phase(LoadPhase::connect, context_.now);
+  dialog_.wait_from(context_.now);
   receive();
-  if (plan_.options.tls.mode == LoadTlsMode::implicit) begin_tls();
+  if (plan_.options.tls.mode == LoadTlsMode::implicit) return begin_tls();
+  if (!proxy_header_.empty()) send(proxy_header_);
 }
 
 void LoadConnection::on_receive(const io_uring_cqe& cqe, core::Octets octets) noexcept {
@@ -199,7 +246,7 @@ void LoadConnection::on_receive(const io_uring_cqe& cqe, core::Octets octets) no
     if (goes_on && !hung_up_) {
       receive();
     } else if (!goes_on) {
-      if (step_ != Step::end) {
+      if (dialog_.step() != LoadStep::end) {
         give_up(LoadError::closed, cqe.res == 0 ? "end of stream" : std::strerror(-cqe.res));
       }
       hang_up();
@@ -210,11 +257,12 @@ void LoadConnection::on_receive(const io_uring_cqe& cqe, core::Octets octets) no
 
 // Nothing may follow the reply to STARTTLS before the handshake.
 void LoadConnection::take_text(core::Octets octets) noexcept {
-  while (!octets.empty() && step_ != Step::failed) {
+  while (!octets.empty() && dialog_.step() != LoadStep::failed) {
     const ReplyParser::Taken taken = parser_.take(octets);
     octets = octets.subspan(taken.consumed);
-    if (taken.outcome == ParsedReply::complete) on_reply(parser_.code());
-    if (taken.outcome == ParsedReply::malformed || (step_ == Step::handshake && !octets.empty())) {
+    if (taken.outcome == ParsedReply::complete) perform(dialog_.on_reply(parser_));
+    const bool early = dialog_.step() == LoadStep::handshake && !octets.empty();
+    if (taken.outcome == ParsedReply::malformed || early) {
       give_up(LoadError::malformed_reply, parser_.last_line());
     }
   }
@@ -228,172 +276,53 @@ void LoadConnection::on_send(int result) noexcept {
 }
 
 void LoadConnection::on_send_mail_data(int result) noexcept {
-  if (result > 0 && step_ == Step::mail_data) {
-    progress_ = context_.now;
-    sent_bytes_ += size_t(result);
-    if (sent_bytes_ < mail_bytes()) send_mail_data();
+  if (result > 0) {
+    dialog_.outgoing().take(size_t(result));
+    go_on_with_mail_data();
   }
   on_send(result);
 }
 
-void LoadConnection::check_time() noexcept {
-  if (idle() || step_ == Step::resting) return;
+void LoadConnection::on_tick() noexcept {
+  if (idle() || is_resting()) return;
+  const bool waits = is_slow_ && dialog_.step() == LoadStep::mail_data && sends_ == 0;
+  if (waits && !hung_up_ && !dialog_.outgoing().is_taken()) send_mail_data();
   if (context_.now - progress_ < plan_.options.reply_timeout) return;
   give_up(LoadError::timeout, "no progress in time");
   context_.timed_out = true;
-}
-
-// --- steps ---------------------------------------------------------------------------------------
-
-// The code that goes on after each step, and the phase that ends with it; that of the message ends
-// by a clock of its own.
-void LoadConnection::on_reply(uint32_t code) noexcept {
-  struct Expected {
-    uint32_t code;
-    std::optional<LoadPhase> phase = {};
-  };
-  static constexpr Expected kExpected[] = {{0},
-                                           {220, LoadPhase::banner},
-                                           {250, LoadPhase::ehlo},
-                                           {220},
-                                           {0},
-                                           {250, LoadPhase::mail},
-                                           {250, LoadPhase::rcpt},
-                                           {354, LoadPhase::data},
-                                           {250},
-                                           {0},
-                                           {221},
-                                           {0},
-                                           {0}};
-  static_assert(std::size(kExpected) == size_t(Step::failed) + 1);
-  const Expected& expected = kExpected[size_t(step_)];
-  ++context_.stats.replies[code];
-  const bool early = step_ == Step::mail_data && handed_bytes_ < mail_bytes();
-  if (code != expected.code || early) {
-    return give_up(LoadError::unexpected_reply, parser_.last_line());
-  }
-  if (expected.phase) count_phase(*expected.phase, context_.now);
-  switch (step_) {
-    case Step::connect:
-      ++context_.stats.connections;
-      step_ = Step::ehlo;
-      return send(plan_.ehlo);
-    case Step::ehlo:
-      if (plan_.options.tls.mode == LoadTlsMode::starttls && !tls_) {
-        step_ = Step::starttls;
-        return send(plan_.starttls);
-      }
-      pipelining_ = plan_.options.pipelining && parser_.offers_pipelining();
-      return next_message();
-    case Step::starttls:
-      step_ = Step::handshake;
-      return begin_tls();
-    case Step::mail:
-      step_ = Step::rcpt;
-      return pipelining_ ? void() : send(plan_.rcpt_command);
-    case Step::rcpt:
-      step_ = Step::data;
-      return pipelining_ ? void() : send(plan_.data_command);
-    case Step::data:
-      step_ = Step::mail_data;
-      sent_bytes_ = 0;
-      return send_mail_data();
-    case Step::mail_data:
-      count_message();
-      due_.reset();
-      ++messages_done_;
-      return next_message();
-    case Step::quit:
-      step_ = Step::end;
-      if (tls_) tls_->keep_for_resumption();
-      return hang_up();  // like most clients; some servers wait for it
-    case Step::idle:
-    case Step::handshake:
-    case Step::resting:
-    case Step::end:
-    case Step::failed:
-      return;  // never expects a reply: given up above
-  }
-}
-
-void LoadConnection::count_phase(LoadPhase phase, core::Instant end) noexcept {
-  if (!context_.measuring) return;
-  context_.stats.phases_ns[size_t(phase)].add(uint64_t((end - waiting_since_).ns));
-}
-
-// By when it is acknowledged: so the rate is right however long a message is on its way.
-void LoadConnection::count_message() noexcept {
-  if (!context_.measuring) {
-    ++context_.stats.warmup_messages;
-    return;
-  }
-  context_.stats.last_reply = clock_now();
-  const core::Instant begun = due_.value_or(waiting_since_);
-  context_.stats.latency_ns.add(uint64_t((context_.stats.last_reply - begun).ns));
-  count_phase(LoadPhase::message, context_.stats.last_reply);
-  ++context_.stats.messages;
-  context_.stats.bytes += plan_.mail.size();
 }
 
 void LoadConnection::count_handshake() noexcept {
   if (!context_.measuring) return;
   ++context_.stats.handshakes;
   if (tls_->was_resumed()) ++context_.stats.resumed;
-  count_phase(LoadPhase::tls, clock_now());
-}
-
-void LoadConnection::next_message() noexcept {
-  const uint64_t most = plan_.options.messages_per_connection;
-  if (due_) return send_message();  // it is what the connection was opened for
-  if (!context_.may_begin() || (most > 0 && messages_done_ >= most)) return quit();
-  if (context_.pacer != nullptr) {
-    due_ = context_.pacer->take();
-    if (!due_) {
-      step_ = Step::resting;
-      return context_.resting.push_back(slot_);
-    }
-  }
-  send_message();
-}
-
-void LoadConnection::send_message() noexcept {
-  --context_.messages_left;
-  LoadMail::patch_number(header_, context_.next_number++);
-  step_ = Step::mail;
-  send(pipelining_ ? plan_.transaction : plan_.mail_command);
-}
-
-void LoadConnection::quit() noexcept {
-  step_ = Step::quit;
-  send(plan_.quit);
+  dialog_.count_phase(LoadPhase::tls, clock_now());
 }
 
 // --- the open loop -------------------------------------------------------------------------------
 
 void LoadConnection::send_due(core::Instant due) noexcept {
   MAILRACE_CHECK(can_send());
-  due_ = due;
-  if (idle()) return start();
+  if (idle()) {
+    dialog_.expect_due(due);
+    return start();
+  }
   progress_ = context_.now;
-  send_message();
+  perform(dialog_.begin_due(due));
 }
 
 void LoadConnection::quit_if_resting() noexcept {
-  if (step_ != Step::resting) return;
+  if (!is_resting()) return;
   progress_ = context_.now;
-  quit();
+  perform(dialog_.quit());
 }
 
 // --- the end -------------------------------------------------------------------------------------
 
 void LoadConnection::give_up(LoadError error, std::string_view what) noexcept {
-  if (step_ == Step::failed) return;  // one error each: the others follow from it
-  static constexpr const char* kSteps[] = {"",     "connect", "EHLO", "STARTTLS",  "TLS handshake",
-                                           "MAIL", "RCPT",    "DATA", "mail data", "rest",
-                                           "QUIT", "221",     ""};
-  static_assert(std::size(kSteps) == size_t(Step::failed) + 1);
-  context_.stats.count_error(error, std::string(kSteps[size_t(step_)]) + ": " + std::string(what));
-  step_ = Step::failed;
+  if (dialog_.step() == LoadStep::failed) return;  // one error each: the others follow from it
+  context_.stats.count_error(error, std::string(dialog_.step_name()) + ": " + std::string(what));
+  dialog_.fail();
   hang_up();
 }
 
@@ -415,9 +344,8 @@ void LoadConnection::close_if_quiet() noexcept {
     descriptor_ = -1;
   }
   tls_.reset();
-  const bool again = step_ == Step::end;
-  step_ = Step::idle;
-  due_.reset();
+  const bool again = dialog_.step() == LoadStep::end;
+  dialog_.close();
   --context_.open_count;
   if (!again) return;
   context_.pacer != nullptr ? context_.resting.push_back(slot_) : start();

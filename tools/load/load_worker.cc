@@ -36,6 +36,7 @@ LoadWorker::LoadWorker(const LoadPlan& plan, LoadShare share, const std::atomic<
                .stats = stats_,
                .messages_left = share.messages,
                .next_number = uint64_t{share.part.index} << kNumberBits,
+               .next_connection = uint64_t{share.part.index} << kNumberBits,
                .deadline = share.timeline.deadline()} {
   for (uint32_t slot = 0; slot < share.connections; ++slot) {
     connections_.emplace_back(context_, slot);
@@ -77,6 +78,7 @@ core::Result<void> LoadWorker::run() {
   if (pacer_) pacer_->end(context_.now);
   count_cpu();
   mailbox_.put(slice_, stats_);
+  hand_over_ids();
   return {};
 }
 
@@ -163,8 +165,9 @@ void LoadWorker::set_tick() {
 void LoadWorker::on_tick() {
   context_.stopping = stopping_.load(std::memory_order_relaxed);
   start_due_connections();
-  for (LoadConnection& connection : connections_) connection.check_time();
+  for (LoadConnection& connection : connections_) connection.on_tick();
   mailbox_.put(slice_, stats_);
+  hand_over_ids();
   set_tick();
 }
 
@@ -176,7 +179,7 @@ void LoadWorker::start_due_connections() {
   const LoadTimeline& timeline = share_.timeline;
   const int64_t opening_ns = (timeline.measured_from - timeline.start).ns / 2;
   const int64_t count = int64_t(connections_.size());
-  const bool is_for_later = pacer_ && context_.plan.options.messages_per_connection > 0;
+  const bool is_for_later = pacer_ && !context_.plan.options.messages_per_connection.is_none();
   while (started_ < connections_.size()) {
     const core::Duration due{opening_ns / count * int64_t(started_)};
     if (context_.now - timeline.start < due && context_.may_begin()) return;
@@ -217,6 +220,11 @@ void LoadWorker::set_due_timer() {
   io_uring_sqe& sqe = ring_.next_sqe();
   io_uring_prep_timeout(&sqe, &timer_time_, 0, IORING_TIMEOUT_ABS);
   io_uring_sqe_set_data64(&sqe, LoadToken{LoadOp::due, 0}.pack());
+}
+
+void LoadWorker::hand_over_ids() {
+  LoadIdWriter* const writer = context_.plan.options.id_writer;
+  if (writer != nullptr) writer->put(context_.plan.mail->run(), context_.acknowledged);
 }
 
 }  // namespace mailrace::tools

@@ -53,6 +53,7 @@ class LoadWorker {
   void set_due_timer();
   void set_tick();
   void on_tick();
+  void hand_over_ids();
 
   LoadShare share_;
   const std::atomic<bool>& stopping_;

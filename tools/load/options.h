@@ -4,12 +4,20 @@
 
 #include "core/base/limits.h"
 #include "core/base/time.h"
+#include "tools/load/address_range.h"
+#include "tools/load/id_writer.h"
+#include "tools/load/mail.h"
+#include "tools/load/proxy_client.h"
 #include "tools/load/rate.h"
 #include "tools/load/schedule.h"
+#include "tools/load/spread.h"
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace mailrace::tools {
 
@@ -33,17 +41,33 @@ struct LoadOptions {
   core::Duration duration{};  // 0: no end but `messages`, or kLoadDurationDefaultS without either
   LoadRate rate;              // all threads together; none: a closed loop
   LoadArrivals arrivals = LoadArrivals::constant;
-  LoadRamp ramp;  // instead of `rate`; each step as long as `duration`
-  uint64_t seed = 42;
+  LoadRamp ramp;                       // instead of `rate`; each step as long as `duration`
   bool allow_generator_limit = false;  // no failure
   uint32_t repeat = 1;                 // the whole of it
   uint32_t server_pid = 0;             // whose CPU time is looked at; 0: nobody's
-  uint64_t message_bytes = 4096;
-  uint64_t messages_per_connection = 0;  // then QUIT and connect again; 0: never
-  bool pipelining = true;                // where the server offers it
-  std::string rcpt = "load@example.test";
+  LoadSize message_bytes;
+  std::string mail_folder;  // its mails instead of made-up ones; empty: none
+  std::shared_ptr<const std::vector<std::string>> mails;  // what was read from there
+  LoadCount messages_per_connection;                      // then QUIT and connect again; 0: never
+  bool pipelining = true;                                 // where the server offers it
+  LoadFraming framing = LoadFraming::data;
+  uint64_t bdat_chunk_bytes = 64 << 10;
+  std::string rcpt = "load@example.test";  // the first %d in it is a number
+  LoadCount recipients = 1;
+  std::string bad_rcpt = "nobody@refused.invalid";
+  uint32_t bad_recipients_percent = 0;          // of RCPT commands: to bad_rcpt
+  uint32_t abort_percent = 0;                   // of transactions: by RSET or by closing, in turn
+  uint32_t slow_percent = 0;                    // of connections: mail data at slow_rate
+  uint64_t slow_rate = 1024;                    // octets per second
   std::string mail_from = "load@example.test";  // "<>": the null reverse-path
   LoadTlsOptions tls;
+  ProxyVersion proxy = ProxyVersion::off;
+  AddressRange proxy_clients = *parse_address_range("10.0.0.0/8");
+  std::optional<AddressRange> source;  // none: as the kernel likes
+  uint64_t seed = 42;                  // of everything that is drawn
+  std::string ids;                     // file for those of acknowledged messages; empty: none
+  LoadIdWriter* id_writer = nullptr;   // the one that is open; outlives the run
+  std::string scenario;                // the file that some of this is from
   uint32_t threads = 1;
   std::string csv;  // files; empty: none
   std::string html;

@@ -52,8 +52,6 @@ void add_pace_flags(std::vector<Flag>& flags, LoadOptions& options) {
                   {0, uint64_t{INT32_MAX}, "0 means nobody"},
                   "the server, if it is on this machine: its CPU time, with that of its "
                   "descendants, is reported for each message"),
-      number_flag("seed", &options.seed, "NUMBER", {0, uint64_t{INT64_MAX}},
-                  "of what is drawn: with the same one, Poisson arrivals come at the same times"),
   };
   flags.insert(flags.end(), more.begin(), more.end());
 }

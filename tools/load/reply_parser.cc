@@ -12,6 +12,7 @@ namespace mailrace::tools {
 namespace {
 
 constexpr std::string_view kPipelining = "PIPELINING";
+constexpr std::string_view kChunking = "CHUNKING";
 
 // The code at the start of a line; 0 if there is none.
 uint32_t parse_code(std::string_view line) noexcept {
@@ -68,10 +69,12 @@ ParsedReply ReplyParser::end_line() noexcept {
   const char separator = line.size() > 3 ? line[3] : ' ';
   if (separator != ' ' && separator != '-') return ParsedReply::malformed;
   code_ = code;
-  if (first) offers_pipelining_ = false;
-  if (!first &&
-      core::equal_ignoring_case(line.substr(std::min<size_t>(line.size(), 4)), kPipelining)) {
-    offers_pipelining_ = true;
+  if (first) {
+    offers_pipelining_ = offers_chunking_ = false;
+  } else {
+    const std::string_view keyword = line.substr(std::min<size_t>(line.size(), 4));
+    if (core::equal_ignoring_case(keyword, kPipelining)) offers_pipelining_ = true;
+    if (core::equal_ignoring_case(keyword, kChunking)) offers_chunking_ = true;
   }
   if (separator == ' ') {
     line_count_ = 0;

@@ -13,12 +13,12 @@ namespace mailrace::tools {
 
 enum class ParsedReply : uint8_t {
   incomplete,  // more octets are needed
-  complete,    // code() and offers_pipelining() are those of this reply
+  complete,    // code() and what is offered are those of this reply
   malformed,   // no SMTP; the parser is of no further use
 };
 
 /// Puts replies together line by line. Knows of a reply what a load generator needs: its code,
-/// whether an EHLO keyword line says PIPELINING, and the beginning of its last line for messages.
+/// which of two EHLO keywords it has, and the beginning of its last line for messages.
 class ReplyParser {
  public:
   struct Taken {
@@ -44,6 +44,8 @@ class ReplyParser {
   uint32_t code() const noexcept { return code_; }
   /// Whether a line behind the first was the EHLO keyword PIPELINING (RFC 2920).
   bool offers_pipelining() const noexcept { return offers_pipelining_; }
+  /// The same for CHUNKING (RFC 3030).
+  bool offers_chunking() const noexcept { return offers_chunking_; }
   /// The last line of the last reply without its end, cut to a bound; valid until the next take().
   std::string_view last_line() const noexcept { return {line_.data(), line_kept()}; }
 
@@ -56,6 +58,7 @@ class ReplyParser {
   uint32_t line_count_ = 0;     // of the reply being read
   uint32_t code_ = 0;
   bool offers_pipelining_ = false;
+  bool offers_chunking_ = false;
   bool ended_ = false;  // the last line is whole: the next octet begins a new one
 };
 

@@ -153,6 +153,15 @@ std::string report_text(const LoadReport& report, const LoadOptions& options) {
         milliseconds_at(stats.phase_ns(LoadPhase::tls), 500),
         milliseconds_at(stats.phase_ns(LoadPhase::tls), 990));
   }
+  if (stats.refused_recipients > 0) {
+    text += formatted("refused    %llu recipients, as they should be; %llu messages had no other\n",
+                      static_cast<unsigned long long>(stats.refused_recipients),
+                      static_cast<unsigned long long>(stats.without_recipients));
+  }
+  if (stats.aborted > 0) {
+    text += formatted("aborted    %llu transactions, on purpose\n",
+                      static_cast<unsigned long long>(stats.aborted));
+  }
   text += "replies    " + replies_text(stats) + "\n";
   text += "errors     " + errors_text(stats) + "\n";
   text += formatted("generator  %.5f ms CPU per message, %.0f %% of a CPU in each thread\n",

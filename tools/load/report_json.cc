@@ -27,6 +27,18 @@ std::string quantiles_json(const core::Histogram& times_ns) {
   return json_object([&](JsonLine& line) { add_quantiles(line, times_ns); });
 }
 
+// A number if it always is the same, else how it is spread.
+std::string count_json(const LoadCount& count) {
+  const std::string text = format_load_count(count);
+  return count.is_fixed() ? text : '"' + text + '"';
+}
+
+std::string size_json(const LoadOptions& options) {
+  if (options.mails) return "\"mails\"";
+  if (options.message_bytes.sigma_milli == 0) return std::to_string(options.message_bytes.median);
+  return '"' + format_load_size(options.message_bytes) + '"';
+}
+
 std::string phases_json(const LoadStats& stats) {
   return json_object([&](JsonLine& line) {
     for (size_t phase = 0; phase < kLoadPhaseCount; ++phase) {
@@ -207,8 +219,12 @@ void add_report(JsonLine& line, const LoadReport& report, const Figures& figures
       .number("connections_opened", stats.connections)
       .number("connections", uint64_t{options.connections})
       .number("threads", uint64_t{options.threads})
-      .number("message_bytes", options.message_bytes)
-      .number("messages_per_connection", options.messages_per_connection)
+      .raw("message_bytes", size_json(options))
+      .raw("messages_per_connection", count_json(options.messages_per_connection))
+      .raw("recipients", count_json(options.recipients))
+      .number("refused_recipients", stats.refused_recipients)
+      .number("without_recipients", stats.without_recipients)
+      .number("aborted", stats.aborted)
       .raw("pipelining", options.pipelining ? "true" : "false")
       .text("loop", options.is_open_loop() ? "open" : "closed")
       .raw("rate", format_rate(options.rate))

@@ -10,6 +10,7 @@
 #include "tools/load/measure.h"
 #include "tools/load/outputs.h"
 #include "tools/load/pace_flags.h"
+#include "tools/load/prepare.h"
 #include "tools/load/process_cpu.h"
 
 #include <signal.h>
@@ -117,7 +118,11 @@ int main_load(int argc, char** argv) {
     return complain("--server-pid: there is no process " + std::to_string(options.server_pid),
                     kExitUsage);
   }
-  return run_load(options);
+  LoadIdWriter ids;
+  if (const auto problem = prepare_load(options, ids)) return complain(*problem, kExitUsage);
+  const int exit_code = run_load(options);
+  const std::string lost = ids.close();
+  return lost.empty() ? exit_code : complain("--ids: " + lost, kExitFailure);
 }
 
 }  // namespace mailrace::tools

@@ -23,6 +23,9 @@ void LoadStats::merge(const LoadStats& other) {
   warmup_messages += other.warmup_messages;
   bytes += other.bytes;
   connections += other.connections;
+  aborted += other.aborted;
+  refused_recipients += other.refused_recipients;
+  without_recipients += other.without_recipients;
   handshakes += other.handshakes;
   resumed += other.resumed;
   last_reply = std::max(last_reply, other.last_reply);

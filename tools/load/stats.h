@@ -42,12 +42,15 @@ inline constexpr size_t kLoadPhaseCount = 8;
 const char* name_of(LoadPhase phase) noexcept;
 
 struct LoadStats {
-  uint64_t messages = 0;         // acknowledged with 250, behind the warm-up
-  uint64_t warmup_messages = 0;  // before that
-  uint64_t bytes = 0;            // of mail data of `messages`
-  uint64_t connections = 0;      // that were greeted
-  uint64_t handshakes = 0;       // of TLS, behind the warm-up
-  uint64_t resumed = 0;          // of these
+  uint64_t messages = 0;            // acknowledged with 250, behind the warm-up
+  uint64_t warmup_messages = 0;     // before that
+  uint64_t bytes = 0;               // of mail data of `messages`
+  uint64_t connections = 0;         // that were greeted
+  uint64_t aborted = 0;             // transactions, on purpose
+  uint64_t refused_recipients = 0;  // that were to be refused
+  uint64_t without_recipients = 0;  // transactions of which none was to be accepted
+  uint64_t handshakes = 0;          // of TLS, behind the warm-up
+  uint64_t resumed = 0;             // of these
   // Behind the warm-up, of an open loop: messages that became due, and of these the ones that were
   // given up unsent, for want of a connection.
   uint64_t scheduled = 0;

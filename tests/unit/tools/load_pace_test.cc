@@ -73,7 +73,7 @@ TEST(LoadRamp, RefusesWhatIsNone) {
   }
 }
 
-TEST(LoadFlags, NameWhatCannotStandTogether) {
+TEST(LoadPaceFlags, NameWhatCannotStandTogether) {
   LoadOptions options;
   EXPECT_EQ(contradiction_in(options), "");
   options.arrivals = LoadArrivals::poisson;

@@ -97,6 +97,17 @@ TEST_P(ReplyParserTest, FindsTheSameHoweverTheStreamIsSplit) {
 INSTANTIATE_TEST_SUITE_P(Rfc5321, ReplyParserTest, testing::ValuesIn(all_replies()),
                          [](const auto& row) { return std::string(row.param.name); });
 
+TEST(ReplyParser, SeesWhetherChunkingIsOffered) {
+  ReplyParser parser;
+  parser.take(core::as_octets("250-CHUNKING\r\n250-PIPELINING\r\n250 CHUNKINGS\r\n"));
+  EXPECT_FALSE(parser.offers_chunking());
+  parser.take(core::as_octets("250-host\r\n250-chunking\r\n250 HELP\r\n"));
+  EXPECT_TRUE(parser.offers_chunking());
+  EXPECT_FALSE(parser.offers_pipelining());
+  parser.take(core::as_octets("250 ok\r\n"));
+  EXPECT_FALSE(parser.offers_chunking());
+}
+
 TEST(ReplyParser, KeepsTheLastLineForMessages) {
   ReplyParser parser;
   for (const char octet : std::string_view("550-5.1.1 no\r\n550 5.1.1 such user\r\n")) {
