@@ -15,6 +15,7 @@ LoadRampStep ramp_step(LoadRate rate, const LoadStats& stats, core::Duration len
   step.rate = rate;
   step.scheduled = stats.scheduled;
   step.messages = stats.messages;
+  step.ended_on_purpose = stats.aborted + stats.without_recipients;
   step.unsent = stats.unsent;
   step.achieved = double(stats.messages) * 1e9 / double(length.ns);
   step.p50_ns = stats.latency_ns.percentile(500);
@@ -40,8 +41,8 @@ LoadKnee find_knee(std::span<const LoadRampStep> steps) {
   const uint64_t most_ns =
       least_p99_ns > UINT64_MAX / factor ? UINT64_MAX : std::max(least_p99_ns * factor, floor_ns);
   const auto holds = [most_ns](const LoadRampStep& step) {
-    return step.messages * 100 >= step.scheduled * core::kLoadKneePercentMin &&
-           step.p99_ns <= most_ns;
+    const uint64_t done = step.messages + step.ended_on_purpose;
+    return done * 100 >= step.scheduled * core::kLoadKneePercentMin && step.p99_ns <= most_ns;
   };
   for (size_t index = steps.size(); index-- > 0;) {
     if (!holds(steps[index])) continue;

@@ -15,9 +15,10 @@ namespace mailrace::tools {
 
 /// One rate, for the time of its step.
 struct LoadRampStep {
-  LoadRate rate;           // that was asked for
-  uint64_t scheduled = 0;  // messages that became due
-  uint64_t messages = 0;   // acknowledged meanwhile
+  LoadRate rate;                  // that was asked for
+  uint64_t scheduled = 0;         // messages that became due
+  uint64_t messages = 0;          // acknowledged meanwhile
+  uint64_t ended_on_purpose = 0;  // by --abort, or for want of a good recipient
   uint64_t unsent = 0;
   double achieved = 0.0;  // messages per second
   uint64_t p50_ns = 0;    // of latency
@@ -31,9 +32,10 @@ struct LoadRampStep {
 LoadRampStep ramp_step(LoadRate rate, const LoadStats& stats, core::Duration length,
                        uint32_t threads);
 
-/// A step holds if kLoadKneePercentMin of what became due was acknowledged meanwhile, and its p99
-/// is at most kLoadKneeLatencyFactor times the least p99 of all steps, or kLoadKneeLatencyMs if
-/// that is more. So neither a first step with cold caches nor a short disturbance is a knee.
+/// A step holds if kLoadKneePercentMin of what became due was acknowledged meanwhile, or ended on
+/// purpose, and its p99 is at most kLoadKneeLatencyFactor times the least p99 of all steps, or
+/// kLoadKneeLatencyMs if that is more. So neither a first step with cold caches nor a short
+/// disturbance is a knee.
 struct LoadKnee {
   enum class Verdict : uint8_t {
     none,   // the last step held: no knee in this ramp

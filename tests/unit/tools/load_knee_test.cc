@@ -64,8 +64,17 @@ TEST(LoadKnee, IsNoDisturbanceInBetween) {
               Verdict::found, 40);
 }
 
+TEST(LoadKnee, CountsWhatEndedOnPurposeAsDone) {
+  LoadRampStep aborting = step(20, 500, 1);
+  expect_knee({step(10, 1'000, 1), aborting}, Verdict::found, 10);
+  aborting.ended_on_purpose = 450;
+  expect_knee({step(10, 1'000, 1), aborting}, Verdict::none, 20);
+}
+
 TEST(LoadKnee, OfStepsThatWereCounted) {
   LoadStats stats;
+  stats.aborted = 6;
+  stats.without_recipients = 4;
   stats.scheduled = 400;
   stats.messages = 300;
   stats.unsent = 90;
@@ -74,6 +83,7 @@ TEST(LoadKnee, OfStepsThatWereCounted) {
   const LoadRampStep made = ramp_step({200'000}, stats, seconds(2), 1);
   EXPECT_EQ(made.achieved, 150.0);
   EXPECT_EQ(made.p50_ns, 30u);
+  EXPECT_EQ(made.ended_on_purpose, 10u);
   EXPECT_EQ(made.unsent, 90u);
   EXPECT_NE(made.generator_limit, "") << "it used all of its CPU";
   EXPECT_EQ(ramp_step({200'000}, stats, seconds(2), 2).generator_limit, "") << "half of two";
