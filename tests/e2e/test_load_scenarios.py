@@ -100,7 +100,8 @@ class Scenarios(mailrace.ServerTestCase):
             target = "%s:%d" % target.address
         defaults = {"MAILRACE_CONNECTIONS": "4", "MAILRACE_RCPT": "user@example.com",
                     "MAILRACE_IDS": self.ids}
-        done, out, err = mailrace.run("load", "--target", target, "--json", *flags, env=defaults,
+        done, out, err = mailrace.run("load", "--target", target, "--json",
+                                      "--allow-generator-limit", *flags, env=defaults,
                                       timeout=3 * mailrace.PATIENCE_S)
         self.assertEqual(done, status, out + err)
         return json.loads(out)
@@ -277,7 +278,7 @@ class Scenarios(mailrace.ServerTestCase):
         status, out, err = mailrace.run(
             "load", "--scenario", SCENARIO, "--target", f"smtp:{host}:{port}", "--messages", "200",
             "--slow", "0", "--connections", "4", "--ids", self.ids, "--json",
-            timeout=3 * mailrace.PATIENCE_S)
+            "--allow-generator-limit", timeout=3 * mailrace.PATIENCE_S)
         self.assertEqual(status, 0, out + err)
         done = json.loads(out)
         self.assertEqual(done["message_bytes"], "lognormal:16KiB:1.2")

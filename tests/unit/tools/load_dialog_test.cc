@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the load generator says, reply by reply, without a socket.
+#include "net/system_clock.h"
 #include "tools/load/dialog.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +31,21 @@ class Talk {
     }
     return said;
   }
+
+  // An open loop of ten messages, a hundred a second from `start` on.
+  void begin_open_loop(core::Instant start) {
+    pacer_.emplace(10, stats_);
+    pacer_->begin({*parse_rate("100"), LoadArrivals::constant, {}, 1, start}, true);
+    context_.pacer = &*pacer_;
+  }
+  // As the worker does at that time, if the dialog rests and a message waits.
+  std::string pass_time_to(core::Instant now) {
+    context_.now = now;
+    pacer_->advance(now);
+    const auto due = pacer_->take();
+    return due ? done(dialog_.begin_due(*due)) : "";
+  }
+  std::string quit() { return done(dialog_.quit()); }
 
   const std::string& data() const { return data_; }
   const LoadStats& stats() const { return stats_; }
@@ -74,6 +91,7 @@ class Talk {
       outgoing.take(taken);
     }
     if (outgoing.is_cut() && outgoing.is_last()) return command + "<half>" + done(dialog_.on_cut());
+    dialog_.wait_from(context_.now);
     return command + "<data>";
   }
 
@@ -89,6 +107,7 @@ class Talk {
                        .next_connection = 0,
                        .deadline = {INT64_MAX},
                        .measuring = true};
+  std::optional<LoadPacer> pacer_;
   LoadDialog dialog_;
   ReplyParser parser_;
   std::string data_;
@@ -251,6 +270,68 @@ std::string choices_of(uint64_t seed) {
 TEST(LoadTransaction, IsDecidedByTheSeed) {
   EXPECT_EQ(choices_of(1), choices_of(1));
   EXPECT_NE(choices_of(1), choices_of(2));
+}
+
+// --- an open loop --------------------------------------------------------------------------------
+
+TEST(LoadDialog, RestsUntilAMessageIsDue) {
+  LoadOptions options;
+  options.pipelining = false;
+  Talk talk(options);
+  talk.begin_open_loop({});
+  talk.hear("220 here\r\n");
+  EXPECT_EQ(talk.hear(kHello), "<rest>");
+  EXPECT_EQ(talk.pass_time_to({-1}), "");
+  const std::string mail = "MAIL FROM:<load@example.test>\r\n";
+  EXPECT_EQ(talk.pass_time_to({core::milliseconds(25).ns}), mail) << "three are due";
+  const char* const taken = "250 ok\r\n250 ok\r\n354 go\r\n250 taken\r\n";
+  const std::string rest_of_it = "RCPT TO:<load@example.test>\r\nDATA\r\n<data>";
+  EXPECT_EQ(talk.hear(taken), rest_of_it + mail) << "the next one waits already";
+  EXPECT_EQ(talk.hear(taken), rest_of_it + mail);
+  EXPECT_EQ(talk.hear(taken), rest_of_it + "<rest>");
+  EXPECT_EQ(talk.stats().scheduled, 3u);
+  EXPECT_EQ(talk.stats().messages, 3u);
+  EXPECT_EQ(talk.quit(), "QUIT\r\n");
+  EXPECT_EQ(talk.hear("221 bye\r\n"), "<end>");
+}
+
+TEST(LoadDialog, HasLatencyFromWhenAMessageWasDue) {
+  Talk talk({});
+  const core::Instant now = net::SystemClock().now();
+  talk.begin_open_loop({now.ns - core::seconds(10).ns});
+  talk.hear("220 here\r\n");
+  talk.hear(kHello);
+  EXPECT_NE(talk.pass_time_to(now), "");
+  talk.hear("250 ok\r\n250 ok\r\n354 go\r\n250 taken\r\n");
+  EXPECT_EQ(talk.stats().latency_ns.count(), 1u);
+  EXPECT_GE(talk.stats().latency_ns.max(), uint64_t(core::seconds(10).ns));
+}
+
+// What ends without mail data is not due any more, and has no latency.
+std::string said_behind_reset(Talk& talk, std::string_view replies) {
+  talk.begin_open_loop({});
+  talk.hear("220 here\r\n");
+  talk.hear(kHello);
+  EXPECT_TRUE(talk.pass_time_to({}).ends_with("RSET\r\n"));
+  const std::string said = talk.hear(replies);
+  EXPECT_EQ(talk.stats().latency_ns.count(), 0u);
+  return said;
+}
+
+TEST(LoadDialog, AnAbortedMessageIsNotDueAnyMore) {
+  LoadOptions options;
+  options.abort_percent = 100;
+  Talk talk(options);
+  EXPECT_EQ(said_behind_reset(talk, "250 ok\r\n250 ok\r\n250 reset\r\n"), "<rest>");
+  EXPECT_EQ(talk.stats().aborted, 1u);
+}
+
+TEST(LoadDialog, AMessageOfBadRecipientsOnlyIsNotDueAnyMore) {
+  LoadOptions options;
+  options.bad_recipients_percent = 100;
+  Talk talk(options);
+  EXPECT_EQ(said_behind_reset(talk, "250 ok\r\n550 no\r\n250 reset\r\n"), "<rest>");
+  EXPECT_EQ(talk.stats().without_recipients, 1u);
 }
 
 }  // namespace

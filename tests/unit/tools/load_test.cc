@@ -156,6 +156,18 @@ class LoadTest : public testing::Test {
     options_.message_bytes = 1000;
   }
 
+  // Stopped about a second after its start.
+  LoadReport run_for_a_second(TestServer& server) {
+    options_.target = server.target();
+    std::atomic<bool> stopping = false;
+    auto report = measure_load(
+        options_, stopping,
+        {.on_slice = {},
+         .on_second = [&](const LoadStats&, core::Duration, int64_t) { stopping = true; }});
+    EXPECT_TRUE(report);
+    return report ? *std::move(report) : LoadReport();
+  }
+
   LoadReport run(TestServer& server) {
     options_.target = server.target();
     const std::atomic<bool> stopping = false;
@@ -383,32 +395,20 @@ TEST_F(LoadTest, OpensNoMoreConnectionsWhenItIsStopped) {
   options_.connections = 1000;
   options_.warmup = core::seconds(600);
   TestServer server({});
-  options_.target = server.target();
-  std::atomic<bool> stopping = false;
-  const auto report = measure_load(
-      options_, stopping,
-      {.on_slice = {},
-       .on_second = [&](const LoadStats&, core::Duration, int64_t) { stopping = true; }});
-  ASSERT_TRUE(report);
-  EXPECT_LT(report->stats.connections, 1000u);
-  EXPECT_EQ(report->stats.messages, 0u);
-  EXPECT_EQ(report->elapsed, core::Duration{});
+  const LoadReport report = run_for_a_second(server);
+  EXPECT_LT(report.stats.connections, 1000u);
+  EXPECT_EQ(report.stats.messages, 0u);
+  EXPECT_EQ(report.elapsed, core::Duration{});
 }
 
 TEST_F(LoadTest, FinishesWhatIsUnderWayWhenItIsStopped) {
   options_.messages = 0;
   options_.duration = core::seconds(60);
   TestServer server({});
-  options_.target = server.target();
-  std::atomic<bool> stopping = false;
-  const auto report = measure_load(
-      options_, stopping,
-      {.on_slice = {},
-       .on_second = [&](const LoadStats&, core::Duration, int64_t) { stopping = true; }});
-  ASSERT_TRUE(report);
-  EXPECT_LT(report->elapsed, core::seconds(30));
-  EXPECT_EQ(report->stats.error_count(), 0u);
-  EXPECT_EQ(server.mails().size(), report->stats.messages);
+  const LoadReport report = run_for_a_second(server);
+  EXPECT_LT(report.elapsed, core::seconds(30));
+  EXPECT_EQ(report.stats.error_count(), 0u);
+  EXPECT_EQ(server.mails().size(), report.stats.messages);
 }
 
 // --- the open loop -------------------------------------------------------------------------------
@@ -489,16 +489,10 @@ TEST_F(LoadTest, AnOpenLoopEndsWhenItIsStopped) {
   options_.messages = 0;
   options_.duration = core::seconds(600);
   TestServer server({});
-  options_.target = server.target();
-  std::atomic<bool> stopping = false;
-  const auto report = measure_load(
-      options_, stopping,
-      {.on_slice = {},
-       .on_second = [&](const LoadStats&, core::Duration, int64_t) { stopping = true; }});
-  ASSERT_TRUE(report);
-  EXPECT_EQ(report->stats.messages, 1u);
-  EXPECT_EQ(report->stats.replies[221], 3u);
-  EXPECT_EQ(report->stats.error_count(), 0u) << report->stats.first_error;
+  const LoadReport report = run_for_a_second(server);
+  EXPECT_EQ(report.stats.messages, 1u);
+  EXPECT_EQ(report.stats.replies[221], 3u);
+  EXPECT_EQ(report.stats.error_count(), 0u) << report.stats.first_error;
 }
 
 TEST_F(LoadTest, AnOpenLoopEndsWhenNobodyIsThere) {
