@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const core::LimitRule& rule : *rules) {
     MAILRACE_CHECK(rule.each >= rule.network.bits);
     MAILRACE_CHECK(rule.each <= (rule.network.address.is_v4 ? 32 : 128));
-    MAILRACE_CHECK(rule.concurrent <= core::kLimitCountMax);
+    for (const uint32_t held : rule.held) MAILRACE_CHECK(held <= core::kLimitCountMax);
     for (const core::Rate& rate : rule.rates) {
       MAILRACE_CHECK(rate.events <= core::kLimitCountMax);
       MAILRACE_CHECK(!rate.is_limit() || rate.period >= core::seconds(1));
