@@ -53,7 +53,7 @@ struct WorkerOptions {
 
 /// A tick: wait, take the time, look at each completion, let the sink write, arm timers. source:
 /// net/README.md
-class Worker {
+class alignas(64) Worker {
  public:
   explicit Worker(WorkerOptions options);
   Worker(const Worker&) = delete;

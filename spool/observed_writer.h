@@ -16,8 +16,8 @@
 namespace mailrace::spool {
 
 /// What a writer and its observer tell each other: words that one of them stores and the other one
-/// loads. Neither ever waits.
-class WriterWatch {
+/// loads. Neither ever waits. Written for each mail, so no two writers' are in one cache line.
+class alignas(64) WriterWatch {
  public:
   static constexpr uint64_t kNoMail = UINT64_MAX;
 
