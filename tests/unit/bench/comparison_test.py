@@ -14,6 +14,7 @@ sys.path.append(MACRO)
 import comparison  # noqa: E402
 import comparison_page  # noqa: E402
 import disturbance  # noqa: E402
+import picture  # noqa: E402
 
 TITLES = {"null": "null server", "disk": "mailrace, disk", "page-cache": "mailrace, page cache",
           "exim": "Exim", "sink": "a <sink>"}
@@ -146,6 +147,47 @@ class Report(unittest.TestCase):
         self.assertEqual([width / max(widths) for width in widths], [0.6, 1, 0.1, 0.5])
         self.assertIn("<li>a &lt; b</li>", page)
         self.assertIn("<h2>B1: 4 KiB &amp; more</h2>", page)
+
+
+class Picture(unittest.TestCase):
+    RESULT = """## Beside other servers
+
+| scenario | mailrace, disk | Exim (disk) |
+| --- | --- | --- |
+| B1 | 300 | 100 (3.0×) |
+
+## B1: 4 KiB & more
+
+| server | messages/s (min-max) | CPU ms/message | of null | p50 ms | p99 ms |
+| --- | --- | --- | --- | --- | --- |
+| null server | 400 (390-410) | 0.0125 | 1.00 | 0.1 | 0.2 |
+| mailrace, disk | 300 (1.0-310) | 0.0250 | 0.75 | 0.1 | 0.2 |
+| a <sink>, 3 connections taken | 100 (90.0-110) | 1.50 | 0.25 | 0.1 | 0.2 |
+
+## TLS
+
+| mailrace, disk | 7 (7-7) | 7 |
+"""
+
+    def test_reads_the_tables_of_scenarios_and_no_other(self):
+        scenarios = picture.read_bars(self.RESULT)
+        self.assertEqual(list(scenarios), ["B1"])
+        what, bars = scenarios["B1"]
+        self.assertEqual(what, "4 KiB & more")
+        self.assertEqual(bars, [picture.Bar("null server", 400, 0.0125),
+                                picture.Bar("mailrace, disk", 300, 0.025),
+                                picture.Bar("a <sink>, 3 connections taken", 100, 1.5)])
+
+    def test_bars_are_as_long_as_the_rates(self):
+        svg = xml.etree.ElementTree.fromstring(picture.draw(picture.read_bars(self.RESULT)))
+        bars = list(svg.iter("{http://www.w3.org/2000/svg}rect"))
+        widths = [float(bar.attrib["width"]) for bar in bars]
+        self.assertEqual(widths, [picture.BARS_PX * part for part in (1, 0.75, 0.25)])
+        texts = [text.text for text in svg.iter("{http://www.w3.org/2000/svg}text")]
+        self.assertEqual(texts[:3], ["B1: 4 KiB & more", "null server", "400/s, 12 µs"])
+        self.assertIn("a <sink>, 3 connections taken", texts)
+        kinds = [group.attrib["class"] for group in svg.iter("{http://www.w3.org/2000/svg}g")]
+        self.assertEqual(kinds, ["limit", "ours", "other"])
 
 
 if __name__ == "__main__":
