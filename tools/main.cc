@@ -8,7 +8,9 @@
 #include "tools/spool/spool.h"
 #include "tools/status/status.h"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <string_view>
 
 namespace {
@@ -38,6 +40,14 @@ void print_usage(std::FILE* target) {
       target);
 }
 
+// A report that got lost on its way is a failure, be it for want of space behind a redirection.
+int behind_output(int status) {
+  const bool is_written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  if (is_written || status != mailrace::tools::kExitOk) return status;
+  std::fprintf(stderr, "mailrace: standard output: %s\n", std::strerror(errno));
+  return mailrace::tools::kExitFailure;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -51,7 +61,7 @@ int main(int argc, char** argv) {
     return mailrace::tools::kExitOk;
   }
   for (const Subcommand& subcommand : kSubcommands) {
-    if (subcommand.name == name) return subcommand.run(argc - 1, argv + 1);
+    if (subcommand.name == name) return behind_output(subcommand.run(argc - 1, argv + 1));
   }
   if (name.empty()) {
     print_usage(stderr);

@@ -123,6 +123,14 @@ class OpenLoop(mailrace.ServerTestCase):
                 self.assertIn("late", json.loads(out)["generator_limit"])
                 self.assertEqual("generator is the limit" in err, status == 3, err)
 
+    def test_a_server_with_too_few_places_is_not_a_late_generator(self):
+        """Each message needs a connection of its own, and waits until there is one."""
+        done = self.load(self.slow_server(message_s=0.1).target, "--rate", "100", "--duration",
+                         "2s", "--connections", "2", "--messages-per-connection", "1",
+                         "--allow-generator-limit")
+        self.assertGreaterEqual(done["latency_ms"]["p50"], 500)
+        self.assertLess(done["late_ms"]["p99"], 300)
+
     def test_errors_are_worse_than_a_late_generator(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             target = f"127.0.0.1:{listener.getsockname()[1]}"
@@ -213,6 +221,34 @@ class Load(mailrace.ServerTestCase):
                 self.assertEqual(status, 1, out)
                 self.assertEqual(json.loads(out)["messages"], 0)
                 self.assertEqual(json.loads(out)["errors"][error], 1, out)
+
+    def test_answers_to_what_was_not_said_are_a_failure(self):
+        """Whoever gives them may give a 250 for a message that he has not seen."""
+        batch = b"250 ok\r\n250 ok\r\n"
+        hello = b"250-eager\r\n250 PIPELINING\r\n"
+        whole = batch + b"354 go\r\n250 taken\r\n"
+        for eager in ({b"EHLO": hello + 2 * whole}, {b"EHLO": hello, b"DATA": whole}):
+            with self.subTest(eager=eager):
+                done = self.load_eager(eager)
+                self.assertEqual(done["messages"], 0)
+                self.assertEqual(done["errors"]["unexpected_reply"], 1, done)
+
+    def load_eager(self, answers):
+        """answers: to a line that begins with the key; others get none."""
+        def talk():
+            with listener.accept()[0] as peer, peer.makefile("rwb") as stream:
+                peer.sendall(b"220 eager\r\n")
+                for line in stream:
+                    peer.sendall(answers.get(line[:4], b""))
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            thread = threading.Thread(target=talk, daemon=True)
+            thread.start()
+            status, out, err = mailrace.run(
+                "load", "--target", f"127.0.0.1:{listener.getsockname()[1]}", "--messages", "3",
+                "--connections", "1", "--json", "--allow-generator-limit")
+            thread.join(mailrace.PATIENCE_S)
+        self.assertEqual(status, 1, out + err)
+        return json.loads(out)
 
     def test_an_answer_that_was_not_expected_is_a_failure(self):
         server = self.serve()

@@ -11,10 +11,12 @@ import pty
 import re
 import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 import xml.etree.ElementTree
 
@@ -210,6 +212,33 @@ class LoadOutputs(mailrace.ServerTestCase):
         code, _, err = self.load(server, "--quiet", "--messages", "1", "--csv", "/dev/full")
         self.assertEqual(code, 1)
         self.assertIn("--csv: /dev/full: No space left on device", err)
+
+    def test_a_report_that_cannot_be_written(self):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([mailrace.PROGRAM, "load", "--help"], stdout=full, check=False,
+                                  stderr=subprocess.PIPE, env=mailrace.clean_environment())
+            self.assertEqual(done.returncode, 1, done.stderr)
+            done = subprocess.run(
+                [mailrace.PROGRAM, *self.flags(self.serve(), "--messages", "1", "--json")],
+                stdout=full, check=False, stderr=subprocess.PIPE,
+                env=mailrace.clean_environment())
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn(b"standard output: No space left on device", done.stderr)
+
+    def test_what_a_server_says_cannot_command_a_terminal(self):
+        def talk():
+            with listener.accept()[0] as peer:
+                peer.sendall(b"550 \x1b[2Jgo away\r\n")
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            thread = threading.Thread(target=talk, daemon=True)
+            thread.start()
+            port = listener.getsockname()[1]
+            code, out, err = mailrace.run("load", "--target", f"127.0.0.1:{port}", "--messages",
+                                          "1", "--connections", "1")
+            thread.join(mailrace.PATIENCE_S)
+        self.assertEqual(code, 1, err)
+        self.assertIn("550 ?[2Jgo away", out)
+        self.assertNotIn("\x1b", out + err)
 
     # --- terminal ---
 

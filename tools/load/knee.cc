@@ -42,7 +42,9 @@ LoadKnee find_knee(std::span<const LoadRampStep> steps) {
       least_p99_ns > UINT64_MAX / factor ? UINT64_MAX : std::max(least_p99_ns * factor, floor_ns);
   const auto holds = [most_ns](const LoadRampStep& step) {
     const uint64_t done = step.messages + step.ended_on_purpose;
-    return done * 100 >= step.scheduled * core::kLoadKneePercentMin && step.p99_ns <= most_ns;
+    // One that the run never came to holds nothing.
+    return step.scheduled > 0 && done * 100 >= step.scheduled * core::kLoadKneePercentMin &&
+           step.p99_ns <= most_ns;
   };
   for (size_t index = steps.size(); index-- > 0;) {
     if (!holds(steps[index])) continue;

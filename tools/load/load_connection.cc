@@ -113,7 +113,7 @@ void LoadConnection::perform(LoadAction action) noexcept {
     case LoadAction::handshake:
       return begin_tls();
     case LoadAction::rest:
-      return context_.resting.push_back(slot_);
+      return rest();
     case LoadAction::end:  // like most clients; some servers wait for it
       if (tls_) tls_->keep_for_resumption();
       return hang_up();
@@ -257,15 +257,23 @@ void LoadConnection::on_receive(const io_uring_cqe& cqe, core::Octets octets) no
 
 // Nothing may follow the reply to STARTTLS before the handshake.
 void LoadConnection::take_text(core::Octets octets) noexcept {
-  while (!octets.empty() && dialog_.step() != LoadStep::failed) {
+  while (!octets.empty() && !hung_up_) {
     const ReplyParser::Taken taken = parser_.take(octets);
     octets = octets.subspan(taken.consumed);
-    if (taken.outcome == ParsedReply::complete) perform(dialog_.on_reply(parser_));
+    if (taken.outcome == ParsedReply::complete) {
+      perform(is_unasked() ? LoadAction::unexpected : dialog_.on_reply(parser_));
+    }
     const bool early = dialog_.step() == LoadStep::handshake && !octets.empty();
     if (taken.outcome == ParsedReply::malformed || early) {
       give_up(LoadError::malformed_reply, parser_.last_line());
     }
   }
+}
+
+// Whether what comes cannot answer anything: the kernel has not taken yet what we have to say.
+// Under TLS records are under way that nobody answers, and a greeting may meet a PROXY header.
+bool LoadConnection::is_unasked() const noexcept {
+  return sends_ > 0 && !tls_ && dialog_.step() != LoadStep::connect;
 }
 
 void LoadConnection::on_send(int result) noexcept {
@@ -300,6 +308,11 @@ void LoadConnection::count_handshake() noexcept {
 }
 
 // --- the open loop -------------------------------------------------------------------------------
+
+void LoadConnection::rest() noexcept {
+  rested_since_ = context_.now;
+  context_.resting.push_back(slot_);
+}
 
 void LoadConnection::send_due(core::Instant due) noexcept {
   MAILRACE_CHECK(can_send());
@@ -348,7 +361,7 @@ void LoadConnection::close_if_quiet() noexcept {
   dialog_.close();
   --context_.open_count;
   if (!again) return;
-  context_.pacer != nullptr ? context_.resting.push_back(slot_) : start();
+  context_.pacer != nullptr ? rest() : start();
 }
 
 }  // namespace mailrace::tools

@@ -54,6 +54,11 @@ class LoadConnection {
   /// Not so while a connection that ended by itself is being closed.
   bool can_send() const noexcept { return idle() || is_resting(); }
 
+  /// Waits in LoadContext::resting for a message to send.
+  void rest() noexcept;
+  /// Since when it has, or had last.
+  core::Instant rested_since() const noexcept { return rested_since_; }
+
   /// Quits if it is connected and has no message.
   void quit_if_resting() noexcept;
 
@@ -72,6 +77,7 @@ class LoadConnection {
 
  private:
   bool is_resting() const noexcept { return dialog_.step() == LoadStep::resting; }
+  bool is_unasked() const noexcept;
   void open() noexcept;
   bool bind_to_source() noexcept;
   void receive() noexcept;
@@ -100,6 +106,7 @@ class LoadConnection {
   uint32_t sends_ = 0;
   bool hung_up_ = false;
   bool is_slow_ = false;
+  core::Instant rested_since_{};
   core::Instant progress_{};    // last sign of life, or when it began to be awaited
   core::Instant slow_since_{};  // when its mail data began
   LoadDialog dialog_;

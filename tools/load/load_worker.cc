@@ -184,12 +184,12 @@ void LoadWorker::start_due_connections() {
     const core::Duration due{opening_ns / count * int64_t(started_)};
     if (context_.now - timeline.start < due && context_.may_begin()) return;
     const auto slot = uint32_t(started_++);
-    is_for_later ? context_.resting.push_back(slot) : connections_[slot].start();
+    is_for_later ? connections_[slot].rest() : connections_[slot].start();
   }
 }
 
-// Before completions are looked at: connections that rest now have rested since the last look, so
-// messages that are seen late are late because of this thread.
+// Before completions are looked at. What became due while a connection rested, and is seen late, is
+// late because of this thread.
 void LoadWorker::send_due_messages() {
   if (!pacer_) return;
   std::deque<uint32_t>& resting = context_.resting;
@@ -205,7 +205,9 @@ void LoadWorker::send_due_messages() {
     resting.pop_front();
     if (!connection.can_send()) continue;
     const core::Instant due = *pacer_->take();
-    if (context_.measuring) stats_.late_ns.add(uint64_t((context_.now - due).ns));
+    // Not since it became due, if it waited for a connection then: that is the server's doing.
+    const core::Instant possible = std::max(due, connection.rested_since());
+    if (context_.measuring) stats_.late_ns.add(uint64_t((context_.now - possible).ns));
     connection.send_due(due);
   }
 }

@@ -18,6 +18,15 @@ const char* name_of(LoadPhase phase) noexcept {
   return kNames[size_t(phase)];
 }
 
+// A terminal obeys control characters, whoever they are from.
+void LoadStats::count_error(LoadError error, std::string text) {
+  ++errors[size_t(error)];
+  if (!first_error.empty()) return;
+  const auto is_control = [](char octet) { return uint8_t(octet) < ' ' || octet == '\x7f'; };
+  std::ranges::replace_if(text, is_control, '?');
+  first_error = std::move(text);
+}
+
 void LoadStats::merge(const LoadStats& other) {
   messages += other.messages;
   warmup_messages += other.warmup_messages;

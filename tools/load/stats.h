@@ -71,10 +71,8 @@ struct LoadStats {
     return phases_ns[size_t(phase)];
   }
 
-  void count_error(LoadError error, std::string text) {
-    ++errors[size_t(error)];
-    if (first_error.empty()) first_error = std::move(text);
-  }
+  /// text   one line; may have what a server said in it
+  void count_error(LoadError error, std::string text);
   uint64_t error_count() const noexcept {
     uint64_t count = 0;
     for (const uint64_t of_kind : errors) count += of_kind;

@@ -58,6 +58,14 @@ TEST(LoadKnee, IsBelowTheRampIfNoStepHolds) {
   expect_knee({step(10, 0, 0)}, Verdict::below, 0);
 }
 
+TEST(LoadKnee, IsNotInStepsThatTheRunNeverCameTo) {
+  LoadRampStep unreached = step(40, 0, 0);
+  unreached.scheduled = 0;
+  expect_knee({step(10, 1'000, 1), step(20, 1'000, 1), step(30, 10, 1), unreached}, Verdict::found,
+              20);
+  expect_knee({unreached}, Verdict::below, 0);
+}
+
 TEST(LoadKnee, IsNoDisturbanceInBetween) {
   expect_knee({step(10, 1'000, 300), step(20, 1'000, 2), step(30, 700, 90), step(40, 1'000, 3),
                step(50, 800, 400)},
