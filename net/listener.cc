@@ -65,7 +65,7 @@ void Listener::accept(Ring& ring, uint32_t index, AcceptPace pace) noexcept {
     if (!armed_) arm(ring, index, true);
     return;
   }
-  if (armed_ && !std::exchange(cancelled_, true)) cancel(ring, index);
+  cancel_multishot(ring, index);
   for (; allowance_ > 0; --allowance_) arm(ring, index, false);
 }
 
@@ -91,6 +91,7 @@ void Listener::on_accept(const io_uring_cqe& cqe) noexcept {
   const bool ended = (cqe.flags & IORING_CQE_F_MORE) == 0;
   if (is_single) {
     --singles_;
+    if (cqe.res == -ECANCELED) ++allowance_;
   } else if (ended) {
     armed_ = false;
     cancelled_ = false;
@@ -104,22 +105,31 @@ void Listener::go_on() noexcept {
   allowance_ = core::kSlowAccepts - std::min(core::kSlowAccepts, singles_);
 }
 
-void Listener::cancel(Ring& ring, uint32_t index) noexcept {
+void Listener::look_again(Ring& ring, uint32_t index) noexcept {
+  if (stopped_) return;
+  cancel_multishot(ring, index);
+  cancel_singles(ring, index);
+}
+
+void Listener::stop(Ring& ring, uint32_t index) noexcept {
+  if (std::exchange(stopped_, true)) return;
+  cancel_multishot(ring, index);
+  cancel_singles(ring, index);
+  close_if_stopped();
+}
+
+void Listener::cancel_multishot(Ring& ring, uint32_t index) noexcept {
+  if (!armed_ || std::exchange(cancelled_, true)) return;
   io_uring_sqe& sqe = ring.next_sqe();
   io_uring_prep_cancel64(&sqe, Token{Op::accept, 0, index}.pack(), 0);
   io_uring_sqe_set_data64(&sqe, Token{}.pack());
 }
 
-void Listener::stop(Ring& ring, uint32_t index) noexcept {
-  if (stopped_) return;
-  stopped_ = true;
-  if (armed_) cancel(ring, index);
-  if (singles_ > 0) {
-    io_uring_sqe& sqe = ring.next_sqe();
-    io_uring_prep_cancel64(&sqe, Token{Op::accept, 1, index}.pack(), IORING_ASYNC_CANCEL_ALL);
-    io_uring_sqe_set_data64(&sqe, Token{}.pack());
-  }
-  close_if_stopped();
+void Listener::cancel_singles(Ring& ring, uint32_t index) noexcept {
+  if (singles_ == 0) return;
+  io_uring_sqe& sqe = ring.next_sqe();
+  io_uring_prep_cancel64(&sqe, Token{Op::accept, 1, index}.pack(), IORING_ASYNC_CANCEL_ALL);
+  io_uring_sqe_set_data64(&sqe, Token{}.pack());
 }
 
 void Listener::close_if_stopped() noexcept {

@@ -65,6 +65,11 @@ class Listener {
   void on_accept(const io_uring_cqe& cqe) noexcept;
   /// Ends a pause, and lets a few more come.
   void go_on() noexcept;
+  /// What is armed ends, and the next accept() begins with a look at who waits. For a socket at
+  /// which another process accepts as well: the kernel wakes one of the two (io_uring waits for
+  /// accepts exclusively), and if that one leaves or is killed before it has looked, the other one
+  /// never hears of that client.
+  void look_again(Ring& ring, uint32_t index) noexcept;
   /// Stops accepting and closes the socket once the kernel let go of it.
   void stop(Ring& ring, uint32_t index) noexcept;
   bool armed() const noexcept { return armed_ || singles_ > 0; }
@@ -75,7 +80,8 @@ class Listener {
 
  private:
   void arm(Ring& ring, uint32_t index, bool multishot) noexcept;
-  void cancel(Ring& ring, uint32_t index) noexcept;
+  void cancel_multishot(Ring& ring, uint32_t index) noexcept;
+  void cancel_singles(Ring& ring, uint32_t index) noexcept;
   void close_if_stopped() noexcept;
 
   Fd socket_;

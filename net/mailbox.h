@@ -19,6 +19,7 @@ enum class Message : uint32_t {
   renewal = 2,   // there is one: Worker::renew()
   question = 4,  // Worker::ask()
   leave = 8,     // stop accepting, let sessions end by themselves for a while, then drain
+  alone = 16,    // nobody else accepts at our sockets any more
 };
 
 /// A set of messages and an eventfd that wakes the worker's ring.

@@ -54,6 +54,7 @@ Worker::Worker(WorkerOptions options)
       connections_(core::kConnectionsPerWorkerMax) {
   obey(*context_.terms->settings);
   starved_.reserve(core::kConnectionsPerWorkerMax);
+  sharing_ = options_.shares_listeners;
   for (ListeningSocket& socket : options_.listeners) listeners_.emplace_back(std::move(socket));
 }
 
@@ -211,6 +212,9 @@ void Worker::on_mailbox() noexcept {
   mailbox_.wait(ring_);
   answers_.store(questions_.load(std::memory_order_relaxed), std::memory_order_relaxed);
   if ((messages & uint32_t(Message::renewal)) != 0) renewal_due_ = true;
+  if ((messages & uint32_t(Message::alone)) != 0 && std::exchange(sharing_, false)) {
+    look_for_clients();
+  }
   if ((messages & uint32_t(Message::leave)) != 0 && !leaving_) begin_leave();
   if ((messages & uint32_t(Message::drain)) != 0 && !context_.draining) begin_drain();
 }
@@ -287,6 +291,10 @@ void Worker::give_handshake_turns() noexcept {
   });
 }
 
+void Worker::look_for_clients() noexcept {
+  for (uint32_t i = 0; i < listeners_.size(); ++i) listeners_[i].look_again(ring_, i);
+}
+
 // Somebody else accepts at the same sockets, so nobody has to be sent away.
 void Worker::begin_leave() noexcept {
   leaving_ = true;
@@ -316,6 +324,7 @@ void Worker::on_timer() noexcept {
     settle(slot);
   });
   for (Listener& listener : listeners_) listener.go_on();  // the next end_tick() arms it
+  if (sharing_) look_for_clients();
   if (leaving_ && !context_.draining && context_.now >= leave_deadline_) {
     begin_drain();
     drain_deadline_ = context_.now;  // one timeout in all
@@ -391,8 +400,8 @@ void Worker::arm_timer() noexcept {
   const bool has_to_log = std::ranges::any_of(context_.client_refusals.counts, std::identity{});
   // A strain that nobody feels must be found to be over.
   const bool strained = overload_.strain() != core::Strain::none;
-  const bool needed =
-      !timers_.empty() || context_.draining || leaving_ || paused || has_to_log || strained;
+  const bool needed = !timers_.empty() || context_.draining || leaving_ || sharing_ || paused ||
+                      has_to_log || strained;
   if (!needed || timer_armed_) return;
   tick_ = timespec_of(TimerWheel::kTick);
   io_uring_sqe& sqe = ring_.next_sqe();

@@ -33,6 +33,7 @@ namespace mailrace::net {
 struct WorkerOptions {
   uint32_t worker = 0;
   std::vector<ListeningSocket> listeners;
+  bool shares_listeners = false;          // another process accepts there until Message::alone
   Terms terms;                            // with settings
   core::ClientUse* client_use = nullptr;  // of all workers; outlives them; nullptr: no limits
   core::Totals* totals = nullptr;         // likewise
@@ -88,6 +89,7 @@ class alignas(64) Worker {
   void on_mailbox() noexcept;
   void take_renewal() noexcept;
   void obey(const Settings& settings) noexcept;
+  void look_for_clients() noexcept;
   void begin_leave() noexcept;
   void begin_drain() noexcept;
   void make_handshake_room() noexcept;
@@ -148,6 +150,7 @@ class alignas(64) Worker {
   __kernel_timespec tick_{};
   __kernel_timespec flush_at_{};
   core::Instant drain_deadline_{};
+  bool sharing_ = false;  // see WorkerOptions::shares_listeners
   bool leaving_ = false;
   core::Instant leave_deadline_{};
 };

@@ -118,6 +118,12 @@ void WorkerGroup::leave() noexcept {
   }
 }
 
+void WorkerGroup::be_alone() noexcept {
+  for (Thread& thread : threads_) {
+    if (thread.worker) thread.worker->post(Message::alone);
+  }
+}
+
 bool WorkerGroup::ask_all() noexcept {
   bool all = true;
   for (Thread& thread : threads_) {

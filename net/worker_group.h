@@ -33,6 +33,9 @@ class WorkerGroup {
   /// their drain timeout they drain. Any thread.
   void leave() noexcept;
 
+  /// Tells workers that share their listeners that they do not any more. Any thread.
+  void be_alone() noexcept;
+
   /// Asks each worker for a sign of life. For one thread; not before start() nor behind join().
   /// returns   whether all have answered what they were asked before
   bool ask_all() noexcept;

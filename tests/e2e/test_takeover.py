@@ -3,9 +3,12 @@
 """A server takes the place of another one: under load nobody is refused, and no mail is lost."""
 
 import contextlib
+import fcntl
+import glob
 import json
 import os
 import re
+import select
 import socket
 import subprocess
 import sys
@@ -209,6 +212,41 @@ class Takeover(mailrace.ServerTestCase):
                     self.start()
         self.assertIn("does not leave", str(failed.exception))
         self.start()
+
+    @contextlib.contextmanager
+    def first_in_line(self, sockets):
+        """Waits for clients like a server that has not ended its accepts, and takes none."""
+        with select.epoll() as line:
+            for socket_ in sockets:
+                line.register(socket_, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+            thread = threading.Thread(target=line.poll, args=(mailrace.PATIENCE_S,))
+            thread.start()
+            yield
+            thread.join()
+
+    @contextlib.contextmanager
+    def workers_locked(self):
+        """As if the server were still writing there."""
+        with contextlib.ExitStack() as stack:
+            for place in glob.glob(os.path.join(self.spool, "worker-*")):
+                directory = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+                stack.callback(os.close, directory)
+                fcntl.flock(directory, fcntl.LOCK_EX)
+            yield
+
+    def test_a_client_of_whom_only_the_old_one_was_told(self):
+        server = self.start()
+        with self.offer_of(server) as messages:
+            server.expect_status(-9)
+            server.kill()
+            listeners = [one for _, descriptors in messages[1:] for one in descriptors]
+            with self.workers_locked(), self.first_in_line(listeners):
+                with self.predecessor(messages, says=b"\x02"):
+                    successor = self.start()
+                    with mailrace.Client((successor.address[0], self.port)) as client:
+                        mailrace.expect(client.reply(), 220)
+                self.assertEqual(successor.events("predecessor_gone"), [])
+        self.assertIsNotNone(successor.wait_event("predecessor_gone"))
 
     def test_the_next_one_waits_until_the_one_before_has_gone(self):
         first = self.start()

@@ -215,6 +215,7 @@ void Server::settle_predecessor() {
   }
   log_.line(LogLevel::info, "predecessor_gone");
   is_settled_ = true;
+  workers_.be_alone();
 }
 
 // Whose segments housekeeping leaves alone.
@@ -422,6 +423,7 @@ net::WorkerOptions Server::worker_options(uint32_t index) {
   net::WorkerOptions result;
   result.worker = worker;
   result.listeners = std::move(listeners_[index]);
+  result.shares_listeners = predecessor_.has_value();
   for (const net::ListeningSocket& listener : result.listeners) {
     listener_descriptors_.push_back(listener.socket.get());
   }

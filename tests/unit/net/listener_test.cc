@@ -56,6 +56,7 @@ class PacedListenerTest : public testing::Test {
     auto socket = open_listener(*core::parse_endpoint("127.0.0.1:0"));
     ASSERT_TRUE(socket.has_value());
     address_size_ = to_socket_address(*local_endpoint(*socket), address_);
+    descriptor_ = socket->get();
     listener_.emplace(ListeningSocket{std::move(*socket), {}});
   }
 
@@ -85,6 +86,7 @@ class PacedListenerTest : public testing::Test {
   }
 
   Ring ring_;
+  int descriptor_ = -1;
   sockaddr_storage address_{};
   socklen_t address_size_ = 0;
   std::optional<Listener> listener_;
@@ -168,6 +170,38 @@ TEST_F(PacedListenerTest, StopsWhateverIsArmed) {
   Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   EXPECT_NE(::connect(client.get(), reinterpret_cast<sockaddr*>(&address_), address_size_), 0)
       << "the socket is closed";
+}
+
+// The first one that waits is woken, and ends before it has looked.
+TEST_F(PacedListenerTest, LooksAgainForThoseOfWhomOnlyAnotherOneWasTold) {
+  for (const AcceptPace pace : {AcceptPace::all, AcceptPace::few}) {
+    Ring others;
+    ASSERT_TRUE(others.open(64).has_value()) << ring_unavailable(0);
+    Listener other({Fd(::dup(descriptor_)), {}});
+    other.accept(others, 0);
+    io_uring_submit(&others.handle());
+    listener_->go_on();
+    listener_->accept(ring_, 0, pace);
+    EXPECT_EQ(accepted(), 0u);
+    connect(1);
+    other.stop(others, 0);
+    while (other.armed()) {
+      others.submit_and_wait();
+      others.visit_completions([&](const io_uring_cqe& cqe) {
+        if (Token::unpack(cqe.user_data).op != Op::accept) return;
+        EXPECT_EQ(cqe.res, -ECANCELED);
+        other.on_accept(cqe);
+      });
+    }
+    EXPECT_EQ(accepted(), 0u) << "the kernel tells more than one; is this still needed?";
+    listener_->look_again(ring_, 0);
+    EXPECT_EQ(accepted(), 0u);
+    EXPECT_FALSE(listener_->armed());
+    listener_->accept(ring_, 0, pace);
+    EXPECT_EQ(accepted(), 1u);
+    listener_->look_again(ring_, 0);
+    EXPECT_EQ(accepted(), 0u);
+  }
 }
 
 }  // namespace
