@@ -2,6 +2,7 @@
 """Whether a run had the machine for itself: what it was stolen, and what others used of it."""
 
 import dataclasses
+import gzip
 import os
 import pathlib
 
@@ -14,7 +15,7 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 class Look:
     """Seconds of CPU time so far. ours: what the caller, its children and the server have had."""
     total: float
-    busy: float  # user and system; interrupts are nobody's
+    busy: float  # all that is accounted to processes
     stolen: float
     ours: float
 
@@ -26,12 +27,27 @@ class Shares:
     others: float
 
 
-def parse_stat(text):
+def has_own_interrupt_time():
+    """Whether the kernel takes the time of interrupts out of that of the process which they meet.
+    Most do not, and then the network's part of what a process costs is among its system time, and
+    in /proc/stat among `softirq`."""
+    for path, opened in (("/proc/config.gz", gzip.open),
+                         (f"/boot/config-{os.uname().release}", open)):
+        try:
+            with opened(path, "rt") as file:
+                return "CONFIG_IRQ_TIME_ACCOUNTING=y\n" in file.readlines()
+        except OSError:
+            continue
+    return False
+
+
+def parse_stat(text, own_interrupt_time):
     """Seconds in total, busy and stolen, of /proc/stat. Time of guests is within user time."""
     fields = text.split("\n", 1)[0].split()
     user, nice, system, idle, iowait, irq, softirq, steal = (int(field) for field in fields[1:9])
-    seconds = (user + nice + system + idle + iowait + irq + softirq + steal,
-               user + nice + system, steal)
+    interrupts = irq + softirq
+    seconds = (user + nice + system + idle + iowait + interrupts + steal,
+               user + nice + system + (0 if own_interrupt_time else interrupts), steal)
     return [ticks / TICKS_PER_SECOND for ticks in seconds]
 
 
@@ -40,7 +56,8 @@ def look(server_pid):
     own = os.times()
     ours = own.user + own.system + own.children_user + own.children_system
     ours += sum(processes.cpu_ms(server_pid)) / 1000
-    return Look(*parse_stat(pathlib.Path("/proc/stat").read_text()), ours)
+    stat = pathlib.Path("/proc/stat").read_text()
+    return Look(*parse_stat(stat, has_own_interrupt_time()), ours)
 
 
 def shares(before, after):

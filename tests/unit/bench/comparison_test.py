@@ -35,10 +35,11 @@ class Shares(unittest.TestCase):
     def test_of_proc_stat(self):
         tick = 1 / disturbance.TICKS_PER_SECOND
         text = "cpu  1 2 4 8 16 32 64 128 256 512\ncpu0 9 9 9 9 9 9 9 9 9 9\n"
-        total, busy, stolen = disturbance.parse_stat(text)
-        self.assertAlmostEqual(total, 255 * tick)  # 256 and 512 are in 1 and 2 already
-        self.assertAlmostEqual(busy, 7 * tick)
-        self.assertAlmostEqual(stolen, 128 * tick)
+        for own_interrupt_time, wanted in ((True, 7), (False, 7 + 32 + 64)):
+            total, busy, stolen = disturbance.parse_stat(text, own_interrupt_time)
+            self.assertAlmostEqual(total, 255 * tick)  # 256 and 512 are in 1 and 2 already
+            self.assertAlmostEqual(busy, wanted * tick)
+            self.assertAlmostEqual(stolen, 128 * tick)
 
     def test_between_two_looks(self):
         for before, after, stolen, others in (
