@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`mailrace sink`: SMTP, LMTP and BDAT dialogs, faults, ids of what arrived, what it notices."""
 
+import contextlib
 import json
 import os
 import socket
@@ -174,6 +175,22 @@ class Faults(SinkTestCase):
         with self.assertRaises(ConnectionResetError):
             client.socket.recv(1)
         self.assertEqual(server.stop()["faults"]["data"]["reset"], 1)
+
+    def test_a_reset_takes_no_reply_with_it_that_counts(self):
+        server = self.sink("--reset", "message:50", "--seed", "3")
+        transaction = "".join(line + "\r\n" for line in (*OPEN, "BDAT 3 LAST", "x")).encode()
+        taken = 0
+        for _ in range(20):
+            client = self.client(server).hello()
+            client.send(8 * transaction)
+            said = b""
+            with contextlib.suppress(ConnectionResetError):
+                while octets := client.socket.recv(1 << 16):
+                    said += octets
+            taken += said.count(b"250 ") // 3
+        report = server.stop()
+        self.assertGreater(report["messages"], 0)
+        self.assertEqual(report["messages"], taken)
 
     def test_a_delay_holds_back_what_follows(self):
         server = self.sink("--delay", "rcpt:20ms", "--delay", "banner:20ms")

@@ -31,8 +31,8 @@ void SinkConnection::start() noexcept {
 
 void SinkConnection::check_time() noexcept {
   const int64_t patience = hangs_up_ ? core::kLingerTimeoutS : core::kSinkIdleTimeoutS;
-  if (ending_ || context_.now - heard_at_ < core::seconds(patience)) return;
-  if (!hangs_up_) ++context_.stats.dropped;
+  if (gone_ || context_.now - heard_at_ < core::seconds(patience)) return;
+  if (!hangs_up_ && !ending_) ++context_.stats.dropped;
   gone_ = ending_ = true;
   settle();
 }
@@ -74,8 +74,8 @@ size_t SinkConnection::advance(core::Octets input) noexcept {
     case SinkNeed::hang_up:
       hangs_up_ = true;
       break;
-    case SinkNeed::reset:
-      resets_ = gone_ = true;
+    case SinkNeed::reset:  // behind the replies that are due: what they acknowledge was counted
+      resets_ = true;
       [[fallthrough]];
     case SinkNeed::close:
       ending_ = true;
