@@ -494,6 +494,7 @@ inline constexpr uint64_t kLoadKneePercentMin = 95;
 inline constexpr uint64_t kLoadKneeLatencyFactor = 5;
 inline constexpr int64_t kLoadKneeLatencyMs = 10;
 inline constexpr int64_t kLoadRampStepDefaultS = 5;
+inline constexpr int64_t kLoadRampStepMinMs = 250;  // kLoadSlicesWaitingMax in a second hold them
 inline constexpr uint32_t kLoadRepeatsMax = 100;
 inline constexpr size_t kLoadServerProcessesMax = 4096;  // whose CPU time is added up
 

@@ -208,6 +208,7 @@ void LoadConnection::take_encrypted(core::Octets octets) noexcept {
     switch (tls_->advance(octets, plaintext)) {
       case Status::established:
         count_handshake();
+        progress_ = context_.now;
         dialog_.wait_from(context_.now);
         perform(dialog_.on_established());
         break;
@@ -230,6 +231,7 @@ void LoadConnection::on_connect(int result) noexcept {
   connecting_ = false;
   if (result < 0) give_up(LoadError::connect, std::strerror(-result));
   if (hung_up_) return close_if_quiet();
+  progress_ = context_.now;
   dialog_.count_phase(LoadPhase::connect, context_.now);
   dialog_.wait_from(context_.now);
   receive();
@@ -239,7 +241,6 @@ void LoadConnection::on_connect(int result) noexcept {
 
 void LoadConnection::on_receive(const io_uring_cqe& cqe, core::Octets octets) noexcept {
   if ((cqe.flags & IORING_CQE_F_MORE) == 0) receiving_ = false;
-  if (!octets.empty()) progress_ = context_.now;
   if (!octets.empty()) tls_ ? take_encrypted(octets) : take_text(octets);
   if (!receiving_) {
     const bool goes_on = cqe.res > 0 || cqe.res == -ENOBUFS;
@@ -261,6 +262,7 @@ void LoadConnection::take_text(core::Octets octets) noexcept {
     const ReplyParser::Taken taken = parser_.take(octets);
     octets = octets.subspan(taken.consumed);
     if (taken.outcome == ParsedReply::complete) {
+      progress_ = context_.now;  // not with each octet: of these there may be one a minute
       perform(is_unasked() ? LoadAction::unexpected : dialog_.on_reply(parser_));
     }
     const bool early = dialog_.step() == LoadStep::handshake && !octets.empty();

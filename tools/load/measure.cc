@@ -41,12 +41,19 @@ core::Duration elapsed_of(const LoadStats& stats, const LoadOptions& options,
   return std::max(end - timeline.measured_from, core::Duration{});
 }
 
+// A run that was not over by then has none.
+core::Duration tail_length(const LoadTimeline& timeline, core::Duration elapsed) {
+  const core::Instant deadline = timeline.deadline();
+  return std::max(timeline.measured_from + elapsed - deadline, core::Duration{});
+}
+
 // Adds up what workers counted, in the ways that it is reported.
 class LoadSums {
  public:
   /// ramp_steps   0: there is no ramp
-  LoadSums(uint32_t ramp_steps, const LoadProgress& progress)
-      : progress_(progress), steps_(ramp_steps) {}
+  /// all_steps    how long they take, from the end of the warm-up on
+  LoadSums(uint32_t ramp_steps, core::Duration all_steps, const LoadProgress& progress)
+      : progress_(progress), all_steps_(all_steps), steps_(ramp_steps) {}
 
   /// Returns all that was counted since the last call, of whatever slice.
   LoadStats take(LoadGroup& group) {
@@ -56,6 +63,7 @@ class LoadSums {
       if (progress_.on_slice) progress_.on_slice(part.slice, part.stats);
       const bool is_of_step = !part.slice.is_warmup() && part.slice.step < steps_.size();
       if (is_of_step) steps_[part.slice.step].merge(part.stats);
+      if (part.slice.start >= all_steps_) add_to_tail(part.stats);
       series_.add(part.slice, part.stats);
     }
     stats_.merge(recent);
@@ -63,12 +71,22 @@ class LoadSums {
   }
 
   const LoadStats& stats() const noexcept { return stats_; }
+  const LoadTail& tail() const noexcept { return tail_; }
   const LoadSeries& series() const noexcept { return series_; }
   const std::vector<LoadStats>& steps() const noexcept { return steps_; }
 
  private:
+  void add_to_tail(const LoadStats& stats) {
+    tail_.messages += stats.messages;
+    tail_.bytes += stats.bytes;
+    tail_.handshakes += stats.handshakes;
+    tail_.cpu.ns += stats.cpu.ns;
+  }
+
   const LoadProgress& progress_;
+  core::Duration all_steps_;
   LoadStats stats_;
+  LoadTail tail_;
   LoadSeries series_;
   std::vector<LoadStats> steps_;
 };
@@ -116,7 +134,7 @@ std::string limit_of(const LoadReport& report) {
     return "at " + format_rate(step.rate) + " messages/s " + step.generator_limit;
   }
   if (!report.ramp.empty()) return "";
-  return generator_limit(report.stats.late_ns, report.busy, report.elapsed);
+  return generator_limit(report.stats.late_ns, report.busy, report.rated());
 }
 
 }  // namespace
@@ -130,7 +148,8 @@ core::Result<LoadReport> measure_load(const LoadOptions& options, const std::ato
   LoadGroup group(plan, timeline, stopping);
   group.start();
 
-  LoadSums sums(options.ramp.is_asked_for() ? timeline.step_count : 0, progress);
+  LoadSums sums(options.ramp.is_asked_for() ? timeline.step_count : 0,
+                timeline.deadline() - timeline.measured_from, progress);
   ServerCpu server_cpu(options.server_pid);
   bool is_warm = false;
   core::Instant last = timeline.start;
@@ -158,7 +177,10 @@ core::Result<LoadReport> measure_load(const LoadOptions& options, const std::ato
   report.seconds = sums.series().seconds();
   report.cpu = {process_cpu_time().ns - cpu_start.ns};
   report.elapsed = elapsed_of(report.stats, options, timeline, clock.now());
-  report.busy = busy_share(report.stats.cpu, report.elapsed, options.worker_count());
+  report.tail = sums.tail();
+  report.tail.length = tail_length(timeline, report.elapsed);
+  const core::Duration rated_cpu{report.stats.cpu.ns - report.tail.cpu.ns};
+  report.busy = busy_share(rated_cpu, report.rated(), options.worker_count());
   report.ramp = ramp_of(options, timeline, sums.steps());
   report.generator_limit = limit_of(report);
   return report;

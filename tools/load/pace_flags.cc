@@ -40,7 +40,8 @@ void add_pace_flags(std::vector<Flag>& flags, LoadOptions& options) {
           "other"),
       value_flag("ramp", &options.ramp, "FROM:TO:STEP",
                  "three rates, each " + rate_allowed() + "; up to " +
-                     std::to_string(core::kLoadRampStepsMax) + " steps",
+                     std::to_string(core::kLoadRampStepsMax) + " steps of " +
+                     std::to_string(core::kLoadRampStepMinMs) + "ms or more",
                  "one rate after the other, each for --duration, and which is the last that the "
                  "server keeps up with",
                  parse_ramp_or_none, format_ramp),
@@ -62,6 +63,10 @@ std::string contradiction_in(const LoadOptions& options) {
   if (has_ramp && options.messages > 0) return "--ramp: not together with --messages";
   if (options.arrivals != LoadArrivals::constant && !options.is_open_loop()) {
     return "--arrivals: only together with --rate or --ramp";
+  }
+  if (has_ramp && options.step_time() < core::milliseconds(core::kLoadRampStepMinMs)) {
+    return "--duration: too short for a step of --ramp (allowed: " +
+           std::to_string(core::kLoadRampStepMinMs) + "ms or more)";
   }
   if (has_ramp && options.repeat > 1) return "--ramp: not together with --repeat";
   return "";

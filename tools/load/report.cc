@@ -88,11 +88,15 @@ std::string ramp_text(const std::vector<LoadRampStep>& ramp) {
 }  // namespace
 
 double LoadReport::messages_per_second() const noexcept {
-  return per_second(double(stats.messages), elapsed);
+  return per_second(double(stats.messages - tail.messages), rated());
 }
 
 double LoadReport::megabytes_per_second() const noexcept {
-  return per_second(double(stats.bytes) / 1e6, elapsed);
+  return per_second(double(stats.bytes - tail.bytes) / 1e6, rated());
+}
+
+double LoadReport::handshakes_per_second() const noexcept {
+  return per_second(double(stats.handshakes - tail.handshakes), rated());
 }
 
 double LoadReport::cpu_ms_per_message() const noexcept {
@@ -135,6 +139,11 @@ std::string report_text(const LoadReport& report, const LoadOptions& options) {
     text += formatted("warm-up    %llu messages more, not measured\n",
                       static_cast<unsigned long long>(stats.warmup_messages));
   }
+  if (report.tail.messages > 0) {
+    text += formatted("tail       %llu of them in the last %.3f s, not in rates\n",
+                      static_cast<unsigned long long>(report.tail.messages),
+                      double(report.tail.length.ns) / 1e9);
+  }
   text += formatted("rate       %.1f messages/s, %.1f MB/s\n", report.messages_per_second(),
                     report.megabytes_per_second());
   text += "latency   ";
@@ -148,8 +157,7 @@ std::string report_text(const LoadReport& report, const LoadOptions& options) {
     text += formatted(
         "TLS        %llu handshakes, %llu of them resumed, %.1f/s, p50 %.3f ms, p99 %.3f ms\n",
         static_cast<unsigned long long>(stats.handshakes),
-        static_cast<unsigned long long>(stats.resumed),
-        per_second(double(stats.handshakes), report.elapsed),
+        static_cast<unsigned long long>(stats.resumed), report.handshakes_per_second(),
         milliseconds_at(stats.phase_ns(LoadPhase::tls), 500),
         milliseconds_at(stats.phase_ns(LoadPhase::tls), 990));
   }

@@ -28,17 +28,32 @@ inline constexpr LoadQuantile kLoadQuantiles[] = {{"p50", "p50", 500},
                                                   {"p99.9", "p99_9", 999},
                                                   {"max", "max", 1000}};
 
+/// What a run did behind the end of its last step, where nothing is begun any more: of few
+/// connections, the fewer the later. It counts, but not for rates.
+struct LoadTail {
+  core::Duration length{};
+  uint64_t messages = 0;
+  uint64_t bytes = 0;
+  uint64_t handshakes = 0;
+  core::Duration cpu{};
+};
+
 struct LoadReport {
   LoadStats stats;
+  LoadTail tail;  // part of `stats`, and of `elapsed`
   std::vector<LoadSecond> seconds;
   core::Duration elapsed;       // from the end of the warm-up to the last acknowledgement
   core::Duration cpu;           // of this process, user and system, with the warm-up
-  double busy = 0.0;            // of a CPU, by each worker on average, behind the warm-up
+  double busy = 0.0;            // of a CPU, by each worker on average, warm-up and tail left out
   std::string generator_limit;  // why it was the limit; empty if it was not
   std::optional<core::Duration> server_cpu;  // of --server-pid, behind the warm-up
   std::vector<LoadRampStep> ramp;            // empty without --ramp
 
+  /// The time that rates are of: to the tail.
+  core::Duration rated() const noexcept { return {elapsed.ns - tail.length.ns}; }
+  /// 0.0 if it took no time.
   double messages_per_second() const noexcept;
+  double handshakes_per_second() const noexcept;
   double megabytes_per_second() const noexcept;  // of mail data, 10^6 octets
   double cpu_ms_per_message() const noexcept;
   /// Nothing if it is not known.

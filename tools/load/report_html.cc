@@ -95,6 +95,10 @@ HtmlTable summary_table(const LoadReport& report, bool is_open_loop) {
   table.add({"messages", count_text(stats.messages)});
   table.add({"of the warm-up, not measured", count_text(stats.warmup_messages)});
   table.add({"time", formatted("%.3f s", double(report.elapsed.ns) / 1e9)});
+  if (report.tail.messages > 0) {
+    table.add({formatted("in the last %.3f s, not in rates", double(report.tail.length.ns) / 1e9),
+               count_text(report.tail.messages)});
+  }
   table.add({"rate", formatted("%.1f messages/s", report.messages_per_second())});
   table.add({"mail data", formatted("%.2f MB/s", report.megabytes_per_second())});
   table.add({"connections that were greeted", count_text(stats.connections)});

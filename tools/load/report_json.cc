@@ -205,6 +205,8 @@ void add_report(JsonLine& line, const LoadReport& report, const Figures& figures
   line.number("messages", stats.messages)
       .number("warmup_messages", stats.warmup_messages)
       .raw("seconds", formatted("%.6f", double(report.elapsed.ns) / 1e9))
+      .number("tail_messages", report.tail.messages)
+      .raw("tail_seconds", formatted("%.6f", double(report.tail.length.ns) / 1e9))
       .raw("messages_per_second", formatted("%.3f", figures.messages_per_second))
       .raw("megabytes_per_second", formatted("%.3f", figures.megabytes_per_second))
       .raw("latency_ms", latency_json(figures))
@@ -260,6 +262,8 @@ std::string repeats_json(std::span<const LoadReport> reports, const LoadOptions&
   for (const LoadReport& report : reports) {
     all.stats.merge(report.stats);
     all.elapsed.ns += report.elapsed.ns;
+    all.tail.messages += report.tail.messages;
+    all.tail.length.ns += report.tail.length.ns;
     if (all.generator_limit.empty()) all.generator_limit = report.generator_limit;
     runs.push_back(figures_of(report));
     if (repeats.size() > 1) repeats += ',';

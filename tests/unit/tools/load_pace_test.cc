@@ -86,6 +86,12 @@ TEST(LoadPaceFlags, NameWhatCannotStandTogether) {
   EXPECT_EQ(contradiction_in(options), "");
   options.messages = 7;
   EXPECT_NE(contradiction_in(options).find("--messages"), std::string::npos);
+  options.messages = 0;
+  options.duration = core::milliseconds(250);
+  EXPECT_EQ(contradiction_in(options), "");
+  options.duration = core::milliseconds(249);
+  EXPECT_EQ(contradiction_in(options),
+            "--duration: too short for a step of --ramp (allowed: 250ms or more)");
 }
 
 // --- schedules -----------------------------------------------------------------------------------

@@ -33,7 +33,9 @@ struct Behaviour {
   bool octet_by_octet = false;        // replies
   bool hang_up_in_mail_data = false;  // reset, not end
   bool silent_after_mail_data = false;
+  bool drips_after_mail_data = false;  // an octet now and then, and never a whole reply
   core::Duration before_rcpt_reply{};
+  core::Duration before_end_of_data{};
 };
 
 // A blocking SMTP server, one thread per connection, that remembers what it was sent.
@@ -75,11 +77,23 @@ class TestServer {
     }
   }
 
+  static void wait(core::Duration time) {
+    std::this_thread::sleep_for(std::chrono::nanoseconds(time.ns));
+  }
+
   void say(Stream& stream, const std::string& text) {
     const size_t piece = behaviour_.octet_by_octet ? 1 : text.size();
     for (size_t at = 0; at < text.size(); at += piece) {
       (void)!::send(stream.socket.get(), text.data() + at, piece, MSG_NOSIGNAL);
     }
+  }
+
+  static bool drip(Stream& stream) {
+    for (int octet = 0; octet < 100; ++octet) {
+      wait(core::milliseconds(50));
+      if (::send(stream.socket.get(), "2", 1, MSG_NOSIGNAL) <= 0) break;
+    }
+    return false;
   }
 
   // Reads until `end` is there and returns all up to its end; empty at the end of the stream.
@@ -113,7 +127,9 @@ class TestServer {
       const std::lock_guard lock(mutex_);
       mails_.push_back(mail.substr(0, mail.size() - 3));
     }
+    if (behaviour_.drips_after_mail_data) return drip(stream);
     if (behaviour_.silent_after_mail_data) return !read_to(stream, "never").empty();
+    wait(behaviour_.before_end_of_data);
     say(stream, behaviour_.end_of_data);
     return true;
   }
@@ -127,7 +143,7 @@ class TestServer {
       if (line.starts_with("EHLO ")) say(stream, behaviour_.ehlo);
       if (line.starts_with("MAIL FROM:<")) say(stream, "250 ok\r\n");
       if (line.starts_with("RCPT TO:<")) {
-        std::this_thread::sleep_for(std::chrono::nanoseconds(behaviour_.before_rcpt_reply.ns));
+        wait(behaviour_.before_rcpt_reply);
         say(stream, behaviour_.rcpt);
       }
       if (line == "DATA\r\n" && !take_mail(stream)) return;
@@ -365,6 +381,14 @@ TEST_F(LoadTest, EndsTheRunWhenNobodyAnswersInTime) {
   EXPECT_EQ(report.stats.messages, 0u);
 }
 
+TEST_F(LoadTest, SomeOctetsAreNoAnswer) {
+  options_.reply_timeout = core::milliseconds(300);
+  TestServer server({.drips_after_mail_data = true});
+  const LoadReport report = run(server);
+  EXPECT_GE(error_count(report, LoadError::timeout), 1u) << report.stats.first_error;
+  EXPECT_EQ(report.stats.messages, 0u);
+}
+
 TEST_F(LoadTest, EndsAfterTheGivenTime) {
   options_.messages = 0;
   options_.duration = core::milliseconds(200);
@@ -374,6 +398,23 @@ TEST_F(LoadTest, EndsAfterTheGivenTime) {
   EXPECT_EQ(report.stats.error_count(), 0u);
   EXPECT_EQ(report.stats.replies[221], 3u) << "connections are ended properly";
   EXPECT_EQ(server.mails().size(), report.stats.messages);
+}
+
+// The second message of each connection is begun in time, and acknowledged behind it.
+TEST_F(LoadTest, RatesAreOfWhatIsDoneInTime) {
+  options_.messages = 0;
+  options_.duration = core::seconds(1);
+  TestServer server({.before_end_of_data = core::milliseconds(700)});
+  const LoadReport report = run(server);
+  EXPECT_EQ(report.stats.error_count(), 0u) << report.stats.first_error;
+  EXPECT_GE(report.tail.messages, 3u);
+  EXPECT_EQ(report.tail.bytes, report.tail.messages * 1000);
+  EXPECT_GT(report.tail.length, core::Duration{});
+  EXPECT_GE(report.elapsed, core::milliseconds(1400));
+  EXPECT_EQ(report.rated(), core::seconds(1));
+  EXPECT_DOUBLE_EQ(report.messages_per_second(),
+                   double(report.stats.messages - report.tail.messages));
+  EXPECT_LE(report.stats.messages, 6u);
 }
 
 TEST_F(LoadTest, OpensConnectionsOverTheWarmUpAndDoesNotMeasureIt) {
