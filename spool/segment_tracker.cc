@@ -32,12 +32,17 @@ std::string SegmentTracker::worker_path(uint32_t worker) const {
   return path_ + "/" + worker_directory_name(worker);
 }
 
-core::Result<std::vector<RetainedSegment>> SegmentTracker::look() {
+core::Result<std::vector<RetainedSegment>> SegmentTracker::look(
+    const std::function<bool(uint32_t worker)>& is_others) {
   MAILRACE_TRY(const std::vector<std::string> names, disk_.list(path_));
   std::vector<RetainedSegment> segments;
   for (const std::string& name : names) {
     const auto worker = parse_worker_directory_name(name);
     if (!worker || worker_directory_name(*worker) != name) continue;
+    if (is_others && is_others(*worker)) {
+      workers_.erase(*worker);
+      continue;
+    }
     if (const auto looked = look_at_worker(*worker, segments); !looked) {
       return tl::unexpected<core::Error>(looked.error());
     }

@@ -10,6 +10,7 @@
 #include "spool/segment_files.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -25,9 +26,13 @@ class SegmentTracker {
   SegmentTracker(core::Disk& disk, std::string spool_path, uint64_t segment_bytes,
                  std::vector<WriterWatch*> watches);
 
-  /// All segments, for recyclable_segments().
+  /// All segments, for recyclable_segments(), but for those of workers that another process writes
+  /// for. Of these nothing is known: without a watch a mail that is still open looks as if it had
+  /// ended. So what was seen of them before does not count any more either.
+  /// is_others   asked before a worker's segments are looked at; may be empty
   /// fails   io: a directory cannot be listed, or a segment not be opened
-  core::Result<std::vector<RetainedSegment>> look();
+  core::Result<std::vector<RetainedSegment>> look(
+      const std::function<bool(uint32_t worker)>& is_others = {});
 
   /// Another spool may be there now: nothing that was seen before counts any more.
   void forget() { workers_.clear(); }

@@ -13,7 +13,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <map>
 #include <utility>
 
 namespace mailrace::tools {
@@ -75,12 +74,11 @@ size_t Housekeeping::look() {
   }
   if (error != 0) return 0;
   if (!read_operations()) return 0;
-  auto segments = segments_.look();
+  const auto segments = segments_.look(options_.is_others);
   if (!segments) {
     complain(options_.spool, segments.error());
     return 0;
   }
-  leave_out_others(*segments);
   size_t taken = 0;
   for (const size_t i : spool::recyclable_segments(*segments, *consumers, operations_,
                                                    options_.rules, net::SystemClock().wall_now())) {
@@ -96,17 +94,6 @@ size_t Housekeeping::look() {
               {{"file", file}, {"octets", segment.bytes}, {"reused", uint64_t{*reused}}});
   }
   return taken;
-}
-
-// Segments come worker by worker, so each is asked for once.
-void Housekeeping::leave_out_others(std::vector<spool::RetainedSegment>& segments) const {
-  if (!options_.is_others) return;
-  std::map<uint32_t, bool> known;
-  std::erase_if(segments, [&](const spool::RetainedSegment& segment) {
-    const auto [found, is_new] = known.try_emplace(segment.worker, false);
-    if (is_new) found->second = options_.is_others(segment.worker);
-    return found->second;
-  });
 }
 
 // --- what stands in the way ----------------------------------------------------------------------

@@ -59,7 +59,6 @@ class Housekeeping {
   void run();
   std::optional<std::vector<spool::Cursor>> read_consumers();
   bool read_operations();
-  void leave_out_others(std::vector<spool::RetainedSegment>& segments) const;
   void complain(const std::string& file, const core::Error& error);
 
   HousekeepingOptions options_;

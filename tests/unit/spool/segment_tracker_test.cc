@@ -90,6 +90,31 @@ TEST_F(SegmentTrackerTest, MailsMayEndInASegmentThatCannotBeRead) {
   EXPECT_EQ(ends_by(1), 3u);
 }
 
+// Nobody here knows which mails are open there: what was seen meanwhile must not count later on.
+TEST_F(SegmentTrackerTest, WhatAnotherProcessWritesIsNotLookedAt) {
+  SegmentTracker tracker(disk_, "/spool", kBytes, {});
+  const auto looked = [&](bool is_others) {
+    return *tracker.look([&](uint32_t worker) {
+      EXPECT_EQ(worker, 0u);
+      return is_others;
+    });
+  };
+  EXPECT_TRUE(looked(true).empty());
+  // A mail that began in 1 or 2 ends in 4, when the process has ended as well.
+  for (const uint64_t number : {3, 4}) disk_.files[path_of(number)] = segment_with_a_mail(number);
+  EXPECT_TRUE(looked(true).empty());
+  auto segments = looked(false);
+  ASSERT_EQ(segments.size(), 4u);
+  EXPECT_EQ(segments[0].ends_by, 4u);
+
+  // And one that came while there was nobody.
+  EXPECT_TRUE(looked(true).empty());
+  disk_.files[path_of(5)] = segment_with_a_mail(5);
+  segments = looked(false);
+  ASSERT_EQ(segments.size(), 5u);
+  EXPECT_EQ(segments[0].ends_by, 5u);
+}
+
 // Its writer knows those that it was given, unless it failed with one, or lost its directory.
 TEST_F(SegmentTrackerTest, FreeSegmentsAreGivenToTheirWriterAgain) {
   for (uint64_t number = 1; number <= core::kFreeSegmentsMax; ++number) {
