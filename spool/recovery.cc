@@ -23,9 +23,12 @@ class Recoverer {
     current_ = &recovery_.workers.back();
     const auto walked = reader.walk(visit(worker));
     if (!walked) return tl::unexpected<core::Error>(walked.error());
+    if (unlisted_) return tl::unexpected<core::Error>(*unlisted_);
     for (const SegmentSummary& segment : segments_) tidy(segment);
     sync_last();
-    find_free_segments(worker);
+    if (auto found = find_free_segments(worker); !found) {
+      return tl::unexpected<core::Error>(found.error());
+    }
     find_mail_id_floor(worker);
     return std::move(recovery_);
   }
@@ -36,6 +39,8 @@ class Recoverer {
     visit.only_worker = worker;
     visit.by_footer = true;
     visit.search_zeros_max = UINT64_MAX;
+    // Who took it for an empty one would begin again with the first segment and the first mail id.
+    visit.unlisted = [this](const core::Error& error) { unlisted_ = error; };
     visit.finding = [this](const Finding& finding) { find(finding); };
     visit.mail = [this](const StoredMail& mail) {
       ++current_->mails;
@@ -124,10 +129,11 @@ class Recoverer {
   }
 
   // Their numbers were used, whatever became of the mails.
-  void find_free_segments(uint32_t worker) {
+  core::Result<void> find_free_segments(uint32_t worker) {
     const std::string directory = path_ + "/" + worker_directory_name(worker);
     std::string file_path;
-    for (const std::string& name : disk_.list(directory).value_or(std::vector<std::string>{})) {
+    MAILRACE_TRY(const std::vector<std::string> names, disk_.list(directory));
+    for (const std::string& name : names) {
       const auto number = parse_free_file_name(name);
       if (!number) continue;
       current_->next_segment = std::max(current_->next_segment, *number + 1);
@@ -137,6 +143,7 @@ class Recoverer {
       current_->free_segments.push_back({*number, disk_.size(*file).value_or(0)});
       disk_.close(*file);
     }
+    return {};
   }
 
   void find_mail_id_floor(uint32_t worker) {
@@ -158,6 +165,7 @@ class Recoverer {
   const std::string& path_;
   Recovery recovery_;
   WorkerRecovery* current_ = nullptr;
+  std::optional<core::Error> unlisted_;
   std::string last_;                      // the last one that has records
   std::vector<SegmentSummary> segments_;  // of this worker, to be cut or removed
 };

@@ -93,6 +93,7 @@ bool SpoolReader::walk_worker(uint32_t worker, const SpoolVisit& visit) {
   const auto names = disk_.list(walk.directory);
   if (!names) {
     walk.find(FindingKind::unreadable, walk.directory, 0, names.error().where);
+    if (visit.unlisted) visit.unlisted(names.error());
   } else {
     walk.numbers = segment_numbers(*names);
   }

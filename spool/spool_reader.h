@@ -47,6 +47,8 @@ struct SegmentSummary {
 struct SpoolVisit {
   std::function<bool(const StoredMail&)> mail;  // false: ends the walk
   std::function<void(const Finding&)> finding;
+  /// A worker's directory could not be listed, so its segments were not visited; a finding as well.
+  std::function<void(const core::Error&)> unlisted;
   std::function<void(const SegmentSummary&)> segment;
   std::function<void(uint32_t worker, uint64_t unaccepted)> worker;  // after its last segment
   std::function<void(uint64_t bytes)> progress;                      // octets walked over since

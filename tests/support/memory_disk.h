@@ -26,10 +26,14 @@ class MemoryDisk final : public core::Disk {
   uint64_t unreadable_to = UINT64_MAX;
   size_t open_count = 0;                                     // handles that are not closed yet
   std::function<void(const std::string& path)> before_open;  // somebody else changes files here
+  std::function<int(const std::string& path)> before_list;   // 0, or -errno: it fails
   std::map<std::string, core::WallTime> modified;            // by path; what is not there is old
   std::set<std::string> synced;                              // paths of files
 
   core::Result<std::vector<std::string>> list(const std::string& path) override {
+    if (const int failed = before_list ? before_list(path) : 0; failed < 0) {
+      return core::fail_errno(failed, "disk.list");
+    }
     std::set<std::string> names;
     const std::string prefix = path + "/";
     for (const auto& [file, octets] : files) add_name(names, prefix, file);

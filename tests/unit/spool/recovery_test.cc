@@ -40,6 +40,21 @@ TEST(RecoveryTest, AnEmptySpoolHasNothingToRecover) {
   EXPECT_FALSE(recover(disk, "/nowhere"));
 }
 
+// To go on from the first segment and the first mail id would be worse than not to start.
+TEST(RecoveryTest, ADirectoryThatCannotBeListedIsNoEmptyOne) {
+  for (const int failing : {1, 2}) {
+    MemoryDisk disk;
+    disk.files[path_of(7)] = two_mails(7).octets();
+    int looks = 0;
+    disk.before_list = [&](const std::string& path) {
+      return path == "/spool/worker-0000" && ++looks >= failing ? -EMFILE : 0;
+    };
+    const auto recovery = recover_worker(disk, "/spool", 0);
+    ASSERT_FALSE(recovery);
+    EXPECT_EQ(recovery.error().sys_errno, EMFILE);
+  }
+}
+
 TEST(RecoveryTest, TellsAWriterWhereToGoOn) {
   MemoryDisk disk;
   SegmentBuilder last = two_mails(7);
