@@ -435,8 +435,9 @@ void GroupCommit::lose_directory(const core::Error& error) noexcept {
   give_up_mails(error);
 }
 
+// The maker may have lost the directory by itself, while what was written went on.
 void GroupCommit::lose(const core::Error& error) noexcept {
-  if (maker_.is_lost()) return;
+  if (maker_.is_lost() && current_ == nullptr && flight_count_ == 0) return;
   Segment* const segment = current_;
   if (segment != nullptr) break_segment(*segment, segment->landed, error);
   lose_directory(error);

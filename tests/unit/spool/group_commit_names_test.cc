@@ -118,6 +118,30 @@ TEST_F(GroupCommitTest, AMailOverMoreSegmentsThanAreKnownIsLost) {
   EXPECT_EQ(log_->durable(), log_->appended());
 }
 
+// Whoever has the spool now cuts and leaves the segment that is written to.
+TEST_F(GroupCommitTest, GivesUpWhatItHasAlthoughItsNextSegmentWasLostBefore) {
+  open({.segment_bytes = kSmallSegment, .commit_bytes = 1});
+  append(1, /*ends_mail=*/true, 13);
+  const std::string second = "worker/" + segment_file_name(2);
+  for (flush(); files_.pending() > 0; flush()) {
+    files_.complete(0);
+    if (files_.cached().contains(second)) files_.remove_now(second);
+  }
+  ASSERT_EQ(log_->losses(), 1u);
+  EXPECT_FALSE(log_->unwritable().has_value()) << "there is room in the first one";
+  append(2);
+  flush();
+  const core::Error error{core::Errc::io, ESTALE, "spool.lock"};
+  log_->lose(error);
+  EXPECT_THAT(lost_, ElementsAre(2));
+  EXPECT_EQ(gaps_, 1u);
+  EXPECT_TRUE(log_->unwritable().has_value());
+  settle();
+  log_->lose(error);
+  EXPECT_EQ(gaps_, 1u) << "there is nothing left to give up";
+  EXPECT_EQ(chunks_.free_count(), 2000u);
+}
+
 TEST_F(GroupCommitTest, ClosesWithoutADirectory) {
   for (const bool writes : {false, true}) {
     open(kManyWrites);
