@@ -419,9 +419,8 @@ void ServerConnection::on_receive(const io_uring_cqe& cqe) noexcept {
   } else if (cqe.res == 0) {
     peer_closed_ = true;
   } else if (cqe.res == -ENOBUFS) {
-    starved_ = true;
+    if (!std::exchange(starved_, true)) clock_.hold(context_.now);
     context_.stats->starvations.add();
-    if (wait_ != Wait::room) clock_.hold(context_.now);
   } else if (cqe.res != -ECANCELED) {
     return end();  // reset, timed out: there is nobody to talk to
   }
@@ -436,8 +435,7 @@ void ServerConnection::on_receive(const io_uring_cqe& cqe) noexcept {
 }
 
 void ServerConnection::on_buffers() noexcept {
-  starved_ = false;
-  if (wait_ != Wait::room) clock_.release(context_.now);
+  if (std::exchange(starved_, false)) clock_.release(context_.now);
   if (!over_) steer_receiving();
 }
 

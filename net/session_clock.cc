@@ -2,6 +2,8 @@
 // Time that we took is taken out by moving the beginnings.
 #include "net/session_clock.h"
 
+#include "core/base/check.h"
+
 #include <algorithm>
 
 namespace mailrace::net {
@@ -25,6 +27,8 @@ void SessionClock::data_begins(Instant now) noexcept {
 }
 
 void SessionClock::release(Instant now) noexcept {
+  MAILRACE_CHECK(holds_ > 0);
+  if (--holds_ > 0) return;
   const Duration held = now - held_since_;
   mail_since_ = mail_since_ + held;
   turn_since_ = turn_since_ + held;

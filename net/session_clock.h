@@ -37,8 +37,11 @@ class SessionClock {
   /// A mail has ended, well or not.
   void mail_ends(core::Instant now) noexcept { mail_since_ = now; }
 
-  /// From here on we keep the peer from sending; this time is not its own.
-  void hold(core::Instant now) noexcept { held_since_ = now; }
+  /// From here on we keep the peer from sending; this time is not its own. For as many reasons as
+  /// there are: each release() ends one hold().
+  void hold(core::Instant now) noexcept {
+    if (holds_++ == 0) held_since_ = now;
+  }
   void release(core::Instant now) noexcept;
 
   /// When the peer's time is up: the earliest of
@@ -62,6 +65,7 @@ class SessionClock {
   core::Instant heard_at_;
   core::Instant data_since_;
   core::Instant held_since_;
+  uint32_t holds_ = 0;        // reasons that there are, since held_since_
   uint64_t data_octets_ = 0;  // since data_since_
 };
 

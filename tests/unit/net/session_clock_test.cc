@@ -109,6 +109,19 @@ TEST(SessionClockTest, TimeThatWeTookIsNotThePeers) {
   EXPECT_EQ(second_of(clock.due(Turn::command)), 4600) << "the total";
 }
 
+TEST(SessionClockTest, TimeThatWeTookForTwoReasonsIsTakenOutOnce) {
+  const Timeouts timeouts = limits();
+  SessionClock clock(timeouts, at(0));
+  clock.hold(at(20));
+  clock.hold(at(120));
+  clock.release(at(220));
+  clock.release(at(520));
+  EXPECT_EQ(second_of(clock.due(Turn::command)), 800);
+  clock.hold(at(600));
+  clock.release(at(700));
+  EXPECT_EQ(second_of(clock.due(Turn::command)), 900);
+}
+
 // A timer that looks again after the interval misses no deadline that began after its last look.
 TEST(SessionClockTest, NoDeadlineComesSoonerThanTheInterval) {
   const Timeouts timeouts = limits();
