@@ -69,6 +69,8 @@ core::Result<void> SegmentTracker::look_at_worker(uint32_t number,
   const uint64_t begun = newest(number, numbers, &SegmentStart::has_begun);
   WriterWatch* const watch = watch_of(number);
   Worker& worker = workers_[number];
+  worker.begun_lately = worker.begun == 0 ? 0 : size_t(begun - std::min(begun, worker.begun));
+  worker.begun = begun;
   const uint64_t last_begun = watch == nullptr ? 0 : watch->last_begun();
   for (const uint64_t segment : numbers) {
     if (segment < begun) worker.segments.note_finished(segment, last_begun);
@@ -126,6 +128,11 @@ std::vector<uint64_t> SegmentTracker::free_segments(uint32_t worker) {
   return numbers;
 }
 
+size_t SegmentTracker::free_segments_wanted(uint32_t worker) {
+  return std::clamp(2 * workers_[worker].begun_lately, core::kFreeSegmentsUsual,
+                    core::kFreeSegmentsMax);
+}
+
 bool SegmentTracker::is_kept_aside(uint32_t worker, uint64_t number) {
   const auto names = disk_.list(worker_path(worker));
   return !names || std::ranges::any_of(*names, [number](const std::string& name) {
@@ -173,7 +180,8 @@ core::Result<bool> SegmentTracker::take_away(const RetainedSegment& segment) {
   // about to replace may have a second name, to be studied.
   const bool fits = watch != nullptr && segment.bytes == segment_bytes_ &&
                     !is_kept_aside(segment.worker, segment.number);
-  if (fits && free_segments(segment.worker).size() < core::kFreeSegmentsMax) {
+  const size_t wanted = free_segments_wanted(segment.worker);
+  if (fits && free_segments(segment.worker).size() < wanted) {
     const std::string free_path =
         worker_path(segment.worker) + "/" + free_file_name(segment.number);
     if (const auto renamed = disk_.rename(path, free_path); !renamed) {

@@ -37,8 +37,8 @@ class SegmentTracker {
   /// Another spool may be there now: nothing that was seen before counts any more.
   void forget() { workers_.clear(); }
 
-  /// Takes a segment away: gives its file to its worker to be used again, if there is one that has
-  /// room for it and it has the right length, or removes it. Before that the worker's mail-id floor
+  /// Takes a segment away: gives its file to its worker to be used again, if there is one that may
+  /// soon want it and it has the right length, or removes it. Before that the worker's mail-id floor
   /// is stable.
   /// returns   whether it is there to be used again
   core::Result<bool> take_away(const RetainedSegment& segment);
@@ -47,6 +47,8 @@ class SegmentTracker {
   struct Worker {
     SegmentWatch segments;
     std::map<uint64_t, RetainedSegment> finished;  // does not change any more
+    uint64_t begun = 0;                            // the newest segment with records
+    size_t begun_lately = 0;                       // segments, from the look before to the last one
     uint64_t mail_id_floor = 0;                    // that its file says; 0: not known
   };
 
@@ -58,6 +60,7 @@ class SegmentTracker {
   WriterWatch* watch_of(uint32_t worker);
   std::string worker_path(uint32_t worker) const;
   std::vector<uint64_t> free_segments(uint32_t worker);
+  size_t free_segments_wanted(uint32_t worker);
   void offer_free(uint32_t worker, WriterWatch& watch);
   bool is_kept_aside(uint32_t worker, uint64_t number);
 

@@ -349,8 +349,12 @@ inline constexpr int kDamagedNamesMax = 1000;
 /// file system's journal later on; and between two attempts to make a segment.
 inline constexpr int64_t kSegmentFillPatienceMs = 100;
 inline constexpr int64_t kSegmentRetryS = 1;
-/// Segments that wait to be used again, of one worker.
-inline constexpr size_t kFreeSegmentsMax = 4;
+/// Segments that wait to be used again, of one worker: a few, and of one that fills more than that
+/// from one look at them to the next, twice as many as it does, up to a limit. Who has none makes
+/// one, at the cost of the mail that is written meanwhile; and what is too much is removed, which a
+/// file system that discards pays with pauses.
+inline constexpr size_t kFreeSegmentsUsual = 4;
+inline constexpr size_t kFreeSegmentsMax = 16;
 
 /// Offsets and lengths of direct writes are multiples of this: the block of today's disks.
 inline constexpr size_t kBlockBytes = 4096;

@@ -384,7 +384,7 @@ std::optional<std::string> Server::open_listener(const std::string& flag, const 
 // worker are given back to the disk.
 std::vector<uint64_t> Server::keep_usable(const spool::WorkerRecovery& worker) const {
   std::vector<uint64_t> numbers;
-  const size_t wanted = workers().contains(worker.worker) ? core::kFreeSegmentsMax : 0;
+  const size_t wanted = workers().contains(worker.worker) ? core::kFreeSegmentsUsual : 0;
   for (const spool::FreeSegment& segment : worker.free_segments) {
     if (segment.bytes == options_.segment_bytes && numbers.size() < wanted) {
       numbers.push_back(segment.number);

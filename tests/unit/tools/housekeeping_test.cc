@@ -118,6 +118,20 @@ TEST_F(HousekeepingTest, NoMoreThanAFewAreKeptToBeUsedAgain) {
   EXPECT_EQ(names(), (Names{free(1), free(2), free(3), free(4), segment(11), segment(12)}));
 }
 
+TEST_F(HousekeepingTest, MoreAreKeptOfAWorkerThatFillsThemFast) {
+  open();
+  consume();
+  look();
+  for (uint64_t number = 5; number <= 11; ++number) write(number, number * 1024);
+  consume();
+  EXPECT_EQ(look(), 3u);
+  for (uint64_t number = 12; number <= 18; ++number) write(number, number * 1024);
+  consume();
+  EXPECT_EQ(look(), 7u);
+  for (uint64_t number = 1; number <= 10; ++number) EXPECT_TRUE(names().contains(free(number)));
+  EXPECT_EQ(names().size(), 18u);
+}
+
 TEST_F(HousekeepingTest, OthersLengthsAndWorkersThatDoNotRunAreRemoved) {
   open({}, /*has_worker=*/false);
   consume();
