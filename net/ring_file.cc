@@ -73,17 +73,19 @@ void RingFile::allocate(core::FileOp& op, core::FileHandle file, uint64_t bytes)
   tag(sqe, slot);
 }
 
-void RingFile::write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
+bool RingFile::write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
                      uint64_t offset, bool synced) {
   const int flags = synced ? RWF_DSYNC : 0;
   const bool ready = pieces.size() == 1 && is_aligned(pieces.front());
   if (mode_ == core::WriteMode::direct && !ready) {
-    return write_direct(op, file, pieces, offset, flags);
+    write_direct(op, file, pieces, offset, flags);
+    return true;
   }
   uint32_t slot = 0;
   io_uring_sqe& sqe = prepare(op, slot);
   io_uring_prep_writev2(&sqe, file.index, pieces.data(), unsigned(pieces.size()), offset, flags);
   tag(sqe, slot);
+  return false;
 }
 
 void RingFile::write_direct(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,

@@ -36,7 +36,7 @@ class RingFile final : public core::FileIo {
   void open(core::FileOp& op, const char* path) override;
   void rename(core::FileOp& op, const char* from, const char* to) override;
   void allocate(core::FileOp& op, core::FileHandle file, uint64_t bytes) override;
-  void write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
+  bool write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
              uint64_t offset, bool synced) override;
   void sync(core::FileOp& op, core::FileHandle file) override;
   void sync_data(core::FileOp& op, core::FileHandle file) override;

@@ -39,8 +39,10 @@ bool Chunk::close_record(RecordType type) noexcept {
   return true;
 }
 
-ChunkPool::ChunkPool(size_t count) : memory_(core::kChunkBytes, count), chunks_(count) {
-  for (size_t i = count; i-- > 0;) {
+ChunkPool::ChunkPool(size_t count)
+    : memory_(core::kChunkBytes, count),
+      chunks_(count + core::kWritesInFlightMax * core::kWriteChunksMax) {
+  for (size_t i = chunks_.size(); i-- > 0;) {
     chunks_[i].next = free_;
     free_ = &chunks_[i];
   }
@@ -50,6 +52,7 @@ Chunk* ChunkPool::take() noexcept {
   std::byte* const octets = memory_.take();
   if (octets == nullptr) return nullptr;
   Chunk* const chunk = free_;
+  MAILRACE_CHECK(chunk != nullptr);
   free_ = chunk->next;
   *chunk = Chunk{};
   chunk->octets = octets;
@@ -57,8 +60,7 @@ Chunk* ChunkPool::take() noexcept {
 }
 
 void ChunkPool::give(Chunk& chunk) noexcept {
-  memory_.give(chunk.octets);
-  chunk.octets = nullptr;
+  if (chunk.octets != nullptr) release_octets(chunk);
   chunk.next = free_;
   free_ = &chunk;
 }

@@ -8,18 +8,19 @@
 #include "spool/record.h"
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace mailrace::spool {
 
 /// Whole records of one mail, in memory until they are written.
 struct Chunk {
-  Chunk* next = nullptr;  // in the list that holds it
-  std::byte* octets = nullptr;
-  uint32_t bytes = 0;        // octets of records so far, the open one included
-  uint32_t open_at = 0;      // where the open record begins
-  bool begins_mail = false;  // holds the first record of the mail
-  bool ends_mail = false;    // holds the end record, as the last one: somebody waits for it
+  Chunk* next = nullptr;        // in the list that holds it
+  std::byte* octets = nullptr;  // nullptr: given back before the rest, see release_octets()
+  uint32_t bytes = 0;           // octets of records so far, the open one included
+  uint32_t open_at = 0;         // where the open record begins
+  bool begins_mail = false;     // holds the first record of the mail
+  bool ends_mail = false;       // holds the end record, as the last one: somebody waits for it
   Durability durability = Durability::disk;  // ... to have come so far
   uint64_t mail_data_bytes = 0;              // if it ends the mail: octets of its data
   uint32_t mail_slot = 0;                    // whose records these are: the writer's slot ...
@@ -45,6 +46,9 @@ class ChunkPool {
   /// An empty chunk, or nullptr when all are out.
   Chunk* take() noexcept;
   void give(Chunk& chunk) noexcept;
+  /// Gives back what is scarce of a chunk, while it is known still whose it is: of as many as a
+  /// write has pieces, for each write that may be under way.
+  void release_octets(Chunk& chunk) noexcept { memory_.give(std::exchange(chunk.octets, nullptr)); }
   size_t free_count() const noexcept { return memory_.free_count(); }
   size_t reusable_bytes() const noexcept { return memory_.reusable_bytes(); }
 

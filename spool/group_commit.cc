@@ -216,9 +216,22 @@ bool GroupCommit::start_flight(core::Instant now, core::WallTime wall) noexcept 
   ++writes_;
   // Commits that did not fit have waited as long as those that did.
   if (queued_commits_ == 0) first_commit_at_ = {};
-  files_.write(flight.op, segment.file, flight.pieces, flight.file_offset,
-               options_.sync == SyncPolicy::with_each_write);
+  send_off(flight);
   return true;
+}
+
+// Of what was copied the memory serves again at once, while it is in the processor's cache.
+void GroupCommit::send_off(Flight& flight) noexcept {
+  flight.shared_at.reset();
+  if (options_.tail != nullptr) flight.shared_at = options_.tail->put(flight.pieces);
+  const bool copied =
+      files_.write(flight.op, flight.segment->file, flight.pieces, flight.file_offset,
+                   options_.sync == SyncPolicy::with_each_write);
+  if (!copied) return;
+  flight.pieces.clear();
+  for (Chunk* chunk = flight.chunks.front(); chunk != nullptr; chunk = chunk->next) {
+    chunks_.release_octets(*chunk);
+  }
 }
 
 // Chunks, as long as the write has room. returns   whether the segment has no more room
@@ -480,7 +493,8 @@ void GroupCommit::retire_flights() noexcept {
 
 void GroupCommit::share(const Flight& flight) noexcept {
   if (options_.tail == nullptr || flight.dead || maker_.is_lost()) return;
-  options_.tail->add(flight.segment->key.generation(), flight.file_offset, flight.pieces);
+  options_.tail->add(flight.segment->key.generation(), flight.file_offset, flight.file_bytes,
+                     flight.shared_at);
 }
 
 void GroupCommit::trim_cache(const Segment& segment) noexcept {

@@ -159,8 +159,9 @@ class GroupCommit {
     ChunkQueue chunks;
     uint64_t file_offset = 0;
     uint64_t file_bytes = 0;
-    uint64_t end = 0;            // log offset
-    uint64_t first_segment = 0;  // where the oldest of the mails that end in it began
+    uint64_t end = 0;                   // log offset
+    uint64_t first_segment = 0;         // where the oldest of the mails that end in it began
+    std::optional<uint64_t> shared_at;  // see TailWriter::put()
     bool ends_disk_mail = false;
     bool done = false;
     bool dead = false;  // its segment broke at or before it
@@ -201,6 +202,7 @@ class GroupCommit {
   void retire_segment(Segment& segment) noexcept;
   bool is_stable(const Segment& segment) const noexcept;
   void trim_cache(const Segment& segment) noexcept;
+  void send_off(Flight& flight) noexcept;
   void share(const Flight& flight) noexcept;
   void drop_lost_chunks() noexcept;
   void lose_queue(const core::Error& error) noexcept;

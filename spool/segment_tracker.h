@@ -38,8 +38,8 @@ class SegmentTracker {
   void forget() { workers_.clear(); }
 
   /// Takes a segment away: gives its file to its worker to be used again, if there is one that may
-  /// soon want it and it has the right length, or removes it. Before that the worker's mail-id floor
-  /// is stable.
+  /// soon want it and it has the right length, or removes it. Before that the worker's mail-id
+  /// floor is stable.
   /// returns   whether it is there to be used again
   core::Result<bool> take_away(const RetainedSegment& segment);
 

@@ -25,26 +25,42 @@ size_t index_of(uint64_t position) noexcept {
 
 // --- writer --------------------------------------------------------------------------------------
 
-void TailWriter::add(uint64_t number, uint64_t offset, std::span<const iovec> pieces) noexcept {
-  if (!wanted_.load(std::memory_order_relaxed) && number_ == 0) return;
+std::optional<uint64_t> TailWriter::put(std::span<const iovec> pieces) noexcept {
+  if (!wanted_.load(std::memory_order_relaxed)) return std::nullopt;
   adding_.store(true);
-  if (forgotten_.exchange(false)) number_ = 0;
+  begin_anew_if_forgotten();
+  std::optional<uint64_t> position;
   if (wanted_.load()) {
-    put(number, offset, pieces);
+    uint64_t bytes = 0;
+    for (const iovec& piece : pieces) bytes += piece.iov_len;
+    MAILRACE_CHECK(bytes <= core::kSharedTailBytes);
+    position = end_;
+    tail_.begun.store(end_ + bytes, std::memory_order_relaxed);
+    for (const iovec& piece : pieces) copy(piece);
+  }
+  adding_.store(false);
+  return position;
+}
+
+// What nobody read when it was put is a hole. Who begins to read behind it finds what comes then.
+void TailWriter::add(uint64_t number, uint64_t offset, uint64_t bytes,
+                     std::optional<uint64_t> position) noexcept {
+  if (!position && number_ == 0) return;
+  MAILRACE_CHECK(offset % kWordBytes == 0);
+  adding_.store(true);
+  begin_anew_if_forgotten();
+  if (wanted_.load() && position && *position >= kept_from_) {
+    note(number, offset, bytes, *position);
   } else if (number_ != 0) {
     withdraw();
   }
   adding_.store(false);
 }
 
-void TailWriter::put(uint64_t number, uint64_t offset, std::span<const iovec> pieces) noexcept {
-  uint64_t bytes = 0;
-  for (const iovec& piece : pieces) bytes += piece.iov_len;
-  MAILRACE_CHECK(bytes <= core::kSharedTailBytes);
-  MAILRACE_CHECK(offset % kWordBytes == 0);
-  tail_.begun.store(end_ + bytes, std::memory_order_relaxed);
-  for (const iovec& piece : pieces) copy(piece);
-  note(number, offset, bytes);
+void TailWriter::begin_anew_if_forgotten() noexcept {
+  if (!forgotten_.exchange(false)) return;
+  number_ = 0;
+  kept_from_ = end_;
 }
 
 void TailWriter::copy(const iovec& piece) noexcept {
@@ -58,17 +74,19 @@ void TailWriter::copy(const iovec& piece) noexcept {
   end_ += piece.iov_len;
 }
 
-void TailWriter::note(uint64_t number, uint64_t offset, uint64_t bytes) noexcept {
-  const bool goes_on = number == number_ && offset == next_;
+void TailWriter::note(uint64_t number, uint64_t offset, uint64_t bytes,
+                      uint64_t position) noexcept {
+  const bool goes_on = number == number_ && offset == next_ && position == next_at_;
   if (!goes_on) ++segments_;
   number_ = number;
   next_ = offset + bytes;
+  next_at_ = position + bytes;
   const uint64_t version = tail_.version.load(std::memory_order_relaxed);
   tail_.version.store(version + 1, std::memory_order_relaxed);
   SharedTail::Segment& segment = tail_.segments[segments_ % core::kSharedTailSegments];
   if (!goes_on) {
     segment.number.store(number, std::memory_order_release);
-    segment.base.store(end_ - bytes - offset, std::memory_order_release);
+    segment.base.store(position - offset, std::memory_order_release);
     segment.begin.store(offset, std::memory_order_release);
   }
   segment.end.store(next_, std::memory_order_release);

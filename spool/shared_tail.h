@@ -51,27 +51,36 @@ class TailWriter {
     return true;
   }
 
-  /// Octets of segment `number`, from `offset` on, that have landed with all before them. Lengths
-  /// and offset are multiples of kRecordAlignment. Segments come in the order of their numbers.
-  void add(uint64_t number, uint64_t offset, std::span<const iovec> pieces) noexcept;
+  /// Takes a copy of octets that are about to be written, before anybody may see it. Lengths are
+  /// multiples of kRecordAlignment; what was put and is not added yet has room in the memory.
+  /// returns   its position, for add(); nothing: nobody reads
+  std::optional<uint64_t> put(std::span<const iovec> pieces) noexcept;
+
+  /// Octets of segment `number`, from `offset` on, that have landed with all before them. In the
+  /// order in which they were put; segments in the order of their numbers.
+  /// position   as put() returned it for them
+  void add(uint64_t number, uint64_t offset, uint64_t bytes,
+           std::optional<uint64_t> position) noexcept;
 
   /// Nobody is to rely on what is there any more: files are gone, or nothing was added for a while.
   void withdraw() noexcept;
 
  private:
-  void put(uint64_t number, uint64_t offset, std::span<const iovec> pieces) noexcept;
+  void begin_anew_if_forgotten() noexcept;
   void copy(const iovec& piece) noexcept;
-  void note(uint64_t number, uint64_t offset, uint64_t bytes) noexcept;
+  void note(uint64_t number, uint64_t offset, uint64_t bytes, uint64_t position) noexcept;
 
   SharedTail& tail_;
   // In one order for both threads: who is not seen adding sees that nobody reads.
   std::atomic<bool> wanted_{false};
   std::atomic<bool> adding_{false};
   std::atomic<bool> forgotten_{false};
-  uint64_t end_ = 0;       // position behind the last octet
-  uint64_t number_ = 0;    // of the newest segment; 0: nothing is there
-  uint64_t next_ = 0;      // offset in it behind the last octet
-  uint64_t segments_ = 0;  // begun so far
+  uint64_t end_ = 0;        // position behind the last octet that was put
+  uint64_t kept_from_ = 0;  // position: what was put before is zeros now
+  uint64_t number_ = 0;     // of the newest segment; 0: nothing is there
+  uint64_t next_ = 0;       // offset in it behind the last octet
+  uint64_t next_at_ = 0;    // position of that
+  uint64_t segments_ = 0;   // begun so far
 };
 
 /// The other side. Trusts nothing that it finds: whatever is there, it reads inside the memory and

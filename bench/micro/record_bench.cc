@@ -25,12 +25,13 @@ class NullFile final : public core::FileIo {
   void open(core::FileOp& op, const char*) override { start(op, 0); }
   void rename(core::FileOp& op, const char*, const char*) override { start(op, 0); }
   void allocate(core::FileOp& op, core::FileHandle, uint64_t) override { start(op, 0); }
-  void write(core::FileOp& op, core::FileHandle, std::span<const iovec> pieces, uint64_t,
+  bool write(core::FileOp& op, core::FileHandle, std::span<const iovec> pieces, uint64_t,
              bool) override {
     size_t bytes = 0;
     for (const iovec& piece : pieces) bytes += piece.iov_len;
     octets_ += bytes;
     start(op, int(bytes));
+    return true;
   }
   void sync(core::FileOp& op, core::FileHandle) override { start(op, 0); }
   void sync_data(core::FileOp& op, core::FileHandle) override { start(op, 0); }

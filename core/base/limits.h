@@ -384,6 +384,7 @@ inline constexpr uint64_t kReadAheadBytes = 2 << 20;
 /// What a worker shares of its log with consumers on the same machine, as long as there are some.
 inline constexpr uint64_t kSharedTailBytes = 16ull << 20;
 static_assert(kSharedTailBytes % kBlockBytes == 0);
+static_assert(kSharedTailBytes > kWritesInFlightMax * kWriteBytesMax);
 /// Segments that these octets may be of.
 inline constexpr size_t kSharedTailSegments = 16;
 /// Looks of a reader at what is being changed, until it asks the disk.

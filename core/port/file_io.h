@@ -68,7 +68,8 @@ class FileIo {
   /// asked for is a failure to the caller.
   /// pieces   borrowed with the memory they name until done; kWriteBytesMax octets at most
   /// synced   done only after what was written is on stable storage (RWF_DSYNC)
-  virtual void write(FileOp& op, FileHandle file, std::span<const iovec> pieces, uint64_t offset,
+  /// returns  whether it took a copy: then nothing is borrowed any more
+  virtual bool write(FileOp& op, FileHandle file, std::span<const iovec> pieces, uint64_t offset,
                      bool synced) = 0;
 
   /// Makes all that was written to `file` stable, length included (fsync). done(0 or -errno).

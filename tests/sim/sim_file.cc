@@ -124,12 +124,12 @@ void SimFile::allocate(core::FileOp& op, core::FileHandle file, uint64_t bytes) 
   start_on(op, Kind::allocate, file).bytes = bytes;
 }
 
-void SimFile::write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
+bool SimFile::write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
                     uint64_t offset, bool synced) {
   Operation& operation = start_on(op, Kind::write, file);
   operation.offset = offset;
   operation.synced = synced;
-  operation.pieces.assign(pieces.begin(), pieces.end());
+  if (!copies_writes) operation.pieces.assign(pieces.begin(), pieces.end());
   size_t bytes = 0;
   for (const iovec& piece : pieces) bytes += piece.iov_len;
   operation.octets.reserve(bytes);
@@ -142,6 +142,7 @@ void SimFile::write(core::FileOp& op, core::FileHandle file, std::span<const iov
     violations_.push_back("a write that is not made of blocks");
   }
   if (operation.bytes > core::kWriteBytesMax) violations_.push_back("a write that is too long");
+  return copies_writes;
 }
 
 // What is written while a sync is under way may be covered by it or not.

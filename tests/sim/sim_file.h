@@ -96,7 +96,8 @@ class SimFile final : public core::FileIo {
   uint64_t power_until = UINT64_MAX;      // so many operations end, then the power is out
   std::function<void()> after_operation;  // called behind each that ended
   size_t block = 1;  // what block_bytes() says; writes that do not keep to it are violations
-  bool through_cache = true;  // what is_cached() says
+  bool through_cache = true;   // what is_cached() says
+  bool copies_writes = false;  // what write() returns
 
   size_t block_bytes() const noexcept override { return block; }
   bool is_cached() const noexcept override { return through_cache; }
@@ -109,7 +110,7 @@ class SimFile final : public core::FileIo {
   void open(core::FileOp& op, const char* path) override;
   void rename(core::FileOp& op, const char* from, const char* to) override;
   void allocate(core::FileOp& op, core::FileHandle file, uint64_t bytes) override;
-  void write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
+  bool write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
              uint64_t offset, bool synced) override;
   void sync(core::FileOp& op, core::FileHandle file) override;
   void sync_data(core::FileOp& op, core::FileHandle file) override;

@@ -109,13 +109,13 @@ TEST_F(RingFileTest, WritesBlocksPastThePageCache) {
   const iovec pieces[] = {{one.data(), one.size()}, {two.data(), two.size()}};
   // More often than there are buffers: they come back.
   for (uint64_t i = 0; i < 3 * core::kWritesInFlightMax; ++i) {
-    direct.write(op_, file, pieces, i * 2 * core::kBlockBytes, /*synced=*/true);
+    EXPECT_TRUE(direct.write(op_, file, pieces, i * 2 * core::kBlockBytes, /*synced=*/true));
     ASSERT_EQ(result(), int(2 * core::kBlockBytes));
   }
   alignas(core::kBlockBytes) static std::array<char, core::kBlockBytes> block;
   block.fill('c');
   const iovec aligned[] = {{block.data(), block.size()}};
-  direct.write(op_, file, aligned, 0, /*synced=*/false);
+  EXPECT_FALSE(direct.write(op_, file, aligned, 0, /*synced=*/false));
   ASSERT_EQ(result(), int(core::kBlockBytes));
   direct.close(file);
   const std::string read = contents(path);

@@ -86,6 +86,26 @@ TEST(ChunkPoolTest, HandsOutEachChunkOnceAndCounts) {
   EXPECT_EQ(pool.free_count(), 0u);
 }
 
+TEST(ChunkPoolTest, OctetsMayComeBackBeforeTheChunk) {
+  ChunkPool pool(1);
+  std::vector<Chunk*> sent;
+  for (size_t i = 0; i < core::kWritesInFlightMax * core::kWriteChunksMax; ++i) {
+    Chunk* const chunk = pool.take();
+    ASSERT_NE(chunk, nullptr);
+    chunk->mail_id = i;
+    pool.release_octets(*chunk);
+    sent.push_back(chunk);
+  }
+  EXPECT_EQ(pool.free_count(), 1u);
+  for (size_t i = 0; i < sent.size(); ++i) {
+    EXPECT_EQ(sent[i]->mail_id, i);
+    pool.give(*sent[i]);
+  }
+  EXPECT_EQ(pool.free_count(), 1u);
+  EXPECT_NE(pool.take(), nullptr);
+  EXPECT_EQ(pool.take(), nullptr);
+}
+
 TEST(ChunkPoolTest, ChunkComesBackBlank) {
   ChunkPool pool(1);
   Chunk* chunk = pool.take();

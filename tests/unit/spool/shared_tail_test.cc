@@ -28,12 +28,15 @@ class SharedTailTest : public testing::Test {
  protected:
   SharedTailTest() { writer_.set_wanted(true); }
 
-  void add(uint64_t number, uint64_t offset, uint64_t bytes) {
+  std::optional<uint64_t> put(uint64_t number, uint64_t offset, uint64_t bytes) {
     auto words = octets_of(number, offset, bytes);
     const size_t half = bytes / 16 * 8;
     const std::array<iovec, 2> pieces{
         {{words.data(), half}, {words.data() + half / 8, bytes - half}}};
-    writer_.add(number, offset, pieces);
+    return writer_.put(pieces);
+  }
+  void add(uint64_t number, uint64_t offset, uint64_t bytes) {
+    writer_.add(number, offset, bytes, put(number, offset, bytes));
   }
 
   // Whether octets of a segment are there, and are the right ones.
@@ -105,6 +108,62 @@ TEST_F(SharedTailTest, TheOldestOctetsAreWrittenOver) {
   std::vector<std::byte> target(16);
   EXPECT_FALSE(reader_.copy(*extent, kHead + 8, target));
   EXPECT_TRUE(reader_.copy(*extent, end, core::MutableOctets(target).first(8)));
+}
+
+TEST_F(SharedTailTest, NobodySeesWhatWasOnlyPut) {
+  const auto first = put(1, kHead, 64);
+  EXPECT_FALSE(reader_.find(1));
+  const auto second = put(1, kHead + 64, 128);
+  put(1, kHead + 192, 8);  // whose write fails
+  const auto next = put(2, kHead, 64);
+  writer_.add(1, kHead, 64, first);
+  EXPECT_TRUE(has(1, kHead, 64));
+  EXPECT_FALSE(has(1, kHead, 65));
+  writer_.add(1, kHead + 64, 128, second);
+  writer_.add(2, kHead, 64, next);
+  EXPECT_TRUE(has(1, kHead, 192));
+  EXPECT_FALSE(has(1, kHead, 193));
+  EXPECT_TRUE(has(2, kHead, 64));
+}
+
+TEST_F(SharedTailTest, WhatWasPutBeforeSomebodyReadsIsAHole) {
+  writer_.set_wanted(false);
+  const auto unread = put(1, kHead, 64);
+  EXPECT_FALSE(unread);
+  writer_.set_wanted(true);
+  const auto read = put(1, kHead + 64, 64);
+  writer_.add(1, kHead, 64, unread);
+  EXPECT_FALSE(reader_.find(1));
+  writer_.add(1, kHead + 64, 64, read);
+  EXPECT_FALSE(has(1, kHead, 64));
+  EXPECT_TRUE(has(1, kHead + 64, 64));
+
+  // Nobody reads for a while, with writes under way at either end of it.
+  const auto before = put(1, kHead + 128, 64);
+  writer_.set_wanted(false);
+  const auto within = put(1, kHead + 192, 64);
+  writer_.set_wanted(true);
+  const auto behind = put(1, kHead + 256, 64);
+  writer_.add(1, kHead + 128, 64, before);
+  writer_.add(1, kHead + 192, 64, within);
+  EXPECT_FALSE(reader_.find(1));
+  writer_.add(1, kHead + 256, 64, behind);
+  EXPECT_FALSE(has(1, kHead + 192, 64));
+  EXPECT_TRUE(has(1, kHead + 256, 64));
+}
+
+TEST_F(SharedTailTest, WhatWasPutIntoMemoryThatWasGivenBackIsGone) {
+  const auto lost = put(1, kHead, 64);
+  writer_.set_wanted(false);
+  ASSERT_TRUE(writer_.forget());
+  std::memset(static_cast<void*>(tail_.get()), 0, sizeof *tail_);
+  writer_.set_wanted(true);
+  const auto kept = put(1, kHead + 64, 64);
+  writer_.add(1, kHead, 64, lost);
+  EXPECT_FALSE(reader_.find(1));
+  writer_.add(1, kHead + 64, 64, kept);
+  EXPECT_TRUE(has(1, kHead + 64, 64));
+  EXPECT_FALSE(has(1, kHead, 64));
 }
 
 TEST_F(SharedTailTest, NothingIsThereWithoutAReaderOrAfterAWithdrawal) {

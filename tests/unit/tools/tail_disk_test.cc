@@ -50,7 +50,8 @@ class TailDiskTest : public testing::Test {
 
   void share(uint64_t number, uint64_t offset, std::string text) {
     const iovec piece{text.data(), text.size()};
-    service_->writer(1)->add(number, offset, {&piece, 1});
+    spool::TailWriter& writer = *service_->writer(1);
+    writer.add(number, offset, text.size(), writer.put({&piece, 1}));
   }
 
   std::string read(core::FileHandle file, uint64_t offset, size_t bytes) {
