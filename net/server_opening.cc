@@ -82,7 +82,7 @@ void ServerConnection::go_on_opening() noexcept {
   // Who is not let in need not be kept waiting either.
   const bool is_early = !input_.empty();
   if (is_early && settings().connection.early_talker == EarlyTalker::reject) return greet();
-  steer_receiving();
+  rest();  // of a handshake the last words may still be here
 }
 
 // --- the PROXY header ----------------------------------------------------------------------------

@@ -70,6 +70,11 @@ class Handshake(TlsTestCase):
                 client.begin_tls(mailrace.tls_context(version), piece=piece).hello()
                 mailrace.accepted_id(client.mail(b"in pieces\r\n" * 300))
 
+    def test_a_greeting_that_waits_does_not_hold_it_up(self):
+        server = self.serve_tls("--greeting-delay", "30s")  # longer than a client here waits
+        for version in VERSIONS:
+            self.implicit(server).begin_tls(mailrace.tls_context(version))
+
     def test_it_is_told_in_the_log_and_in_the_trace(self):
         server = self.serve_tls()
         client = self.client(server).start_tls(mailrace.tls_context(ssl.TLSVersion.TLSv1_2))
