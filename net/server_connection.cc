@@ -93,6 +93,7 @@ void ServerConnection::go_on() noexcept {
   Step next;
   // What the session has is used before more is decrypted, which may end the connection.
   while (wait_ == Wait::nothing && !closing_ && (session_.can_go_on() || has_input())) {
+    const bool was_data = session_.receiving_data();
     Step step = session_.feed(front(), replies_);
     // Octets of an append are used up only once the sink has them all.
     if (step.need == Need::append) {
@@ -101,6 +102,8 @@ void ServerConnection::go_on() noexcept {
       consume(step.consumed);
     }
     while (meet(step, next)) step = std::exchange(next, {});
+    // A chunk that is thrown away: a mail that is open has begun its own.
+    if (!was_data && !mail_open_ && session_.receiving_data()) clock_.data_begins(context_.now);
   }
   const bool idle = wait_ == Wait::nothing && !closing_;
   if (idle && peer_closed_ && input_.empty()) begin_closing();

@@ -94,6 +94,19 @@ class Timeouts(mailrace.ServerTestCase):
         client.send(b".\r\n")
         mailrace.accepted_id(client.reply())
 
+    def test_a_chunk_that_is_thrown_away_has_its_own_time(self):
+        server = self.serve("--timeout-data-block", "1s", "--min-data-rate", "100")
+        client = self.client(server).hello()
+        for _ in range(5):
+            time.sleep(1)
+            mailrace.expect(client.command("NOOP"), 250)
+        client.send(b"BDAT 900\r\n")  # without MAIL
+        for _ in range(30):
+            client.send(30 * b"x")
+            time.sleep(0.1)
+        self.assertEqual(client.reply().code, 503)
+        mailrace.expect(client.command("NOOP"), 250)
+
     def test_the_rate_can_be_left_out(self):
         server = self.serve("--timeout-data-block", "1s", "--min-data-rate", "0")
         client = self.client(server).hello()
