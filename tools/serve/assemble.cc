@@ -215,7 +215,8 @@ void Server::settle_predecessor() {
   }
   log_.line(LogLevel::info, "predecessor_gone");
   is_settled_ = true;
-  workers_.be_alone();
+  const std::lock_guard lock(ending_);
+  if (!ended_) workers_.be_alone();
 }
 
 // Whose segments housekeeping leaves alone.
