@@ -410,7 +410,7 @@ TEST_F(LoadTest, RatesAreOfWhatIsDoneInTime) {
   EXPECT_GE(report.tail.messages, 3u);
   EXPECT_EQ(report.tail.bytes, report.tail.messages * 1000);
   EXPECT_GT(report.tail.length, core::Duration{});
-  EXPECT_GE(report.elapsed, core::milliseconds(1400));
+  EXPECT_GT(report.elapsed, core::seconds(1));
   EXPECT_EQ(report.rated(), core::seconds(1));
   EXPECT_DOUBLE_EQ(report.messages_per_second(),
                    double(report.stats.messages - report.tail.messages));
