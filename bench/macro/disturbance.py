@@ -2,6 +2,7 @@
 """Whether a run had the machine for itself: what it was stolen, and what others used of it."""
 
 import dataclasses
+import functools
 import gzip
 import os
 import pathlib
@@ -27,6 +28,7 @@ class Shares:
     others: float
 
 
+@functools.cache
 def has_own_interrupt_time():
     """Whether the kernel takes the time of interrupts out of that of the process which they meet.
     Most do not, and then the network's part of what a process costs is among its system time, and

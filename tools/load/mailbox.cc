@@ -6,6 +6,9 @@
 
 namespace mailrace::tools {
 
+// Those of the second that it takes to be fetched: two for each step, one of them cut.
+static_assert(core::kLoadSlicesWaitingMax >= 2 * 1000 / core::kLoadRampStepMinMs);
+
 void LoadMailbox::put(const LoadSlice& slice, LoadStats& stats) {
   {
     const std::lock_guard lock(mutex_);
