@@ -114,7 +114,7 @@ TEST(SessionClockTest, TimeThatWeTookForTwoReasonsIsTakenOutOnce) {
   SessionClock clock(timeouts, at(0));
   clock.hold(at(20));
   clock.hold(at(120));
-  clock.release(at(220));
+  clock.release(at(320));
   clock.release(at(520));
   EXPECT_EQ(second_of(clock.due(Turn::command)), 800);
   clock.hold(at(600));

@@ -11,7 +11,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mailrace::spool {
@@ -42,12 +44,15 @@ TEST(RecoveryTest, AnEmptySpoolHasNothingToRecover) {
 
 // To go on from the first segment and the first mail id would be worse than not to start.
 TEST(RecoveryTest, ADirectoryThatCannotBeListedIsNoEmptyOne) {
-  for (const int failing : {1, 2}) {
+  constexpr std::pair<int, int> kFailing[] = {{1, 1}, {1, 9}, {2, 9}};  // looks, first and last
+  for (const auto& [first, last] : kFailing) {
     MemoryDisk disk;
     disk.files[path_of(7)] = two_mails(7).octets();
     int looks = 0;
     disk.before_list = [&](const std::string& path) {
-      return path == "/spool/worker-0000" && ++looks >= failing ? -EMFILE : 0;
+      if (path != "/spool/worker-0000") return 0;
+      ++looks;
+      return first <= looks && looks <= last ? -EMFILE : 0;
     };
     const auto recovery = recover_worker(disk, "/spool", 0);
     ASSERT_FALSE(recovery);
