@@ -409,7 +409,7 @@ void ServerConnection::on_receive(const io_uring_cqe& cqe) noexcept {
   const bool has_buffer = BufferRing::has_buffer(cqe);
   if (has_buffer) {
     const uint16_t buffer = BufferRing::buffer_id(cqe);
-    context_.buffers.note_lent();
+    context_.buffers.note_lent(size_t(std::max(cqe.res, 0)));
     if (closing_ || over_ || cqe.res <= 0) {
       context_.buffers.give_back(buffer);
     } else {
@@ -424,6 +424,7 @@ void ServerConnection::on_receive(const io_uring_cqe& cqe) noexcept {
   } else if (cqe.res == -ENOBUFS) {
     if (!std::exchange(starved_, true)) clock_.hold(context_.now);
     context_.stats->starvations.add();
+    context_.buffers.note_starved();
   } else if (cqe.res != -ECANCELED) {
     return end();  // reset, timed out: there is nobody to talk to
   }

@@ -169,7 +169,7 @@ void Worker::on_receive(const io_uring_cqe& cqe, ServerConnection* connection) n
   if (connection == nullptr) {
     // The connection is gone, the buffer is not.
     if (!BufferRing::has_buffer(cqe)) return;
-    buffers_.note_lent();
+    buffers_.note_lent(size_t(std::max(cqe.res, 0)));
     return buffers_.give_back(BufferRing::buffer_id(cqe));
   }
   const bool starved_before = connection->waits_for_buffers();
@@ -363,6 +363,7 @@ void Worker::end_tick() noexcept {
   watch_sink();
   watch_overload();
   log_client_refusals();
+  buffers_.adapt();
   relieve_starvation();
   const bool strained = overload_.strain() != core::Strain::none;
   for (uint32_t i = 0; i < listeners_.size(); ++i) {

@@ -20,6 +20,7 @@
 #include <sched.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -153,6 +154,7 @@ class NullServer {
         if (token.op == Op::receive) on_receive(token.slot, cqe);
         if (token.op == Op::send) on_send(token, cqe);
       });
+      buffers_.adapt();
     }
   }
 
@@ -189,7 +191,7 @@ class NullServer {
   void on_receive(uint32_t slot, const io_uring_cqe& cqe) {
     Connection& connection = connections_[slot];
     if (net::BufferRing::has_buffer(cqe)) {
-      buffers_.note_lent();
+      buffers_.note_lent(size_t(std::max(cqe.res, 0)));
       const uint16_t id = net::BufferRing::buffer_id(cqe);
       if (cqe.res > 0) read_input(connection, core::as_text(buffers_.octets(id, size_t(cqe.res))));
       buffers_.give_back(id);

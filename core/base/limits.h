@@ -248,6 +248,11 @@ inline constexpr size_t kConfigFileBytesMax = 64 << 20;
 /// Provided receive buffers of a worker: few and hot, see net/ENGINE.md.
 inline constexpr size_t kReceiveBufferBytes = 32 << 10;
 inline constexpr uint32_t kReceiveBufferCount = 128;
+/// Of them the kernel is offered as many as hold so much at a time, by the mean of the last ones.
+inline constexpr uint64_t kReceiveHotBytes = 1 << 20;
+inline constexpr uint32_t kReceiveSampleBuffers = 256;
+/// All of them if for each buffer that came so many receives found none.
+inline constexpr uint64_t kReceiveStarvedMax = 4;
 static_assert((kReceiveBufferCount & (kReceiveBufferCount - 1)) == 0);
 static_assert(kStashBytesMax >= kReceiveBufferBytes);
 static_assert(kHeldBuffersPerConnectionMax < kReceiveBufferCount);

@@ -6,6 +6,8 @@
 
 #include <time.h>
 
+#include <algorithm>
+
 namespace mailrace::tools {
 namespace {
 
@@ -111,7 +113,7 @@ void LoadWorker::dispatch(const io_uring_cqe& cqe) {
 
 void LoadWorker::receive(LoadConnection& connection, const io_uring_cqe& cqe) {
   if (!net::BufferRing::has_buffer(cqe)) return connection.on_receive(cqe, {});
-  buffers_.note_lent();
+  buffers_.note_lent(size_t(std::max(cqe.res, 0)));
   const uint16_t id = net::BufferRing::buffer_id(cqe);
   const size_t size = cqe.res > 0 ? size_t(cqe.res) : 0;
   connection.on_receive(cqe, buffers_.octets(id, size));

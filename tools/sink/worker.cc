@@ -69,6 +69,7 @@ core::Result<void> SinkWorker::run() {
     context_.now = clock.now();
     const uint64_t messages_before = stats_.messages;
     ring_.visit_completions([this](const io_uring_cqe& cqe) { dispatch(cqe); });
+    buffers_.adapt();
     look_for_end(messages_before);
     if (std::exchange(tick_due_, false)) on_tick();
   }
@@ -122,7 +123,7 @@ void SinkWorker::on_accept(const io_uring_cqe& cqe, uint32_t index) {
 
 void SinkWorker::on_receive(const io_uring_cqe& cqe, SinkConnection& connection) {
   if (!net::BufferRing::has_buffer(cqe)) return connection.on_receive(cqe, {});
-  buffers_.note_lent();
+  buffers_.note_lent(size_t(std::max(cqe.res, 0)));
   const uint16_t id = net::BufferRing::buffer_id(cqe);
   const size_t size = cqe.res > 0 ? size_t(cqe.res) : 0;
   connection.on_receive(cqe, buffers_.octets(id, size));
