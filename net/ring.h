@@ -46,6 +46,10 @@ class Ring {
   /// A zeroed submission entry to fill in. Submits what is queued when the queue is full.
   io_uring_sqe& next_sqe() noexcept;
 
+  /// Submits what is queued, for something that should not wait for the end of the tick. What the
+  /// kernel has no memory for now stays queued.
+  void submit() noexcept { io_uring_submit(&ring_); }
+
   /// Submits what is queued and waits until at least one completion is there.
   /// returns  false if a signal came first
   bool submit_and_wait() noexcept;

@@ -42,7 +42,6 @@ io_uring_sqe& RingFile::prepare(core::FileOp& op, uint32_t& slot) noexcept {
   free_ = pending_[slot].next_free;
   pending_[slot].op = &op;
   pending_[slot].done_at_once = false;
-  pending_[slot].buffer = nullptr;
   return ring_.next_sqe();
 }
 
@@ -73,34 +72,21 @@ void RingFile::allocate(core::FileOp& op, core::FileHandle file, uint64_t bytes)
   tag(sqe, slot);
 }
 
-bool RingFile::write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
+void RingFile::write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
                      uint64_t offset, bool synced) {
-  const int flags = synced ? RWF_DSYNC : 0;
-  const bool ready = pieces.size() == 1 && is_aligned(pieces.front());
-  if (mode_ == core::WriteMode::direct && !ready) {
-    write_direct(op, file, pieces, offset, flags);
-    return true;
-  }
+  const iovec& first = pieces.front();
+  MAILRACE_CHECK(mode_ == core::WriteMode::buffered || (pieces.size() == 1 && is_aligned(first)));
   uint32_t slot = 0;
   io_uring_sqe& sqe = prepare(op, slot);
-  io_uring_prep_writev2(&sqe, file.index, pieces.data(), unsigned(pieces.size()), offset, flags);
-  tag(sqe, slot);
-  return false;
-}
-
-void RingFile::write_direct(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
-                            uint64_t offset, int flags) noexcept {
-  uint32_t slot = 0;
-  io_uring_sqe& sqe = prepare(op, slot);
-  const std::span<std::byte> octets = write_buffers_->gather(pieces);
-  pending_[slot].buffer = octets.data();
-  if (write_buffers_->registered()) {
-    io_uring_prep_write_fixed(&sqe, file.index, octets.data(), unsigned(octets.size()), offset, 0);
+  if (write_buffers_ && write_buffers_->registered() && write_buffers_->has(first.iov_base)) {
+    io_uring_prep_write_fixed(&sqe, file.index, first.iov_base, unsigned(first.iov_len), offset, 0);
   } else {
-    io_uring_prep_write(&sqe, file.index, octets.data(), unsigned(octets.size()), offset);
+    io_uring_prep_writev(&sqe, file.index, pieces.data(), unsigned(pieces.size()), offset);
   }
-  sqe.rw_flags = flags;
+  sqe.rw_flags = synced ? RWF_DSYNC : 0;
   tag(sqe, slot);
+  // Much comes in the middle of a tick that goes on for long: the disk need not wait for its end.
+  if (write_buffers_ && first.iov_len >= core::kWriteAtOnceBytes) ring_.submit();
 }
 
 void RingFile::sync(core::FileOp& op, core::FileHandle file) {
@@ -195,7 +181,6 @@ void RingFile::on_completion(uint32_t slot, int result) noexcept {
   MAILRACE_CHECK(op != nullptr);
   const int reported = pending.done_at_once ? pending.result : result;
   pending.directory.reset(-1);
-  if (pending.buffer != nullptr) write_buffers_->give(std::exchange(pending.buffer, nullptr));
   pending.next_free = free_;
   free_ = slot;
   op->done(*op, reported);

@@ -36,7 +36,9 @@ class RingFile final : public core::FileIo {
   void open(core::FileOp& op, const char* path) override;
   void rename(core::FileOp& op, const char* from, const char* to) override;
   void allocate(core::FileOp& op, core::FileHandle file, uint64_t bytes) override;
-  bool write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
+  std::byte* take_buffer() noexcept override { return write_buffers_->take(); }
+  void give_buffer(std::byte* buffer) noexcept override { write_buffers_->give(buffer); }
+  void write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
              uint64_t offset, bool synced) override;
   void sync(core::FileOp& op, core::FileHandle file) override;
   void sync_data(core::FileOp& op, core::FileHandle file) override;
@@ -56,11 +58,8 @@ class RingFile final : public core::FileIo {
     uint32_t next_free = 0;
     int result = 0;  // for operations that were carried out at once
     bool done_at_once = false;
-    Fd directory;                 // open for a directory sync
-    std::byte* buffer = nullptr;  // of write_buffers_, for a direct write
+    Fd directory;  // open for a directory sync
   };
-  void write_direct(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
-                    uint64_t offset, int flags) noexcept;
   void open_with(core::FileOp& op, const char* path, int flags) noexcept;
   io_uring_sqe& prepare(core::FileOp& op, uint32_t& slot) noexcept;
   void finish_at_once(core::FileOp& op, int result) noexcept;

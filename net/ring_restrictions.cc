@@ -13,17 +13,24 @@ namespace mailrace::net {
 namespace {
 
 constexpr auto kOperations = std::to_array<uint8_t>({
-    IORING_OP_NOP,          IORING_OP_TIMEOUT,
+    IORING_OP_NOP,
+    IORING_OP_TIMEOUT,
     IORING_OP_READ,  // of the mailbox's eventfd
     IORING_OP_ACCEPT,
     IORING_OP_URING_CMD,  // SO_PEERNAME of a socket
-    IORING_OP_RECV,         IORING_OP_SEND,
-    IORING_OP_SHUTDOWN,     IORING_OP_CLOSE,
-    IORING_OP_ASYNC_CANCEL, IORING_OP_OPENAT,
-    IORING_OP_RENAMEAT,     IORING_OP_FALLOCATE,
-    IORING_OP_WRITE,        IORING_OP_WRITEV,
-    IORING_OP_WRITE_FIXED,  IORING_OP_FSYNC,
-    IORING_OP_FADVISE,      IORING_OP_SYNC_FILE_RANGE,
+    IORING_OP_RECV,
+    IORING_OP_SEND,
+    IORING_OP_SHUTDOWN,
+    IORING_OP_CLOSE,
+    IORING_OP_ASYNC_CANCEL,
+    IORING_OP_OPENAT,
+    IORING_OP_RENAMEAT,
+    IORING_OP_FALLOCATE,
+    IORING_OP_WRITEV,
+    IORING_OP_WRITE_FIXED,
+    IORING_OP_FSYNC,
+    IORING_OP_FADVISE,
+    IORING_OP_SYNC_FILE_RANGE,
 });
 
 // What a worker registers when its ring is enabled already.

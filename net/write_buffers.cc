@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// One copy of some hundred kilobytes that are in the cache anyway costs less than the page cache.
-// It goes past the cache itself: the disk reads it, or in a virtual machine another processor does.
+// One copy of what is in the cache anyway costs less than the page cache.
 #include "net/write_buffers.h"
 
 #include "core/base/check.h"
-#include "core/base/streaming_copy.h"
 
 #include <sys/mman.h>
+
+#include <functional>
 
 namespace mailrace::net {
 
@@ -23,17 +23,16 @@ void WriteBuffers::register_with(Ring& ring) noexcept {
   registered_ = io_uring_register_buffers(&ring.handle(), &whole, 1) == 0;
 }
 
-std::span<std::byte> WriteBuffers::gather(std::span<const iovec> pieces) noexcept {
+std::byte* WriteBuffers::take() noexcept {
   std::byte* const buffer = pool_.take();
   MAILRACE_CHECK(buffer != nullptr);
-  size_t size = 0;
-  for (const iovec& piece : pieces) {
-    MAILRACE_CHECK(piece.iov_len <= core::kWriteBytesMax - size);
-    const core::Octets octets{static_cast<const std::byte*>(piece.iov_base), piece.iov_len};
-    core::streaming_copy(buffer + size, octets);
-    size += piece.iov_len;
-  }
-  return {buffer, size};
+  return buffer;
+}
+
+bool WriteBuffers::has(const void* octets) const noexcept {
+  const core::MutableOctets memory = pool_.memory();
+  return std::less_equal<const void*>()(memory.data(), octets) &&
+         std::less<const void*>()(octets, memory.data() + memory.size());
 }
 
 }  // namespace mailrace::net

@@ -6,10 +6,7 @@
 #include "core/base/limits.h"
 #include "net/ring.h"
 
-#include <sys/uio.h>
-
 #include <cstddef>
-#include <span>
 
 namespace mailrace::net {
 
@@ -25,15 +22,16 @@ class WriteBuffers {
   void register_with(Ring& ring) noexcept;
   bool registered() const noexcept { return registered_; }
 
-  /// Copies `pieces` back to back into a free buffer. Requires: one is free, and kWriteBytesMax
-  /// octets at most. returns   what was copied; the buffer goes back by give()
-  std::span<std::byte> gather(std::span<const iovec> pieces) noexcept;
+  /// Requires: one is free.
+  std::byte* take() noexcept;
   void give(std::byte* buffer) noexcept { pool_.give(buffer); }
+  /// Whether these octets lie in one of them.
+  bool has(const void* octets) const noexcept;
 
  private:
   static constexpr size_t kHugePageBytes = 2 << 20;
   static constexpr size_t kCount =
-      core::align_up(core::kWritesInFlightMax + 1, kHugePageBytes / core::kWriteBytesMax);
+      core::align_up(core::kWritesInFlightMax, kHugePageBytes / core::kWriteBytesMax);
 
   core::BlockPool pool_;
   bool registered_ = false;

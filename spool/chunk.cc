@@ -51,11 +51,17 @@ ChunkPool::ChunkPool(size_t count)
 Chunk* ChunkPool::take() noexcept {
   std::byte* const octets = memory_.take();
   if (octets == nullptr) return nullptr;
-  Chunk* const chunk = free_;
+  Chunk* const chunk = take_bare();
   MAILRACE_CHECK(chunk != nullptr);
+  chunk->octets = octets;
+  return chunk;
+}
+
+Chunk* ChunkPool::take_bare() noexcept {
+  Chunk* const chunk = free_;
+  if (chunk == nullptr) return nullptr;
   free_ = chunk->next;
   *chunk = Chunk{};
-  chunk->octets = octets;
   return chunk;
 }
 

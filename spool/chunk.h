@@ -27,6 +27,9 @@ struct Chunk {
   uint64_t mail_id = 0;                      // ... if it still has this mail
   uint64_t end_offset = 0;                   // in the log, once appended
 
+  /// Whether there is nothing in it but an open record without a body.
+  bool is_empty() const noexcept { return bytes == core::kRecordHeaderBytes; }
+
   /// Octets of body that still fit behind what is there, with room for an end record left.
   size_t room() const noexcept;
   std::byte* tail() noexcept { return octets + bytes; }
@@ -45,6 +48,8 @@ class ChunkPool {
 
   /// An empty chunk, or nullptr when all are out.
   Chunk* take() noexcept;
+  /// One without octets, for records that lie elsewhere; as release_octets().
+  Chunk* take_bare() noexcept;
   void give(Chunk& chunk) noexcept;
   /// Gives back what is scarce of a chunk, while it is known still whose it is: of as many as a
   /// write has pieces, for each write that may be under way.

@@ -12,10 +12,10 @@
 #include "spool/group_commit.h"
 
 #include "core/base/check.h"
+#include "core/base/streaming_copy.h"
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 namespace mailrace::spool {
@@ -55,6 +55,7 @@ uint64_t GroupCommit::append(Chunk& chunk) noexcept {
   last_mail_id_ = std::max(last_mail_id_, chunk.mail_id);
   appended_ += chunk.bytes;
   chunk.end_offset = appended_;
+  put_together();
   return appended_;
 }
 
@@ -71,10 +72,20 @@ uint64_t GroupCommit::enough_bytes() const noexcept {
   return std::min<uint64_t>(2 * options_.commit_bytes, core::kWriteBytesMax);
 }
 
+// Enough not to wait for the end of the tick: the disk is idle meanwhile, and more is to come. At
+// the latest when a receive buffer's octets may not fit any more.
+bool GroupCommit::has_much() const noexcept {
+  constexpr uint64_t kMost = core::kWriteBytesMax - kTailBytesMax - 2 * core::kReceiveBufferBytes;
+  static_assert(core::kWriteAtOnceBytes <= kMost);
+  if (opened_ == nullptr) return false;
+  return is_full() ||
+         queued_bytes_ >= std::clamp<uint64_t>(enough_bytes(), core::kWriteAtOnceBytes, kMost);
+}
+
 bool GroupCommit::due(core::Instant now) const noexcept {
   if (current_ != nullptr && current_->state != Segment::State::open) return true;
-  if (queue_.empty()) return false;
-  if (closing_) return true;
+  if (queue_.empty() && opened_ == nullptr) return false;
+  if (closing_ || is_full()) return true;
   if (queued_bytes_ >= enough_bytes()) return true;
   // Small commits wait for the write under way and share the next one: by itself the batch grows as
   // the disk gets slower, and each write's cost is divided by more mails.
@@ -83,6 +94,8 @@ bool GroupCommit::due(core::Instant now) const noexcept {
 }
 
 std::optional<core::Instant> GroupCommit::flush(core::Instant now, core::WallTime wall) noexcept {
+  now_ = now;
+  wall_ = wall;
   if (const auto error = unwritable()) lose_queue(*error);
   if (queued_commits_ == 0) first_commit_at_ = {};
   if (queued_commits_ > 0 && first_commit_at_ == core::Instant{}) first_commit_at_ = now;
@@ -179,22 +192,12 @@ GroupCommit::Segment* GroupCommit::free_segment() noexcept {
 }
 
 bool GroupCommit::start_flight(core::Instant now, core::WallTime wall) noexcept {
-  MAILRACE_CHECK(flight_count_ < kFlights);
   if (!ensure_segment(now, wall)) return false;
   Segment& segment = *current_;
   const bool sealing = segment.state == Segment::State::indexed;
   // Who finds the seal takes everything before it for granted.
   if (sealing && (segment.flights > 0 || !is_stable(segment))) return false;
-  Flight& flight = flights_[(first_flight_ + flight_count_) % kFlights];
-  flight.segment = &segment;
-  flight.chunks = {};
-  flight.pieces.clear();
-  flight.file_offset = segment.used;
-  flight.file_bytes = 0;
-  flight.first_segment = segment.key.generation();
-  flight.ends_disk_mail = false;
-  flight.done = false;
-  flight.dead = false;
+  Flight& flight = opened_ != nullptr ? *std::exchange(opened_, nullptr) : open_flight();
   if (segment.state == Segment::State::open) {
     const bool full = place_chunks(flight);
     if (full || (closing_ && queue_.empty())) segment.state = Segment::State::full;
@@ -209,7 +212,9 @@ bool GroupCommit::start_flight(core::Instant now, core::WallTime wall) noexcept 
   }
   MAILRACE_CHECK(segment.used % block_bytes_ == 0);
   MAILRACE_CHECK(segment.used <= segment.capacity);
-  flight.end = written_;
+  queued_bytes_ -= flight.chunk_bytes;
+  queued_commits_ -= flight.commits;
+  written_ = flight.end;
   MAILRACE_CHECK(written_ <= appended_);
   ++flight_count_;
   ++segment.flights;
@@ -220,135 +225,13 @@ bool GroupCommit::start_flight(core::Instant now, core::WallTime wall) noexcept 
   return true;
 }
 
-// Of what was copied the memory serves again at once, while it is in the processor's cache.
 void GroupCommit::send_off(Flight& flight) noexcept {
-  flight.shared_at.reset();
-  if (options_.tail != nullptr) flight.shared_at = options_.tail->put(flight.pieces);
-  const bool copied =
-      files_.write(flight.op, flight.segment->file, flight.pieces, flight.file_offset,
-                   options_.sync == SyncPolicy::with_each_write);
-  if (!copied) return;
-  flight.pieces.clear();
-  for (Chunk* chunk = flight.chunks.front(); chunk != nullptr; chunk = chunk->next) {
-    chunks_.release_octets(*chunk);
+  if (flight.buffer != nullptr) {
+    core::end_streaming();
+    flight.pieces.push_back({flight.buffer, flight.file_bytes});
   }
-}
-
-// Chunks, as long as the write has room. returns   whether the segment has no more room
-bool GroupCommit::place_chunks(Flight& flight) noexcept {
-  const Segment& segment = *flight.segment;
-  while (!queue_.empty() && flight.pieces.size() < core::kWriteChunksMax) {
-    const uint64_t tail_at = segment.used + queue_.front()->bytes;
-    if (tail_at + footer_bytes(index_.mails() + 1) > segment.capacity) return true;
-    if (tail_at + kTailBytesMax - flight.file_offset > core::kWriteBytesMax) break;
-    place(queue_.pop(), flight);
-  }
-  return false;
-}
-
-// Gives each record of the chunk its sequence in the segment, and the chunk a piece of the write.
-void GroupCommit::place(Chunk& chunk, Flight& flight) noexcept {
-  Segment& segment = *flight.segment;
-  for (uint32_t at = 0; at < chunk.bytes;) {
-    at += uint32_t(place_record(chunk.octets + at, segment.key, segment.sequence++));
-  }
-  index_.note(chunk, segment.used);
-  if (chunk.ends_mail) {
-    --queued_commits_;
-    flight.ends_disk_mail |= chunk.durability == Durability::disk;
-    note_mail(chunk, flight);
-  }
-  queued_bytes_ -= chunk.bytes;
-  add_piece(flight, {chunk.octets, chunk.bytes});
-  MAILRACE_CHECK(chunk.end_offset > written_);
-  written_ = chunk.end_offset;  // not a sum: octets between may have been dropped
-  flight.chunks.push(chunk);
-}
-
-// The end of a mail that nobody could say any more which files it lies in is written all the same:
-// a copy too many is better than an index that does not count it.
-void GroupCommit::note_mail(const Chunk& chunk, Flight& flight) noexcept {
-  const uint64_t first = index_.first_segment(chunk);
-  if (trail_.covers(first)) {
-    flight.first_segment = std::min(flight.first_segment, first);
-    return;
-  }
-  events_.lost(events_.context, chunk, core::fail(core::Errc::busy, "spool.mail_segments").value());
-}
-
-void GroupCommit::add_piece(Flight& flight, const iovec& piece) noexcept {
-  flight.pieces.push_back(piece);
-  flight.file_bytes += piece.iov_len;
-  flight.segment->used += piece.iov_len;
-}
-
-uint64_t GroupCommit::block_end(uint64_t offset) const noexcept {
-  return core::align_up(offset, block_bytes_);
-}
-
-// --- the end of a write, and of a segment --------------------------------------------------------
-
-// The most that follows the last chunk of a segment in which so many mails end: marks of the write
-// that it is in, of writes with index records, of one without, and of the seal.
-uint64_t GroupCommit::footer_bytes(uint64_t mails) const noexcept {
-  const uint64_t mark_bytes = record_bytes(kMarkBodyBytes) + block_bytes_;
-  return index_bytes(mails) + (kIndexRecordsMax + 3) * mark_bytes + kSealRecordBytes;
-}
-
-// Index records, as long as the write has room. returns   whether the seal may come next
-bool GroupCommit::place_index(Flight& flight) noexcept {
-  static_assert(index_bytes(core::kIndexRecordEntries) + kLongTailBytesMax <= core::kWriteBytesMax);
-  Segment& segment = *flight.segment;
-  while (flight.file_bytes + index_.next_bytes() + kLongTailBytesMax <= core::kWriteBytesMax) {
-    if (index_.next_bytes() == 0) return true;
-    for (const iovec& piece : index_.next_record(segment.key, segment.sequence, segment.used)) {
-      add_piece(flight, piece);
-    }
-    ++segment.sequence;
-  }
-  return false;
-}
-
-// A mark from where the write is up to `end`.
-void GroupCommit::add_mark(Flight& flight, uint64_t end) noexcept {
-  Segment& segment = *flight.segment;
-  const auto bytes = size_t(end - segment.used);
-  const size_t body_bytes = bytes - core::kRecordHeaderBytes;
-  std::byte* const at = bytes <= flight.tail.size() ? flight.tail.data() : fill_.data();
-  MAILRACE_CHECK(bytes <= fill_.size());
-  std::byte* const body = at + core::kRecordHeaderBytes;
-  std::memset(body, 0, body_bytes);
-  encode_mark(body, {segment.landed});
-  encode_record({at, core::kRecordHeaderBytes}, RecordType::mark, 0, {body, body_bytes});
-  place_record(at, segment.key, segment.sequence++);
-  add_piece(flight, {at, bytes});
-}
-
-// Where little would be left behind the seal, the mark before it takes that up: so a seal ends with
-// its file, whether that is cut or not, and is found without reading the records.
-void GroupCommit::add_long_mark(Flight& flight) noexcept {
-  const Segment& segment = *flight.segment;
-  const uint64_t seal_bytes = block_end(record_bytes(kMarkBodyBytes) + kSealRecordBytes);
-  const uint64_t seal_at = segment.capacity - segment.capacity % block_bytes_ - seal_bytes;
-  const uint64_t end = block_end(segment.used + record_bytes(kMarkBodyBytes));
-  MAILRACE_CHECK(end <= seal_at);
-  add_mark(flight, seal_at - end <= core::kSealedRestBytesMax ? seal_at : end);
-}
-
-// A mark and the seal behind it, in whole blocks.
-void GroupCommit::add_seal(Flight& flight) noexcept {
-  Segment& segment = *flight.segment;
-  const uint64_t end = block_end(segment.used + record_bytes(kMarkBodyBytes) + kSealRecordBytes);
-  add_mark(flight, end - kSealRecordBytes);
-  std::byte* const at = flight.tail.data() + flight.file_bytes;
-  std::byte* const body = at + core::kRecordHeaderBytes;
-  encode_seal(body, index_.seal(segment.sequence, flight.file_offset));
-  encode_record({at, core::kRecordHeaderBytes}, RecordType::seal, 0, {body, kSealBodyBytes});
-  place_record(at, segment.key, segment.sequence++);
-  add_piece(flight, {at, kSealRecordBytes});
-  segment.cut_at = segment.used;
-  segment.state = Segment::State::sealed;
-  current_ = nullptr;
+  files_.write(flight.op, flight.segment->file, flight.pieces, flight.file_offset,
+               options_.sync == SyncPolicy::with_each_write);
 }
 
 void GroupCommit::on_written(core::FileOp& op, int result) {
@@ -359,6 +242,7 @@ void GroupCommit::on_written(core::FileOp& op, int result) {
 void GroupCommit::land(Flight& flight, int result) noexcept {
   MAILRACE_CHECK(!flight.done);
   flight.done = true;
+  if (flight.buffer != nullptr) files_.give_buffer(std::exchange(flight.buffer, nullptr));
   --flight.segment->flights;
   // A short write is a failure like any other: the rest would have to be written again, and after
   // an error the page cache may no longer hold what was written before.
@@ -386,7 +270,21 @@ void GroupCommit::break_segment(Segment& segment, uint64_t cut_at,
       events_.lost(events_.context, *chunk, last_failure_);
     }
   }
+  if (opened_ != nullptr && opened_->segment == &segment) discard_opened(error);
   drop_lost_chunks();
+}
+
+// Nobody has seen it yet, so it need not land to be gone.
+void GroupCommit::discard_opened(const core::Error& error) noexcept {
+  Flight& flight = *std::exchange(opened_, nullptr);
+  while (!flight.chunks.empty()) {
+    Chunk& chunk = flight.chunks.pop();
+    events_.lost(events_.context, chunk, error);
+    chunks_.give(chunk);
+  }
+  queued_bytes_ -= flight.chunk_bytes;
+  queued_commits_ -= flight.commits;
+  if (flight.buffer != nullptr) files_.give_buffer(std::exchange(flight.buffer, nullptr));
 }
 
 // Half a mail is not worth writing, and would look like damage to a reader.
@@ -597,6 +495,7 @@ void GroupCommit::on_cut(core::FileOp& op, int result) {
 }
 
 void GroupCommit::give_up_mails(const core::Error& error) noexcept {
+  MAILRACE_CHECK(opened_ == nullptr);  // there is no sound segment that it could be for
   events_.gap(events_.context, error);
   drop_lost_chunks();
   note_durable(landed_);  // nobody who has octets below it waits any more
@@ -604,8 +503,8 @@ void GroupCommit::give_up_mails(const core::Error& error) noexcept {
 }
 
 bool GroupCommit::closed() const noexcept {
-  return closing_ && queue_.empty() && flight_count_ == 0 && current_ == nullptr &&
-         maker_.empty() && trimmer_.empty() &&
+  return closing_ && queue_.empty() && opened_ == nullptr && flight_count_ == 0 &&
+         current_ == nullptr && maker_.empty() && trimmer_.empty() &&
          std::ranges::all_of(segments_, [](const Segment& segment) {
            return segment.state == Segment::State::free;
          });

@@ -14,6 +14,7 @@
 #include "spool/shared_tail.h"
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -47,14 +48,16 @@ struct SpoolOptions {
   uint64_t commit_bytes = core::kCommitBytesDefault;
   core::Duration commit_delay{};  // how long a commit may wait for company; 0: not at all
   TailWriter* tail = nullptr;     // shares what has landed; outlives the log; nullptr: nobody does
+  const std::atomic<bool>* revoked = nullptr;  // while it is true, nothing is sent ahead
 };
 
-/// What the log tells the writer; never from within append().
+/// What the log tells the writer.
 struct GroupCommitEvents {
   void* context = nullptr;
   /// landed() or durable() has moved, or all that waited is lost.
   void (*moved)(void* context) = nullptr;
-  /// This chunk's octets are lost with their segment. Comes before landed() passes them.
+  /// This chunk's octets are lost with their segment. Comes before landed() passes them. The one
+  /// event that may come from within append().
   void (*lost)(void* context, const Chunk& chunk, const core::Error& error) = nullptr;
   /// A broken segment could not be cut, so that a reader will find a hole there and may not take a
   /// mail for whole that goes on behind it; or a sync failed, and what landed since the last one is
@@ -69,7 +72,8 @@ struct GroupCommitEvents {
 ///
 /// Writes go out in the order of appending, up to kWritesInFlightMax at a time; landed is the end
 /// of the contiguous prefix that is done, durable the part of it that is stable: the same with
-/// SyncPolicy::with_each_write. A chunk's place in a segment is chosen when its write starts. A
+/// SyncPolicy::with_each_write. A chunk's place in a segment is chosen when its write starts, or
+/// before, where a write is put together in a buffer: then as soon as the segment takes it. A
 /// segment is written to only when all writes to the one before it have ended, and if one of them
 /// failed, when the cut is stable: a segment with records vouches for the end of the one before it.
 /// Neither offset moves before it was seen that the files still have their names: what was written
@@ -85,6 +89,17 @@ class GroupCommit {
   /// Adds a chunk of closed records; it belongs to the log until it is written or lost.
   /// returns  the offset behind it
   uint64_t append(Chunk& chunk) noexcept;
+
+  /// Whether append_apart() may be worth a try: there is a buffer that takes copies.
+  bool puts_together() const noexcept;
+  /// Adds a record of its own, copied from where it lies; as append() otherwise.
+  /// chunk    without octets; belongs to the log until it is written or lost, if it was taken
+  /// body     borrowed for the call
+  /// returns  the offset behind it; nothing: there is no room for it now where copies go to
+  std::optional<uint64_t> append_apart(Chunk& chunk, RecordType type, core::Octets body) noexcept;
+
+  /// Starts the writes that need not wait for flush(), if any. To be called behind appends.
+  void send_ahead() noexcept;
 
   /// Starts the writes that are due. To be called at the end of each tick.
   /// returns  when to call again if nothing else happens before
@@ -151,12 +166,15 @@ class GroupCommit {
     core::FileOp cut;
   };
 
-  /// One write under way, or done but behind one that is not.
+  /// One write that is put together, under way, or done but behind one that is not.
   struct Flight {
     core::FileOp op;
     GroupCommit* log = nullptr;
     Segment* segment = nullptr;
     ChunkQueue chunks;
+    size_t chunk_count = 0;
+    uint64_t chunk_bytes = 0;
+    uint32_t commits = 0;
     uint64_t file_offset = 0;
     uint64_t file_bytes = 0;
     uint64_t end = 0;                   // log offset
@@ -164,7 +182,8 @@ class GroupCommit {
     std::optional<uint64_t> shared_at;  // see TailWriter::put()
     bool ends_disk_mail = false;
     bool done = false;
-    bool dead = false;  // its segment broke at or before it
+    bool dead = false;            // its segment broke at or before it
+    std::byte* buffer = nullptr;  // of FileIo, holds it all; nullptr: the pieces do
     std::vector<iovec> pieces;
     std::array<std::byte, kTailBytesMax> tail{};  // mark, seal
   };
@@ -174,15 +193,24 @@ class GroupCommit {
   static void on_synced(core::FileOp& op, int result);
 
   uint64_t enough_bytes() const noexcept;
+  bool has_much() const noexcept;
+  // What is left over had no room in the write that is put together: it is as large as it gets.
+  bool is_full() const noexcept { return opened_ != nullptr && !queue_.empty(); }
   bool due(core::Instant now) const noexcept;
   bool ensure_segment(core::Instant now, core::WallTime wall) noexcept;
   void finish(core::Instant now, core::WallTime wall) noexcept;
+  Flight& open_flight() noexcept;
   bool start_flight(core::Instant now, core::WallTime wall) noexcept;
+  void put_together() noexcept;
+  void discard_opened(const core::Error& error) noexcept;
+  enum class Room : uint8_t { enough, next_write, next_segment };
+  Room room_for(const Flight& flight, uint64_t bytes) const noexcept;
   void place(Chunk& chunk, Flight& flight) noexcept;
+  void take(Chunk& chunk, Flight& flight) noexcept;
   bool place_chunks(Flight& flight) noexcept;
   bool place_index(Flight& flight) noexcept;
   void note_mail(const Chunk& chunk, Flight& flight) noexcept;
-  void add_piece(Flight& flight, const iovec& piece) noexcept;
+  void add_piece(Flight& flight, core::Octets octets) noexcept;
   void add_mark(Flight& flight, uint64_t end) noexcept;
   void add_long_mark(Flight& flight) noexcept;
   void add_seal(Flight& flight) noexcept;
@@ -219,10 +247,13 @@ class GroupCommit {
   CacheTrimmer trimmer_;
   std::string path_;  // of the segment that is looked at
 
-  ChunkQueue queue_;  // appended, not written
-  uint64_t queued_bytes_ = 0;
+  ChunkQueue queue_;           // appended, and in no flight
+  Flight* opened_ = nullptr;   // behind the last flight: is put together, and not sent off
+  uint64_t queued_bytes_ = 0;  // of both
   uint32_t queued_commits_ = 0;
   core::Instant first_commit_at_{};  // of the queued ones, as seen by flush()
+  core::Instant now_{};              // as of the last flush()
+  core::WallTime wall_{};
 
   static constexpr size_t kFlights = core::kWritesInFlightMax;
   std::array<Flight, kFlights> flights_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The greatest id is told in begin(), and octets of the mail go to the disk in a later flush() of
-// the same thread: whoever has seen a record on the disk sees the id of its mail, too.
+// The greatest id is told in begin(), and octets of the mail go to the disk in a later call of the
+// same thread: whoever has seen a record on the disk sees the id of its mail, too.
 #include "spool/observed_writer.h"
 
 #include "core/base/check.h"
@@ -25,13 +25,18 @@ ObservedWriter::ObservedWriter(core::FileIo& files, const SpoolOptions& options,
                                const core::MailSinkEvents& events, WriterWatch& watch)
     : events_(events),
       watch_(watch),
-      writer_(files, options, wrapped()),
+      writer_(files, revocable(options, watch), wrapped()),
       mails_(core::kOpenMailsMax),
       by_slot_(core::kOpenMailsMax, kNone) {
   for (uint32_t i = 0; i < mails_.size(); ++i) {
     mails_[i].newer = i + 1 < mails_.size() ? i + 1 : kNone;
   }
   watch_.last_begun_.store(options.last_mail_id, std::memory_order_release);
+}
+
+SpoolOptions ObservedWriter::revocable(SpoolOptions options, const WriterWatch& watch) {
+  options.revoked = &watch.revoked_;
+  return options;
 }
 
 // What has begun goes on: only who asks before a mail begins is told.

@@ -100,6 +100,7 @@ class ObservedWriter final : public core::MailSink {
 
   static void on_committed(void* self, core::MailOwner owner, core::MailOutcome outcome);
   static void on_has_room(void* self);
+  static SpoolOptions revocable(SpoolOptions options, const WriterWatch& watch);
   core::MailSinkEvents wrapped() noexcept { return {this, &on_committed, &on_has_room}; }
   void remove(uint32_t index) noexcept;
   void tell_oldest() noexcept;

@@ -142,11 +142,14 @@ bool Writer::write_envelope(Mail& mail, uint32_t slot, const core::Envelope& env
 
 Chunk* Writer::take_chunk(const Mail& mail, uint32_t slot) noexcept {
   Chunk* const chunk = chunks_.take();
-  if (chunk == nullptr) return nullptr;
-  chunk->mail_slot = slot;
-  chunk->mail_id = mail.mail_id;
-  chunk->durability = mail.durability;
+  if (chunk != nullptr) describe(*chunk, mail, slot);
   return chunk;
+}
+
+void Writer::describe(Chunk& chunk, const Mail& mail, uint32_t slot) const noexcept {
+  chunk.mail_slot = slot;
+  chunk.mail_id = mail.mail_id;
+  chunk.durability = mail.durability;
 }
 
 // Hands a chunk of closed records to the log.
@@ -162,24 +165,57 @@ Writer::Mail* Writer::find(const MailHandle& handle) noexcept {
   return ours ? &mail : nullptr;
 }
 
+bool Writer::open_chunk(Mail& mail, uint32_t slot) noexcept {
+  if (mail.chunk != nullptr) return true;
+  mail.chunk = take_chunk(mail, slot);
+  if (mail.chunk == nullptr) return false;
+  mail.chunk->open_record();
+  return true;
+}
+
+// Large mail, from where it was received to where it is written from. The chunk before it goes
+// first, and another one has to be there, for commit() must not want for memory.
+bool Writer::append_apart(Mail& mail, uint32_t slot, core::Octets octets) noexcept {
+  if (!log_.puts_together() || !open_chunk(mail, slot)) return false;
+  if (!mail.chunk->is_empty()) {
+    Chunk* const next = take_chunk(mail, slot);
+    if (next == nullptr) return false;
+    if (mail.chunk->close_record(RecordType::data)) ++mail.data_records;
+    push_chunk(mail);
+    mail.chunk = next;
+    mail.chunk->open_record();
+  }
+  Chunk* const record = chunks_.take_bare();
+  if (record == nullptr) return false;
+  describe(*record, mail, slot);
+  record->begins_mail = mail.end_offset == 0;
+  const auto end = log_.append_apart(*record, RecordType::data, octets);
+  if (!end) {
+    chunks_.give(*record);
+    return false;
+  }
+  mail.end_offset = *end;
+  ++mail.data_records;
+  return true;
+}
+
 core::Result<size_t> Writer::append(const MailHandle& handle, core::Octets octets) {
   Mail* const mail = find(handle);
   MAILRACE_CHECK(mail != nullptr);
   if (mail->state == State::lost) return tl::unexpected<core::Error>(error_of(mail->outcome));
   MAILRACE_CHECK(mail->state == State::open);
   size_t taken = 0;
+  if (octets.size() >= core::kRecordApartBytesMin && append_apart(*mail, handle.slot, octets)) {
+    taken = octets.size();
+  }
   while (taken < octets.size()) {
     if (mail->chunk != nullptr && mail->chunk->room() == 0) {
       if (mail->chunk->close_record(RecordType::data)) ++mail->data_records;
       push_chunk(*mail);
     }
-    if (mail->chunk == nullptr) {
-      mail->chunk = take_chunk(*mail, handle.slot);
-      if (mail->chunk == nullptr) {
-        wants_room_ = true;
-        break;
-      }
-      mail->chunk->open_record();
+    if (!open_chunk(*mail, handle.slot)) {
+      wants_room_ = true;
+      break;
     }
     const size_t piece = std::min(octets.size() - taken, mail->chunk->room());
     std::memcpy(mail->chunk->tail(), octets.data() + taken, piece);
@@ -187,6 +223,7 @@ core::Result<size_t> Writer::append(const MailHandle& handle, core::Octets octet
     taken += piece;
   }
   mail->data_bytes += taken;
+  log_.send_ahead();
   return taken;
 }
 
@@ -205,8 +242,9 @@ void Writer::commit(const MailHandle& handle) {
     chunk.close_record(RecordType::end);
     chunk.ends_mail = true;
     chunk.mail_data_bytes = mail->data_bytes;
-    push_chunk(*mail);
     mail->state = State::committing;
+    push_chunk(*mail);  // may find that it is lost
+    log_.send_ahead();
   } else {
     MAILRACE_CHECK(mail->state == State::lost);
     MAILRACE_CHECK(!mail->in_line);

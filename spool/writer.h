@@ -87,6 +87,9 @@ class Writer final : public core::MailSink {
   bool write_envelope(Mail& mail, uint32_t slot, const core::Envelope& envelope) noexcept;
   Chunk* take_chunk(const Mail& mail, uint32_t slot) noexcept;
   void push_chunk(Mail& mail) noexcept;
+  void describe(Chunk& chunk, const Mail& mail, uint32_t slot) const noexcept;
+  bool open_chunk(Mail& mail, uint32_t slot) noexcept;
+  bool append_apart(Mail& mail, uint32_t slot, core::Octets octets) noexcept;
   void lose(Mail& mail, const core::Error& error) noexcept;
   void release(uint32_t slot) noexcept;
   void wait_in_line(uint32_t slot) noexcept;

@@ -25,13 +25,14 @@ class NullFile final : public core::FileIo {
   void open(core::FileOp& op, const char*) override { start(op, 0); }
   void rename(core::FileOp& op, const char*, const char*) override { start(op, 0); }
   void allocate(core::FileOp& op, core::FileHandle, uint64_t) override { start(op, 0); }
-  bool write(core::FileOp& op, core::FileHandle, std::span<const iovec> pieces, uint64_t,
+  std::byte* take_buffer() noexcept override { return buffers_.take(); }
+  void give_buffer(std::byte* buffer) noexcept override { buffers_.give(buffer); }
+  void write(core::FileOp& op, core::FileHandle, std::span<const iovec> pieces, uint64_t,
              bool) override {
     size_t bytes = 0;
     for (const iovec& piece : pieces) bytes += piece.iov_len;
     octets_ += bytes;
     start(op, int(bytes));
-    return true;
   }
   void sync(core::FileOp& op, core::FileHandle) override { start(op, 0); }
   void sync_data(core::FileOp& op, core::FileHandle) override { start(op, 0); }
@@ -59,6 +60,7 @@ class NullFile final : public core::FileIo {
   };
   void start(core::FileOp& op, int result) { started_[count_++] = {&op, result}; }
 
+  core::BlockPool buffers_{core::kWriteBytesMax, core::kWritesInFlightMax};
   std::array<Started, 32> started_;
   size_t count_ = 0;
   uint64_t octets_ = 0;

@@ -283,6 +283,8 @@ static_assert(kTlsHandshakesWaitingMax >= kConnectionsPerWorkerMax);
 /// Mail data is gathered in chunks; a full chunk is a record or more. Larger ones cost memory per
 /// open mail, smaller ones headers: 32 octets in 16 KiB are 0.2 %.
 inline constexpr size_t kChunkBytes = 16 << 10;
+/// Mail data of which so much comes at a time is a record of its own, and not gathered in a chunk.
+inline constexpr size_t kRecordApartBytesMin = 8 << 10;
 /// What all chunks of a worker take up, --spool-memory. The floor has room for the envelope of the
 /// greatest transaction beside everything else.
 inline constexpr uint64_t kSpoolMemoryDefault = 64ull << 20;
@@ -368,7 +370,10 @@ inline constexpr size_t kWriteChunksMax = 512;
 inline constexpr size_t kWriteBytesMax = 1 << 20;
 static_assert(kWriteBytesMax % kBlockBytes == 0);
 static_assert(kWriteBytesMax >= 2 * (kChunkBytes + kBlockBytes));
+static_assert(kWriteBytesMax - kRecordHeaderBytes <= kRecordBodyBytesMax);  // in one write
 static_assert(kWriteChunksMax <= 1024);  // IOV_MAX
+/// A direct write of so much is begun before the tick is over, and told to the kernel by itself.
+inline constexpr size_t kWriteAtOnceBytes = 256 << 10;
 /// So many octets are written without waiting for another write, for company, or for a commit at
 /// all: --commit-bytes. Less than a block is written as one, more than a write takes is two.
 inline constexpr uint64_t kCommitBytesDefault = 512 << 10;
@@ -378,7 +383,7 @@ static_assert(kCommitBytesFloor <= kCommitBytesDefault);
 static_assert(kCommitBytesDefault <= kCommitBytesCeiling);
 static_assert(kCommitBytesCeiling / kChunkBytes < spool_chunks(kSpoolMemoryFloor) / 4);
 inline constexpr int64_t kCommitDelayMaxMs = 1000;  // --commit-delay
-inline constexpr size_t kWritesInFlightMax = 4;
+inline constexpr size_t kWritesInFlightMax = 8;
 
 /// What the page cache keeps of a worker's log behind its writer, if writes go through it, and of
 /// a segment behind a reader. A reader that is closer to the writer than that finds all in memory.

@@ -41,14 +41,17 @@ void streaming_copy(std::byte* target, Octets source) noexcept {
   size_t at = before;
   for (; source.size() - at >= kLine; at += kLine) copy_line(target + at, source.data() + at);
   if (at < source.size()) std::memcpy(target + at, source.data() + at, source.size() - at);
-  _mm_sfence();  // these stores keep no order with others
 }
+
+void end_streaming() noexcept { _mm_sfence(); }  // these stores keep no order with others
 
 #else
 
 void streaming_copy(std::byte* target, Octets source) noexcept {
   if (!source.empty()) std::memcpy(target, source.data(), source.size());
 }
+
+void end_streaming() noexcept {}
 
 #endif
 

@@ -64,12 +64,19 @@ class FileIo {
   /// zeros. done(0 or -errno).
   virtual void allocate(FileOp& op, FileHandle file, uint64_t bytes) = 0;
 
+  /// Memory to put a write together in: kWriteBytesMax octets from the start of a block on, as many
+  /// times as kWritesInFlightMax. Best filled past the processor's cache, for the next one who
+  /// looks at it is the disk. Requires: !is_cached().
+  virtual std::byte* take_buffer() noexcept = 0;
+  /// Requires: take_buffer() returned it, and no write from it is under way.
+  virtual void give_buffer(std::byte* buffer) noexcept = 0;
+
   /// Writes `pieces` back to back from `offset`. done(octets written or -errno); fewer octets than
   /// asked for is a failure to the caller.
-  /// pieces   borrowed with the memory they name until done; kWriteBytesMax octets at most
+  /// pieces   borrowed with the memory they name until done; kWriteBytesMax octets at most. Unless
+  ///          is_cached(): one, from the start of a block on
   /// synced   done only after what was written is on stable storage (RWF_DSYNC)
-  /// returns  whether it took a copy: then nothing is borrowed any more
-  virtual bool write(FileOp& op, FileHandle file, std::span<const iovec> pieces, uint64_t offset,
+  virtual void write(FileOp& op, FileHandle file, std::span<const iovec> pieces, uint64_t offset,
                      bool synced) = 0;
 
   /// Makes all that was written to `file` stable, length included (fsync). done(0 or -errno).

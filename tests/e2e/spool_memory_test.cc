@@ -48,14 +48,15 @@ class StallingFile final : public core::FileIo {
   void allocate(core::FileOp& op, core::FileHandle file, uint64_t bytes) override {
     real_.allocate(op, file, bytes);
   }
-  bool write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
+  std::byte* take_buffer() noexcept override { return real_.take_buffer(); }
+  void give_buffer(std::byte* buffer) noexcept override { real_.give_buffer(buffer); }
+  void write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
              uint64_t offset, bool synced) override {
     const auto start = [this, &op, file, pieces, offset, synced] {
       real_.write(op, file, pieces, offset, synced);
     };
-    if (!stalled_) return real_.write(op, file, pieces, offset, synced);
+    if (!stalled_) return start();
     waiting_.emplace_back(start);
-    return false;
   }
   void sync(core::FileOp& op, core::FileHandle file) override { real_.sync(op, file); }
   void sync_data(core::FileOp& op, core::FileHandle file) override { real_.sync_data(op, file); }

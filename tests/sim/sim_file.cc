@@ -124,12 +124,29 @@ void SimFile::allocate(core::FileOp& op, core::FileHandle file, uint64_t bytes) 
   start_on(op, Kind::allocate, file).bytes = bytes;
 }
 
-bool SimFile::write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
+std::byte* SimFile::take_buffer() noexcept {
+  if (through_cache) violations_.push_back("a buffer, though writes go through the cache");
+  if (buffers_.size() == core::kWritesInFlightMax) violations_.push_back("too many buffers");
+  auto buffer = std::make_unique_for_overwrite<std::byte[]>(core::kWriteBytesMax);
+  std::byte* const octets = buffer.get();
+  buffers_.emplace(octets, std::move(buffer));
+  return octets;
+}
+
+void SimFile::give_buffer(std::byte* buffer) noexcept {
+  for (const Operation& operation : operations_) {
+    const bool borrowed = !operation.pieces.empty() && operation.pieces[0].iov_base == buffer;
+    if (borrowed) violations_.push_back("a buffer that is being written was given back");
+  }
+  if (buffers_.erase(buffer) == 0) violations_.push_back("a buffer that nobody had was given back");
+}
+
+void SimFile::write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
                     uint64_t offset, bool synced) {
   Operation& operation = start_on(op, Kind::write, file);
   operation.offset = offset;
   operation.synced = synced;
-  if (!copies_writes) operation.pieces.assign(pieces.begin(), pieces.end());
+  operation.pieces.assign(pieces.begin(), pieces.end());
   size_t bytes = 0;
   for (const iovec& piece : pieces) bytes += piece.iov_len;
   operation.octets.reserve(bytes);
@@ -142,7 +159,8 @@ bool SimFile::write(core::FileOp& op, core::FileHandle file, std::span<const iov
     violations_.push_back("a write that is not made of blocks");
   }
   if (operation.bytes > core::kWriteBytesMax) violations_.push_back("a write that is too long");
-  return copies_writes;
+  if (!through_cache && pieces.size() != 1)
+    violations_.push_back("a write that is not in one piece");
 }
 
 // What is written while a sync is under way may be covered by it or not.

@@ -96,8 +96,7 @@ class SimFile final : public core::FileIo {
   uint64_t power_until = UINT64_MAX;      // so many operations end, then the power is out
   std::function<void()> after_operation;  // called behind each that ended
   size_t block = 1;  // what block_bytes() says; writes that do not keep to it are violations
-  bool through_cache = true;   // what is_cached() says
-  bool copies_writes = false;  // what write() returns
+  bool through_cache = true;  // what is_cached() says
 
   size_t block_bytes() const noexcept override { return block; }
   bool is_cached() const noexcept override { return through_cache; }
@@ -110,7 +109,9 @@ class SimFile final : public core::FileIo {
   void open(core::FileOp& op, const char* path) override;
   void rename(core::FileOp& op, const char* from, const char* to) override;
   void allocate(core::FileOp& op, core::FileHandle file, uint64_t bytes) override;
-  bool write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
+  std::byte* take_buffer() noexcept override;
+  void give_buffer(std::byte* buffer) noexcept override;
+  void write(core::FileOp& op, core::FileHandle file, std::span<const iovec> pieces,
              uint64_t offset, bool synced) override;
   void sync(core::FileOp& op, core::FileHandle file) override;
   void sync_data(core::FileOp& op, core::FileHandle file) override;
@@ -143,6 +144,8 @@ class SimFile final : public core::FileIo {
   /// Octets of a file become others, nobody knows how.
   void damage_now(const std::string& path, uint64_t offset, core::Octets octets);
 
+  /// Buffers that are out.
+  size_t buffers_out() const { return buffers_.size(); }
   size_t pending() const { return operations_.size(); }
   const Operation& operation(size_t index) const { return operations_[index]; }
   /// Operations that ended so far.
@@ -214,6 +217,7 @@ class SimFile final : public core::FileIo {
   std::vector<Operation> operations_;
   uint64_t step_ = 0;
   uint64_t completed_ = 0;
+  std::map<std::byte*, std::unique_ptr<std::byte[]>> buffers_;
   std::vector<std::string> violations_;
 };
 

@@ -104,7 +104,6 @@ void SpoolSim::live(uint64_t operations) {
   files_->faults = profile_.faults;
   files_->block = core::kBlockBytes;
   files_->through_cache = profile_.is_cached;
-  files_->copies_writes = !profile_.is_cached;
   files_->power_until = operations;
   if (checking_every_cut_) files_->after_operation = [this] { check_cut(); };
   house_disk_ = std::make_unique<SimDisk>(random_.next(), *files_);

@@ -100,6 +100,28 @@ TEST(WriterSimTest, PowerCutsLoseNothingThatWasPromised) {
   EXPECT_GT(counts.footers, 100u);
 }
 
+// So much comes in a tick that writes begin in the middle of it, and pieces are records of their
+// own.
+TEST(WriterSimTest, LargeMailIsSentAheadAndKeepsItsPromises) {
+  const Counts counts = run_seeds(8000, 160, [](uint64_t seed) {
+    SimProfile profile = faulty(seed);
+    if (seed % 3 == 0) profile.faults = {.delay_max = profile.faults.delay_max};
+    profile.cuts = seed % 2 == 0;
+    profile.clean_ends = !profile.cuts && seed % 3 == 0;
+    profile.large_only = seed % 4 == 0;
+    profile.clients = 4 + uint32_t(seed % 40);
+    profile.ticks = 60;
+    profile.lives = 2;
+    profile.mail_bytes_max = seed % 2 == 0 ? 900'000 : 120'000;
+    profile.segment_bytes = (1 + seed % 4) << 20;
+    if (seed % 5 == 0) profile.sync = spool::SyncPolicy::behind_writes;
+    return profile;
+  });
+  if (replaying()) return;
+  EXPECT_GT(counts.mails, 500u);
+  EXPECT_GT(counts.failed, 20u);
+}
+
 // Old segments come back full of valid records of an earlier generation: none of them may be taken
 // for one of the new generation, whatever a crash leaves.
 TEST(WriterSimTest, SegmentsAreUsedAgainAndNothingOldComesBack) {

@@ -107,8 +107,14 @@ TEST_F(ObservedWriterTest, AFailureEndsAMailToo) {
 TEST_F(ObservedWriterTest, WhatIsRevokedIsLostBeforeTheNextWrite) {
   commit(begin(1));
   settle();
-  commit(begin(2));
+  const core::MailHandle second = begin(2);
   watch_.revoke();
+  files_.through_cache = false;
+  // Much, which would not wait for flush() otherwise.
+  const std::vector<std::byte> data(core::kCommitBytesDefault + (64 << 10));
+  EXPECT_EQ(writer_.append(second, data).value_or(0), data.size());
+  commit(second);
+  EXPECT_EQ(files_.pending(), 0u);
   writer_.flush(now_, wall_);
   EXPECT_TRUE(watch_.is_lost());
   for (size_t i = 0; i < files_.pending(); ++i) {

@@ -39,6 +39,7 @@ class WriterTest : public testing::Test {
     options.last_mail_id = last_mail_id;
     if (options.segment_bytes == core::kSegmentBytesDefault) options.segment_bytes = 2 << 20;
     files_ = std::make_unique<SimFile>(1);
+    if (past_cache_) files_->bypass_cache();
     writer_ = std::make_unique<Writer>(*files_, options,
                                        core::MailSinkEvents{this, &on_committed, &on_has_room});
     settle();
@@ -81,6 +82,7 @@ class WriterTest : public testing::Test {
     EXPECT_THAT(files_->violations(), IsEmpty());
   }
 
+  bool past_cache_ = false;
   std::unique_ptr<SimFile> files_;
   tests::MailLedger ledger_;
   std::map<uint32_t, uint64_t> ids_;
@@ -143,6 +145,103 @@ TEST_F(WriterTest, EverySizeAroundAChunkIsStoredWhole) {
   settle();
   EXPECT_EQ(outcomes_.size(), owner);
   expect_ledger_holds();
+}
+
+// Pieces that are gathered in chunks, and pieces that go to the write as they are, in turn.
+TEST_F(WriterTest, PiecesOfEverySizeAreStoredWholePastTheCache) {
+  past_cache_ = true;
+  open({.segment_bytes = 32 << 20});
+  uint32_t owner = 0;
+  for (size_t piece = core::kRecordApartBytesMin - 9; piece < core::kRecordApartBytesMin + 9;
+       ++piece) {
+    put({.seed = 200 + owner, .data_bytes = 40'000 + piece}, piece, owner);
+    ++owner;
+  }
+  for (const size_t piece : {core::kChunkBytes, core::kReceiveBufferBytes - 3}) {
+    put({.seed = 300 + owner, .data_bytes = 3 << 20}, piece, owner);
+    ++owner;
+  }
+  settle();
+  EXPECT_EQ(outcomes_.size(), owner);
+  EXPECT_EQ(files_->buffers_out(), 0u);
+  expect_ledger_holds();
+}
+
+// A mail that is received has one chunk, whatever comes of it at a time.
+TEST_F(WriterTest, LargePiecesTakeNoMemoryPastTheCache) {
+  past_cache_ = true;
+  open({});
+  const auto handle = begin({.seed = 7, .data_bytes = 0});
+  ASSERT_TRUE(handle.has_value());
+  const std::vector<std::byte> piece(core::kReceiveBufferBytes, std::byte{'x'});
+  for (size_t bytes = 0; bytes < core::kWriteBytesMax / 2; bytes += piece.size()) {
+    ASSERT_EQ(writer_->append(*handle, piece).value_or(0), piece.size());
+    EXPECT_EQ(writer_->free_chunks(), kChunks - 1);
+  }
+  writer_->abort(*handle);
+  EXPECT_EQ(writer_->free_chunks(), kChunks);
+}
+
+// Small chunks wait behind a write that the end of a segment has stopped, and nobody commits.
+TEST_F(WriterTest, MemoryThatRunsOutAtTheEndOfASegmentComesBack) {
+  past_cache_ = true;
+  const std::vector<std::byte> data(core::kReceiveBufferBytes, std::byte{'x'});
+  int short_ones = 0;
+  for (size_t used = 1'400'000; used < 2'090'000; used += 50'000) {
+    ids_.clear();
+    has_room_ = 0;
+    open({.memory_bytes = core::kSpoolMemoryFloor});
+    const auto before = begin({.seed = 5, .data_bytes = 0}, /*owner=*/9'999);
+    ASSERT_TRUE(before.has_value());
+    for (size_t at = 0; at < used; at += data.size()) {
+      ASSERT_TRUE(writer_->append(*before, data).has_value());
+      settle();
+    }
+    writer_->commit(*before);
+    settle();
+    std::vector<MailHandle> slow;
+    while (writer_->ready().has_value()) {
+      const auto handle = begin({.seed = 6, .data_bytes = 0}, uint32_t(slow.size()));
+      if (!handle) break;
+      slow.push_back(*handle);
+      ASSERT_EQ(writer_->append(*handle, core::Octets(data).first(250)).value_or(0), 250u);
+    }
+    settle();
+    bool waits = false;
+    for (const MailHandle& handle : slow) {
+      constexpr size_t kPiece = core::kRecordApartBytesMin + 1'000;
+      const auto taken = writer_->append(handle, core::Octets(data).first(kPiece));
+      ASSERT_TRUE(taken.has_value());
+      waits |= *taken < kPiece;
+      settle();
+    }
+    short_ones += waits ? 1 : 0;
+    EXPECT_TRUE(!waits || has_room_ > 0) << used;
+    EXPECT_GT(writer_->free_chunks(), 0u) << used;
+  }
+  RecordProperty("short_ones", short_ones);
+}
+
+// Found when its end is put into the write, which is before commit() has returned.
+TEST_F(WriterTest, AMailThatLiesInTooManyFilesIsNotAccepted) {
+  past_cache_ = true;
+  open({.segment_bytes = 64 << 10, .commit_bytes = core::kCommitBytesFloor});
+  const auto handle = begin({.seed = 8, .data_bytes = 0}, /*owner=*/1);
+  ASSERT_TRUE(handle.has_value());
+  const std::vector<std::byte> piece(core::kReceiveBufferBytes, std::byte{'x'});
+  ASSERT_EQ(writer_->append(*handle, piece).value_or(0), piece.size());
+  for (uint64_t number = 2; number <= core::kMailSegmentsMax + 1;) {
+    put({.seed = 9, .data_bytes = piece.size()}, piece.size(), /*owner=*/2);
+    settle();
+    const std::string directory(tests::kSimWorker);
+    if (files_->find(directory + "/" + segment_file_name(number)) == nullptr) continue;
+    if (number > 2) files_->remove_now(directory + "/" + segment_file_name(number - 2));
+    ++number;
+  }
+  outcomes_.clear();
+  writer_->commit(*handle);
+  settle();
+  EXPECT_THAT(outcomes_, ElementsAre(Pair(1, MailOutcome::failed)));
 }
 
 TEST_F(WriterTest, ThousandRecipientsTakeSeveralEnvelopeRecords) {
