@@ -62,11 +62,11 @@ class BufferRing {
   uint32_t lent() const noexcept { return lent_; }
   /// Buffers that the kernel may take, as far as completions were looked at.
   uint32_t offered() const noexcept { return count_ - lent_ - uint32_t(waiting_.size()); }
-  /// Notes that a completion brought a buffer. octets   in it
-  void note_lent(size_t octets) noexcept {
+  /// Notes that a completion brought a buffer. result   of it: octets, or -errno
+  void note_lent(int32_t result) noexcept {
     ++lent_;
     ++sample_buffers_;
-    sample_octets_ += octets;
+    sample_octets_ += uint64_t(result > 0 ? result : 0);
   }
 
  private:

@@ -409,7 +409,7 @@ void ServerConnection::on_receive(const io_uring_cqe& cqe) noexcept {
   const bool has_buffer = BufferRing::has_buffer(cqe);
   if (has_buffer) {
     const uint16_t buffer = BufferRing::buffer_id(cqe);
-    context_.buffers.note_lent(size_t(std::max(cqe.res, 0)));
+    context_.buffers.note_lent(cqe.res);
     if (closing_ || over_ || cqe.res <= 0) {
       context_.buffers.give_back(buffer);
     } else {

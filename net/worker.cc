@@ -169,7 +169,7 @@ void Worker::on_receive(const io_uring_cqe& cqe, ServerConnection* connection) n
   if (connection == nullptr) {
     // The connection is gone, the buffer is not.
     if (!BufferRing::has_buffer(cqe)) return;
-    buffers_.note_lent(size_t(std::max(cqe.res, 0)));
+    buffers_.note_lent(cqe.res);
     return buffers_.give_back(BufferRing::buffer_id(cqe));
   }
   const bool starved_before = connection->waits_for_buffers();

@@ -20,7 +20,6 @@
 #include <sched.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -191,7 +190,7 @@ class NullServer {
   void on_receive(uint32_t slot, const io_uring_cqe& cqe) {
     Connection& connection = connections_[slot];
     if (net::BufferRing::has_buffer(cqe)) {
-      buffers_.note_lent(size_t(std::max(cqe.res, 0)));
+      buffers_.note_lent(cqe.res);
       const uint16_t id = net::BufferRing::buffer_id(cqe);
       if (cqe.res > 0) read_input(connection, core::as_text(buffers_.octets(id, size_t(cqe.res))));
       buffers_.give_back(id);

@@ -6,8 +6,6 @@
 
 #include <time.h>
 
-#include <algorithm>
-
 namespace mailrace::tools {
 namespace {
 
@@ -113,7 +111,7 @@ void LoadWorker::dispatch(const io_uring_cqe& cqe) {
 
 void LoadWorker::receive(LoadConnection& connection, const io_uring_cqe& cqe) {
   if (!net::BufferRing::has_buffer(cqe)) return connection.on_receive(cqe, {});
-  buffers_.note_lent(size_t(std::max(cqe.res, 0)));
+  buffers_.note_lent(cqe.res);
   const uint16_t id = net::BufferRing::buffer_id(cqe);
   const size_t size = cqe.res > 0 ? size_t(cqe.res) : 0;
   connection.on_receive(cqe, buffers_.octets(id, size));

@@ -123,7 +123,7 @@ void SinkWorker::on_accept(const io_uring_cqe& cqe, uint32_t index) {
 
 void SinkWorker::on_receive(const io_uring_cqe& cqe, SinkConnection& connection) {
   if (!net::BufferRing::has_buffer(cqe)) return connection.on_receive(cqe, {});
-  buffers_.note_lent(size_t(std::max(cqe.res, 0)));
+  buffers_.note_lent(cqe.res);
   const uint16_t id = net::BufferRing::buffer_id(cqe);
   const size_t size = cqe.res > 0 ? size_t(cqe.res) : 0;
   connection.on_receive(cqe, buffers_.octets(id, size));

@@ -26,7 +26,7 @@ class BufferRingTest : public testing::Test {
 
   // As if that many completions had each brought a buffer with so much in it.
   void lend(uint32_t count, size_t octets) {
-    for (uint32_t i = 0; i < count; ++i) buffers_.note_lent(octets);
+    for (uint32_t i = 0; i < count; ++i) buffers_.note_lent(int32_t(octets));
   }
   void give_back(uint32_t count) {
     for (uint32_t id = 0; id < count; ++id) buffers_.give_back(uint16_t(id));

@@ -40,7 +40,7 @@ class InputQueueTest : public testing::Test {
     ring_.visit_completions([&](const io_uring_cqe& cqe) {
       ASSERT_EQ(cqe.res, int(text.size()));
       ASSERT_TRUE(BufferRing::has_buffer(cqe));
-      buffers_.note_lent(size_t(std::max(cqe.res, 0)));
+      buffers_.note_lent(cqe.res);
       queue.push(BufferRing::buffer_id(cqe), uint32_t(cqe.res));
     });
   }
