@@ -134,21 +134,19 @@ void GroupCommit::note_mail(const Chunk& chunk, Flight& flight) noexcept {
   events_.lost(events_.context, chunk, core::fail(core::Errc::busy, "spool.mail_segments").value());
 }
 
-// What nobody reads while it is put together is a hole in what is shared, and the whole write one.
+// A write is shared if somebody read while each piece of it was added, or not at all.
 void GroupCommit::add_piece(Flight& flight, core::Octets octets) noexcept {
-  // Where it is not copied, it is memory of ours.
-  const iovec piece{const_cast<std::byte*>(octets.data()), octets.size()};
   if (options_.tail != nullptr) {
-    const std::optional<uint64_t> position = options_.tail->put({&piece, 1});
+    const std::optional<uint64_t> position = options_.tail->put(octets);
     if (flight.file_bytes == 0 || !position) flight.shared_at = position;
   }
   if (flight.buffer == nullptr) {
-    flight.pieces.push_back(piece);
+    flight.pieces.push_back({const_cast<std::byte*>(octets.data()), octets.size()});
   } else {
     core::streaming_copy(flight.buffer + flight.file_bytes, octets);
   }
-  flight.file_bytes += piece.iov_len;
-  flight.segment->used += piece.iov_len;
+  flight.file_bytes += octets.size();
+  flight.segment->used += octets.size();
 }
 
 uint64_t GroupCommit::block_end(uint64_t offset) const noexcept {

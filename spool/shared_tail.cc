@@ -25,18 +25,16 @@ size_t index_of(uint64_t position) noexcept {
 
 // --- writer --------------------------------------------------------------------------------------
 
-std::optional<uint64_t> TailWriter::put(std::span<const iovec> pieces) noexcept {
+std::optional<uint64_t> TailWriter::put(core::Octets octets) noexcept {
   if (!wanted_.load(std::memory_order_relaxed)) return std::nullopt;
   adding_.store(true);
   begin_anew_if_forgotten();
   std::optional<uint64_t> position;
   if (wanted_.load()) {
-    uint64_t bytes = 0;
-    for (const iovec& piece : pieces) bytes += piece.iov_len;
-    MAILRACE_CHECK(bytes <= core::kSharedTailBytes);
+    MAILRACE_CHECK(octets.size() <= core::kSharedTailBytes);
     position = end_;
-    tail_.begun.store(end_ + bytes, std::memory_order_relaxed);
-    for (const iovec& piece : pieces) copy(piece);
+    tail_.begun.store(end_ + octets.size(), std::memory_order_relaxed);
+    copy(octets);
   }
   adding_.store(false);
   return position;
@@ -63,15 +61,14 @@ void TailWriter::begin_anew_if_forgotten() noexcept {
   kept_from_ = end_;
 }
 
-void TailWriter::copy(const iovec& piece) noexcept {
-  MAILRACE_CHECK(piece.iov_len % kWordBytes == 0);
-  const auto* const from = static_cast<const std::byte*>(piece.iov_base);
-  for (size_t at = 0; at < piece.iov_len; at += kWordBytes) {
+void TailWriter::copy(core::Octets octets) noexcept {
+  MAILRACE_CHECK(octets.size() % kWordBytes == 0);
+  for (size_t at = 0; at < octets.size(); at += kWordBytes) {
     uint64_t word = 0;
-    std::memcpy(&word, from + at, kWordBytes);
+    std::memcpy(&word, octets.data() + at, kWordBytes);
     tail_.words[index_of(end_ + at)].store(word, std::memory_order_release);
   }
-  end_ += piece.iov_len;
+  end_ += octets.size();
 }
 
 void TailWriter::note(uint64_t number, uint64_t offset, uint64_t bytes,

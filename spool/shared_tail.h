@@ -5,14 +5,12 @@
 
 #include "core/base/bytes.h"
 #include "core/base/limits.h"
-#include "core/port/file_io.h"
 
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 
 namespace mailrace::spool {
 
@@ -51,10 +49,12 @@ class TailWriter {
     return true;
   }
 
-  /// Takes a copy of octets that are about to be written, before anybody may see it. Lengths are
-  /// multiples of kRecordAlignment; what was put and is not added yet has room in the memory.
-  /// returns   its position, for add(); nothing: nobody reads
-  std::optional<uint64_t> put(std::span<const iovec> pieces) noexcept;
+  /// Takes a copy of octets that are about to be written, behind those put before; nobody sees it
+  /// before add().
+  /// octets   a multiple of kRecordAlignment; what was put and is not added yet has room in the
+  ///          memory
+  /// returns  its position, for add(); nothing: nobody reads
+  std::optional<uint64_t> put(core::Octets octets) noexcept;
 
   /// Octets of segment `number`, from `offset` on, that have landed with all before them. In the
   /// order in which they were put; segments in the order of their numbers.
@@ -67,7 +67,7 @@ class TailWriter {
 
  private:
   void begin_anew_if_forgotten() noexcept;
-  void copy(const iovec& piece) noexcept;
+  void copy(core::Octets octets) noexcept;
   void note(uint64_t number, uint64_t offset, uint64_t bytes, uint64_t position) noexcept;
 
   SharedTail& tail_;

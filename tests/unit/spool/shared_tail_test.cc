@@ -9,6 +9,8 @@
 #include <cstring>
 #include <initializer_list>
 #include <memory>
+#include <optional>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -30,10 +32,12 @@ class SharedTailTest : public testing::Test {
 
   std::optional<uint64_t> put(uint64_t number, uint64_t offset, uint64_t bytes) {
     auto words = octets_of(number, offset, bytes);
+    const core::Octets octets = std::as_bytes(std::span(words)).first(bytes);
     const size_t half = bytes / 16 * 8;
-    const std::array<iovec, 2> pieces{
-        {{words.data(), half}, {words.data() + half / 8, bytes - half}}};
-    return writer_.put(pieces);
+    const auto position = writer_.put(octets.first(half));
+    const auto behind = writer_.put(octets.subspan(half));
+    EXPECT_TRUE(!position || behind == *position + half);
+    return position;
   }
   void add(uint64_t number, uint64_t offset, uint64_t bytes) {
     writer_.add(number, offset, bytes, put(number, offset, bytes));

@@ -19,6 +19,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <span>
 #include <string>
 
 namespace mailrace::tools {
@@ -48,10 +49,9 @@ class TailDiskTest : public testing::Test {
     return disk_.open(path, /*writable=*/false).value();
   }
 
-  void share(uint64_t number, uint64_t offset, std::string text) {
-    const iovec piece{text.data(), text.size()};
+  void share(uint64_t number, uint64_t offset, const std::string& text) {
     spool::TailWriter& writer = *service_->writer(1);
-    writer.add(number, offset, text.size(), writer.put({&piece, 1}));
+    writer.add(number, offset, text.size(), writer.put(std::as_bytes(std::span(text))));
   }
 
   std::string read(core::FileHandle file, uint64_t offset, size_t bytes) {
