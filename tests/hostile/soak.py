@@ -47,6 +47,19 @@ class Sample:
     collected: int  # mails
 
 
+def own_threads(pid):
+    """Without those that the kernel lends to a ring for what would block: it starts and ends them
+    as it sees fit, and has a bound for them."""
+    count = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{thread}/comm", encoding="utf-8") as name:
+                count += not name.read().startswith("iou-wrk-")
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # has ended meanwhile
+    return count
+
+
 class Collector(threading.Thread):
     """A consumer of the spool, and who takes the mails that it hands over."""
 
@@ -207,7 +220,7 @@ class Soak(rig.Run):
     def sample(self, server):
         anonymous, = server.status("RssAnon")
         self.samples.append(Sample(time.monotonic() - self.begin, anonymous, server.descriptors(),
-                                   len(os.listdir(f"/proc/{server.process.pid}/task")),
+                                   own_threads(server.process.pid),
                                    len(self.collector.times)))
 
     def note_good_senders(self):
