@@ -73,6 +73,13 @@ class Ring {
   /// submit_and_wait() fetches more.
   bool has_overflowed() const noexcept { return io_uring_cq_has_overflow(&ring_); }
 
+  /// Whether something has completed that was not visited, or will have when the kernel is entered.
+  /// Without entering it.
+  bool has_completions() const noexcept {
+    return io_uring_cq_ready(&ring_) > 0 ||
+           (IO_URING_READ_ONCE(*ring_.sq.kflags) & IORING_SQ_TASKRUN) != 0;
+  }
+
   const RingFeatures& features() const noexcept { return features_; }
   io_uring& handle() noexcept { return ring_; }
 

@@ -31,6 +31,7 @@ class RingFile final : public core::FileIo {
   /// read first, and with the next write the disk gets it once more.
   size_t block_bytes() const noexcept override { return core::kBlockBytes; }
   bool is_cached() const noexcept override { return mode_ == core::WriteMode::buffered; }
+  bool is_idle() const noexcept override { return !ring_.has_completions(); }
 
   void create(core::FileOp& op, const char* path) override;
   void open(core::FileOp& op, const char* path) override;

@@ -88,8 +88,11 @@ bool GroupCommit::due(core::Instant now) const noexcept {
   if (closing_ || is_full()) return true;
   if (queued_bytes_ >= enough_bytes()) return true;
   // Small commits wait for the write under way and share the next one: by itself the batch grows as
-  // the disk gets slower, and each write's cost is divided by more mails.
-  if (flight_count_ > 0) return false;
+  // the disk gets slower, and each write's cost is divided by more mails. A few do not wait if the
+  // processor would, and for long: a second write costs it what nobody else wants.
+  const bool beside = options_.sync == SyncPolicy::with_each_write &&
+                      queued_commits_ >= core::kCommitsBesideWrite && files_.is_idle();
+  if (flight_count_ > (beside ? 1 : 0)) return false;
   return queued_commits_ > 0 && now >= first_commit_at_ + options_.commit_delay;
 }
 

@@ -20,6 +20,7 @@ class NullFile final : public core::FileIo {
  public:
   size_t block_bytes() const noexcept override { return core::kBlockBytes; }
   bool is_cached() const noexcept override { return false; }
+  bool is_idle() const noexcept override { return false; }
 
   void create(core::FileOp& op, const char*) override { start(op, 0); }
   void open(core::FileOp& op, const char*) override { start(op, 0); }

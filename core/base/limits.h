@@ -382,6 +382,8 @@ inline constexpr uint64_t kCommitBytesCeiling = kWriteBytesMax;
 static_assert(kCommitBytesFloor <= kCommitBytesDefault);
 static_assert(kCommitBytesDefault <= kCommitBytesCeiling);
 static_assert(kCommitBytesCeiling / kChunkBytes < spool_chunks(kSpoolMemoryFloor) / 4);
+/// Who is idle starts a second synced write for so many commits, beside the one under way.
+inline constexpr uint32_t kCommitsBesideWrite = 8;
 inline constexpr int64_t kCommitDelayMaxMs = 1000;  // --commit-delay
 inline constexpr size_t kWritesInFlightMax = 8;
 

@@ -48,6 +48,10 @@ class FileIo {
   /// Whether writes go through the page cache. The same throughout.
   virtual bool is_cached() const noexcept = 0;
 
+  /// Whether the thread that this belongs to is about to wait: nothing that it waits for, file or
+  /// not, has ended since it looked. May change at any time; for what is better done then.
+  virtual bool is_idle() const noexcept = 0;
+
   /// Creates `path` for writing; it must not exist. done(result): FileHandle::index or -errno.
   /// path   borrowed until done
   virtual void create(FileOp& op, const char* path) = 0;

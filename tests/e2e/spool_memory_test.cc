@@ -40,6 +40,7 @@ class StallingFile final : public core::FileIo {
 
   size_t block_bytes() const noexcept override { return real_.block_bytes(); }
   bool is_cached() const noexcept override { return real_.is_cached(); }
+  bool is_idle() const noexcept override { return real_.is_idle(); }
   void create(core::FileOp& op, const char* path) override { real_.create(op, path); }
   void open(core::FileOp& op, const char* path) override { real_.open(op, path); }
   void rename(core::FileOp& op, const char* from, const char* to) override {

@@ -97,9 +97,11 @@ class SimFile final : public core::FileIo {
   std::function<void()> after_operation;  // called behind each that ended
   size_t block = 1;  // what block_bytes() says; writes that do not keep to it are violations
   bool through_cache = true;  // what is_cached() says
+  bool idle = false;          // what is_idle() says
 
   size_t block_bytes() const noexcept override { return block; }
   bool is_cached() const noexcept override { return through_cache; }
+  bool is_idle() const noexcept override { return idle; }
   void bypass_cache() {
     block = core::kBlockBytes;
     through_cache = false;

@@ -125,6 +125,7 @@ void WriterSim::share_tail(spool::SpoolOptions& options) {
 // --- one tick ------------------------------------------------------------------------------------
 
 void WriterSim::tick() {
+  files_->idle = chance(500);
   const uint64_t acts = random_.below(uint64_t{profile_.clients} + 1);
   for (uint64_t i = 0; i < acts; ++i) act(uint32_t(random_.below(profile_.clients)));
   if (profile_.fills_up && chance(30)) files_->faults.disk_full = !files_->faults.disk_full;

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// More completions than the queue holds.
+// More completions than the queue holds; and what is seen of them without asking the kernel.
 #include "net/ring.h"
 
 #include "core/base/limits.h"
+#include "net/fd.h"
 #include "net/ring_failure.h"
 
 #include <gtest/gtest.h>
+
+#include <sys/socket.h>
 
 #include <vector>
 
@@ -36,6 +39,25 @@ TEST(RingTest, NothingIsLostWhenTheCompletionQueueOverflows) {
   EXPECT_TRUE(overflowed);
   EXPECT_FALSE(ring.has_overflowed());
   EXPECT_EQ(seen, std::vector<uint8_t>(kCount, 1)) << "each once";
+}
+
+TEST(RingTest, CompletionsAreSeenWithoutEnteringTheKernel) {
+  Ring ring;
+  ASSERT_TRUE(ring.open(0).has_value()) << ring_unavailable(0);
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  const Fd near(ends[0]);
+  const Fd far(ends[1]);
+  char octet = 0;
+  io_uring_prep_recv(&ring.next_sqe(), near.get(), &octet, 1, 0);
+  ring.submit();
+  EXPECT_FALSE(ring.has_completions());
+  ASSERT_EQ(::send(far.get(), "x", 1, 0), 1);
+  EXPECT_TRUE(ring.has_completions()) << "to be had";
+  ring.submit_and_wait();
+  EXPECT_TRUE(ring.has_completions()) << "there";
+  EXPECT_EQ(ring.visit_completions([](const io_uring_cqe&) {}), 1u);
+  EXPECT_FALSE(ring.has_completions());
 }
 
 }  // namespace

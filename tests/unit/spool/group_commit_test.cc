@@ -56,6 +56,37 @@ TEST_F(GroupCommitTest, SmallCommitsShareTheNextWrite) {
   EXPECT_EQ(files_.operation(0).bytes, 2 * kRecord + kMark);
 }
 
+TEST_F(GroupCommitTest, AFewCommitsDoNotWaitForTheWriteUnderWayIfTheProcessorWould) {
+  open({.commit_bytes = 100 * kRecord});
+  uint64_t mail = 0;
+  const auto append_some = [&](uint32_t count) {
+    for (uint32_t i = 0; i < count; ++i) append(++mail);
+    flush();
+  };
+  append_some(1);
+  files_.idle = true;
+  append_some(core::kCommitsBesideWrite - 1);
+  EXPECT_EQ(writes(), 1u) << "too few";
+  files_.idle = false;
+  append_some(1);
+  EXPECT_EQ(writes(), 1u) << "there is other work";
+  files_.idle = true;
+  flush();
+  EXPECT_EQ(writes(), 2u);
+  append_some(core::kCommitsBesideWrite);
+  EXPECT_EQ(writes(), 2u) << "a third is not worth it";
+}
+
+TEST_F(GroupCommitTest, WhatIsNotSyncedLandsSoonEnoughForAFewCommitsToWait) {
+  open({.sync = SyncPolicy::never, .commit_bytes = 100 * kRecord});
+  files_.idle = true;
+  append(1);
+  flush();
+  for (uint64_t mail = 2; mail < 2 + core::kCommitsBesideWrite; ++mail) append(mail);
+  flush();
+  EXPECT_EQ(writes(), 1u);
+}
+
 TEST_F(GroupCommitTest, ManyOctetsDoNotWaitForTheWriteUnderWay) {
   open({.commit_bytes = 2 * kRecord});
   append(1);
