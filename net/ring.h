@@ -55,7 +55,8 @@ class Ring {
   bool submit_and_wait() noexcept;
 
   /// Calls visit(const io_uring_cqe&) for each completion that is there now, and releases them.
-  /// visit may queue submissions; it must not call submit_and_wait().
+  /// visit may queue submissions, and submit them; it must not call submit_and_wait(). What
+  /// completes meanwhile is for the next time: each might bring another one, without end.
   template <class Visit>
   uint32_t visit_completions(Visit&& visit) {
     uint32_t count = 0;

@@ -60,5 +60,23 @@ TEST(RingTest, CompletionsAreSeenWithoutEnteringTheKernel) {
   EXPECT_FALSE(ring.has_completions());
 }
 
+// One that submits brings the next one, and that one another.
+TEST(RingTest, WhatCompletesDuringAVisitIsForTheNextOne) {
+  Ring ring;
+  ASSERT_TRUE(ring.open(0).has_value()) << ring_unavailable(0);
+  const auto submit_one = [&ring] {
+    io_uring_prep_nop(&ring.next_sqe());
+    ring.submit();
+  };
+  submit_one();
+  uint32_t visited = 0;
+  const auto visit = [&](const io_uring_cqe&) {
+    if (++visited < 10) submit_one();
+  };
+  EXPECT_EQ(ring.visit_completions(visit), 1u);
+  EXPECT_TRUE(ring.has_completions());
+  EXPECT_EQ(ring.visit_completions(visit), 1u);
+}
+
 }  // namespace
 }  // namespace mailrace::net
