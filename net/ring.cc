@@ -21,7 +21,7 @@ core::Result<void> Ring::set_up(uint32_t entries, uint32_t more_flags) noexcept 
   MAILRACE_CHECK(!is_open_);
   io_uring_params params{};
   params.flags = IORING_SETUP_SINGLE_ISSUER    // one thread submits: the kernel skips its lock
-                 | IORING_SETUP_DEFER_TASKRUN  // completions run when we wait, never in between
+                 | IORING_SETUP_DEFER_TASKRUN  // completions run when we enter, never in between
                  | IORING_SETUP_TASKRUN_FLAG   // and we see whether there are any
                  | IORING_SETUP_SUBMIT_ALL     // one bad entry does not hold up those behind it
                  | more_flags;

@@ -47,7 +47,7 @@ class Ring {
   io_uring_sqe& next_sqe() noexcept;
 
   /// Submits what is queued, for something that should not wait for the end of the tick. What the
-  /// kernel has no memory for now stays queued.
+  /// kernel has no memory for now stays queued. Fetches completions if there are any to be had.
   void submit() noexcept { io_uring_submit(&ring_); }
 
   /// Submits what is queued and waits until at least one completion is there.
